@@ -1,0 +1,249 @@
+"""The command `mutransfer`."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from sweep import __version__, estimate, rundir, spec, terminal
+from sweep.driver import State, run_inline
+from sweep.faults import Stopped, UserError
+from sweep.progress import Terminal, clock
+from sweep.spec import Study
+from sweep.store import Store
+
+out = Console()
+err = Console(stderr=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Tune narrow μP proxies, check that the optimum transfers to wide models, export it.\n\n"
+    "A study is an entry of the spec file; its results stand in RUNS/STUDY. Typing `run` again "
+    "goes on where it stopped.\n\n"
+    "Exit codes: 0 done; 1 it failed; 2 wrong input; 3 (analyze, export) the verdict is not PASS.",
+)
+
+StudyArg = Annotated[str, typer.Argument(help="A study of the spec, or a run directory.")]
+SpecOpt = Annotated[Path, typer.Option("--spec", help="The YAML file with the studies.")]
+RunsOpt = Annotated[str, typer.Option("--runs", help="Where run directories stand; s3://… works.")]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+SPEC, RUNS = Path("sweeps.yaml"), "runs"
+
+
+def main() -> None:
+    """Run the command line; leaves with the exit code of the contract."""
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    terminal.guarded(app, err, debug=debug)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"mutransfer {__version__}\n")
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    studies: Annotated[list[str] | None, typer.Argument(help="Studies; all if none.")] = None,
+    spec_path: SpecOpt = SPEC,
+    json_: JsonOpt = False,
+) -> None:
+    """Check the spec: every fault at once, with line, rule, what was found and what to do.
+
+    [dim]mutransfer check · mutransfer check digits-dit --spec my.yaml[/dim]
+    """
+    found = spec.read(spec_path, tuple(studies or ()))
+    if json_:
+        terminal.as_json({name: study.resolved() for name, study in found.items()})
+        return
+    rows = [
+        (
+            name,
+            study.model.family,
+            ", ".join(study.transfer.parameters),
+            f"{study.search.trials} at {study.search.width}",
+            " ".join(map(str, study.transfer.widths)),
+            study.target.width,
+        )
+        for name, study in found.items()
+    ]
+    columns = ("study", "family", "sliced", "search", "ladder", "target")
+    out.print(terminal.table(f"{spec_path}: no faults", columns, rows))
+
+
+@app.command()
+def plan(
+    study: StudyArg,
+    spec_path: SpecOpt = SPEC,
+    runs: RunsOpt = RUNS,
+    time_it: Annotated[
+        bool, typer.Option("--time/--no-time", help="Time a few steps here to tell hours.")
+    ] = True,
+    json_: JsonOpt = False,
+) -> None:
+    """Print trials, FLOPs and hours per stage before anything runs.
+
+    [dim]mutransfer plan digits-dit · mutransfer plan big --no-time[/dim]
+    """
+    found, store = rundir.find(study, spec_path, runs)
+    speeds = estimate.speeds(store.rows().values())
+    source = "measured in this run"
+    if not speeds and time_it:
+        speeds, source = estimate.timed_speeds(found), "a few steps timed on this machine"
+    costs = estimate.stages(found, speeds)
+    one = estimate.target_flops(found)
+    total = sum(cost.flops for cost in costs)
+    serial_s = estimate.total_s(costs)
+    if json_:
+        terminal.as_json(
+            {
+                "study": found.name,
+                "stages": [dataclasses.asdict(cost) for cost in costs],
+                "flops": total,
+                "target_run_flops": one,
+                "share_of_one_target_run": total / one,
+                "train_s": serial_s,
+                "speed_source": source if speeds else None,
+            }
+        )
+        return
+    rows = [
+        (
+            cost.stage,
+            cost.n_trials,
+            " ".join(map(str, cost.widths)),
+            terminal.flops(cost.flops),
+            "–" if cost.train_s is None else clock(cost.train_s),
+        )
+        for cost in costs
+    ]
+    n_trials = sum(cost.n_trials for cost in costs)
+    last = ("all", n_trials, "", terminal.flops(total), "–" if serial_s is None else clock(serial_s))
+    columns = ("stage", "trials", "widths", "FLOPs", "training, one slot")
+    out.print(terminal.table(f"{found.name}: plan", columns, [*rows, last]))
+    out.print(
+        f"The sweep costs {total / one:.2f} × one training run at the target width "
+        f"({terminal.flops(one)}, width {found.target.width}).",
+        highlight=False,
+    )
+    out.print(_plan_notes(found, source if speeds else None), highlight=False)
+
+
+def _plan_notes(study: Study, source: str | None) -> str:
+    notes = ["Slices may be extended"]
+    notes[0] += " and are refined" if study.transfer.refine else ""
+    notes[0] += " as results come in, so this is a lower bound."
+    notes.append(f"Times: {source}." if source else "No times: no speed was measured.")
+    return " ".join(notes)
+
+
+@app.command()
+def run(
+    study: StudyArg,
+    spec_path: SpecOpt = SPEC,
+    runs: RunsOpt = RUNS,
+    inline: Annotated[
+        bool, typer.Option("--inline", help="One trial after the other, here, without Ray.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run failed trials again.")
+    ] = False,
+    json_: JsonOpt = False,
+) -> None:
+    """Start a study or go on with it.
+
+    [dim]mutransfer run digits-dit · mutransfer run runs/digits-dit · mutransfer run s --inline[/dim]
+    """
+    found, store = rundir.find(study, spec_path, runs)
+    with store.lock():
+        for change in rundir.claim(store, found):
+            out.print(f"extended: {change}", markup=False, highlight=False)
+        store.sweep_temporaries()
+        if retry_failed:
+            out.print(f"failed trials to run again: {store.forget_failed()}")
+        state = _run(found, store, inline)
+    counts = state.counts()
+    if json_:
+        terminal.as_json({"run_directory": store.root, "status": counts})
+        return
+    told = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+    out.print(f"{found.name}: finished in {store.root}: {told}", highlight=False, soft_wrap=True)
+    if counts["failed"]:
+        out.print("`mutransfer status` shows why trials failed; --retry-failed runs them again.")
+    out.print(f"next: mutransfer analyze {study}", highlight=False)
+
+
+def _run(study: Study, store: Store, inline: bool) -> State:
+    with Terminal(out, study) as watcher:
+        try:
+            state = State.load(study, store, watcher)
+            if not state.next.finished:  # Ray takes seconds to start: only for something to do
+                _executor(inline)(state)
+        except (Stopped, KeyboardInterrupt):
+            err.print(
+                f"mutransfer: stopped; every finished trial is kept in {store.root}; "
+                "type the same command again to go on",
+                highlight=False,
+                soft_wrap=True,
+            )
+            raise
+    return state
+
+
+def _executor(inline: bool) -> Any:
+    if inline:
+        return run_inline
+    from sweep import launch  # imports Ray, which takes seconds
+
+    return launch.run
+
+
+@app.command()
+def status(
+    study: StudyArg, spec_path: SpecOpt = SPEC, runs: RunsOpt = RUNS, json_: JsonOpt = False
+) -> None:
+    """Show how far a study is, and why trials failed.
+
+    [dim]mutransfer status digits-dit[/dim]
+    """
+    found, store = rundir.find_run(study, spec_path, runs)
+    table = store.table()
+    decisions = store.decisions()
+    by_stage = table.groupby(["asked_by", "status"]).size()
+    failed = table[table["status"] == "failed"]
+    if json_:
+        terminal.as_json(
+            {
+                "study": found.name,
+                "run_directory": store.root,
+                "trials": [{"stage": k[0], "status": k[1], "n": int(n)} for k, n in by_stage.items()],
+                "decisions": sorted(decisions),
+                "failed": failed[["trial_id", "width", "error"]].to_dict("records"),
+            }
+        )
+        return
+    rows = [(stage, word, int(n)) for (stage, word), n in by_stage.items()]
+    out.print(terminal.table(f"{found.name}: {store.root}", ("stage", "status", "trials"), rows))
+    if "centre" in decisions:
+        out.print(f"search best: {_hps(decisions['centre']['search_best'])}", highlight=False)
+    if "transferred" in decisions:
+        chosen = decisions["transferred"]["transferred"]
+        out.print(f"transferred set: {_hps(chosen)}", highlight=False)
+    errors = failed[["trial_id", "width", "error"]].itertuples(index=False)
+    if len(failed):
+        out.print(terminal.table("failed", ("trial", "width", "error"), errors))
+
+
+def _hps(hps: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in hps.items())

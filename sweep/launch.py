@@ -1,0 +1,384 @@
+"""Ray Tune as the executor: one ``Tuner`` for a whole study, started afresh at every run.
+
+Ray holds no truth. Trials write their own rows, the plan is derived from rows and decisions, so a
+run that is killed anywhere goes on by being typed again. ``Tuner.restore``, ``OptunaSearch`` with
+a storage, and early stopping are not used: they lose, double or mislabel trials.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "100000",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+for _name, _value in QUIET.items():  # Ray reads these when it is imported
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+import ray.tune.execution.tune_controller as tune_controller  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from proxies.config import TrialConfig  # noqa: E402
+from sweep import worker  # noqa: E402
+from sweep.ask import Ask  # noqa: E402
+from sweep.driver import State  # noqa: E402
+from sweep.faults import RunError, Stopped, UserError  # noqa: E402
+from sweep.spec import Resources  # noqa: E402
+from sweep.store import Store  # noqa: E402
+
+CHUNK_S = 0.5  # between two signs of life; also how long a stop may wait for a worker
+NO_ROOM_S = 60.0  # with nothing running and no node that fits, the run ends
+
+
+def run(state: State) -> None:
+    """Run what is left of a study on Ray; ``state.next`` is empty afterwards.
+
+    Raises:
+        UserError: no node has what a trial needs, or no cluster answers.
+        RunError: the study could not go on.
+        Stopped: Ctrl-C or SIGTERM; everything that finished is kept.
+    """
+    if state.next.finished:
+        return
+    with _log_of_ray(state.store), _cluster(state.study.resources):
+        _keep_actors()
+        slots = _slots(state.study.resources)
+        searcher, watch = PlanSearcher(state), Watch(state)
+        with _tune_directory(state.store) as directory, _signals(watch.stop_soon):
+            _tuner(state, searcher, watch, slots, directory).fit()
+    if searcher.error is not None:
+        raise searcher.error
+    if not state.next.finished:
+        raise RunError(
+            f"{state.store.root}: Ray ended before the study did; see ray.log there and run again"
+        )
+
+
+class TrialWorker(tune.Trainable):
+    """An actor that runs one trial after the other; results go to disk, never through Tune."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begin the actor's first trial."""
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin the next trial in the same process: starting a process costs seconds."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: Mapping[str, Any]) -> None:
+        self._beats = worker.run(
+            ask_from_plain(config["ask"]),
+            config["study"],
+            Store(config["location"]),
+            checkpoint_every_s=config["checkpoint_every_s"],
+        )
+
+    def step(self) -> dict[str, Any]:
+        """Train for about half a second."""
+        deadline = time.monotonic() + CHUNK_S
+        try:
+            for beat in self._beats:
+                if time.monotonic() > deadline:
+                    return {"done": False, "beat": vars(beat)}
+        except worker.PoisonedProcess:
+            os._exit(1)  # the row is written; Tune retries, and a new process finds the row
+        return {"done": True}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Save nothing: trials keep checkpoints of their own in the run directory."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Load nothing, as ``save_checkpoint`` saves nothing."""
+
+
+class PlanSearcher(Searcher):
+    """Hands out the trials of the plan; learns from rows on disk, not from Tune's results."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(metric="beat", mode="min")
+        self._state = state
+        self._running: dict[str, Ask] = {}
+        self._stale = False
+        self.error: Exception | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles searchers, and nobody restores this one."""
+        return {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial; None while others run that the plan waits for; FINISHED at the end."""
+        try:
+            if self._stale:
+                self._state.advance()
+                self._stale = False
+        except Exception as error:
+            self.error = error  # raised by ``run``: Tune would wrap it
+        if self.error is not None:
+            return Searcher.FINISHED
+        running = {ask.trial_id for ask in self._running.values()}
+        for ask in self._state.next.trials:
+            if ask.trial_id not in running and ask.trial_id not in self._state.rows:
+                self._running[trial_id] = ask
+                return self._config(ask)
+        return None if self._running else Searcher.FINISHED
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing to learn before the end."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Take in the row, or write that the worker was lost."""
+        ask, state = self._running.pop(trial_id), self._state
+        if not state.store.has_row(ask.trial_id):
+            state.store.write_row(worker.lost_row(ask, state.study.name), [])
+        state.finished(ask.trial_id)
+        self._stale = True
+        state.watcher.planned(state)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing."""
+
+    def _config(self, ask: Ask) -> dict[str, Any]:
+        return {
+            "ask": plain_of_ask(ask),
+            "study": self._state.study.name,
+            "location": self._state.store.location_on_workers,
+            "checkpoint_every_s": self._state.study.resources.checkpoint_every_s,
+        }
+
+
+class Watch(tune.Callback):
+    """Passes signs of life to the watcher, and stops the run when asked or when nothing fits."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._signal: int | None = None
+        self._idle_since: float | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles callbacks, and nobody restores this one."""
+        return {}
+
+    def stop_soon(self, signal_number: int, frame: object) -> None:
+        """Signal handler: stop at the loop's next turn; a second signal ends at once."""
+        if self._signal is not None:
+            os._exit(128 + signal_number)
+        self._signal = signal_number
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Stop where a signal came, or where no node has room for what waits."""
+        if self._signal is not None:
+            raise Stopped(self._signal)
+        if any(trial.status == "RUNNING" for trial in trials):
+            self._idle_since = None
+            return
+        self._idle_since = self._idle_since or time.monotonic()
+        if time.monotonic() - self._idle_since > NO_ROOM_S:
+            _check_room(self._state.study.resources)
+            self._idle_since = None
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Pass the sign of life on."""
+        if result.get("beat"):
+            self._state.watcher.beat(worker.Beat(**result["beat"]))
+
+
+def plain_of_ask(ask: Ask) -> dict[str, Any]:
+    """The ask as plain data that Ray can send."""
+    return {
+        "config": ask.config.to_dict(),
+        "asked_by": ask.asked_by,
+        "generation": ask.generation,
+    }
+
+
+def ask_from_plain(plain: Mapping[str, Any]) -> Ask:
+    """The ask that ``plain_of_ask`` wrote."""
+    return Ask(
+        config=TrialConfig.from_dict(plain["config"]),
+        asked_by=plain["asked_by"],
+        generation=plain["generation"],
+    )
+
+
+def _tuner(
+    state: State, searcher: PlanSearcher, watch: Watch, slots: int, directory: str
+) -> tune.Tuner:
+    resources = state.study.resources
+    need = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
+    return tune.Tuner(
+        tune.with_resources(TrialWorker, need),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            num_samples=-1,
+            max_concurrent_trials=slots,  # also the limit of pending trials: without it, 1
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=directory,
+            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            callbacks=[watch],
+            verbose=0,
+        ),
+    )
+
+
+def _keep_actors() -> None:
+    """Keep idle actors over the boundary of a generation.
+
+    Stock Tune keeps one idle actor and kills the others when no trial is staged. The next trials
+    then start actors that take longer than a short trial; the surviving actor steals the pending
+    trial and the starting actor is cancelled: the study runs on one worker for ever (measured:
+    46.7 s against 30.7 s on 2 slots). The class is private to Ray, so a Ray without it is left
+    as it is; a test counts the worker processes after a boundary.
+    """
+    stock = getattr(tune_controller, "_ObjectCache", None)
+    if stock is None or getattr(stock, "keeps_all", False):
+        return
+
+    class KeepAll(stock):  # type: ignore[misc, valid-type]
+        keeps_all = True
+
+        def _wanted(self) -> bool:
+            return any(count > 0 for count in self._max_num_objects.values())
+
+        def cache_object(self, key: Any, obj: Any) -> bool:
+            if self._wanted():
+                return bool(super().cache_object(key, obj))
+            self._cached_objects[key].append(obj)
+            self._num_cached_objects += 1
+            return True
+
+        def flush_cached_objects(self, force_all: bool = False) -> Iterator[Any]:
+            if force_all or self._wanted():
+                yield from super().flush_cached_objects(force_all=force_all)
+
+    tune_controller._ObjectCache = KeepAll
+
+
+@contextmanager
+def _cluster(resources: Resources) -> Iterator[None]:
+    """Connected to the cluster at ``resources.address``, or to one started on this machine."""
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    address = resources.address or os.environ.get("RAY_ADDRESS")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address:
+        here = Path(__file__).resolve().parent.parent
+        modules = [str(here / name) for name in ("analysis", "proxies", "sweep")]
+        options |= {"address": address, "runtime_env": {"py_modules": modules}}
+    else:
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes to the home directory
+        options |= {"address": "local", "include_dashboard": False}
+        options |= {"object_store_memory": 100 * 2**20}  # rows are small and go to disk
+    try:
+        ray.init(**options)
+    except ConnectionError as error:
+        raise UserError(
+            f"resources.address: no Ray cluster answers at {address} ({error}); start it, correct "
+            "the address, or set RAY_AUTH_TOKEN where the cluster asks for a token"
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _nodes() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _check_room(resources: Resources) -> None:
+    """Raise where no single node has what one trial needs (sums over nodes would lie)."""
+    need = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    nodes = _nodes()
+    if any(all(node.get(k, 0) >= v for k, v in need.items()) for node in nodes):
+        return
+    has = "; ".join(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes) or "none"
+    raise UserError(
+        f"resources: a trial needs {need['CPU']:g} CPU and {need['GPU']:g} GPU on one node; the "
+        f"nodes have: {has}; lower cpus_per_trial / gpus_per_trial or add a node"
+    )
+
+
+def _slots(resources: Resources) -> int:
+    """Trials that run at once. Raises UserError where not even one fits."""
+    _check_room(resources)
+    need = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    slots = sum(
+        min(int(node.get(name, 0) / amount) for name, amount in need.items() if amount > 0)
+        for node in _nodes()
+    )
+    return min(slots, resources.max_concurrent or slots)
+
+
+@contextmanager
+def _tune_directory(store: Store) -> Iterator[str]:
+    """A directory for Tune's own state, which nobody reads; removed at the end."""
+    if not store.local:
+        name = f".tune-{uuid.uuid4().hex[:8]}"
+        try:
+            yield f"{store.location.rstrip('/')}/{name}"
+        finally:
+            store.fs.delete_dir_contents(store.path(name), missing_dir_ok=True)
+        return
+    for stale in Path(store.root).glob(".tune-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    directory = tempfile.mkdtemp(prefix=".tune-", dir=store.root)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _log_of_ray(store: Store) -> Iterator[None]:
+    """Ray's own lines go to ray.log: its threads print to stdout whatever it is told."""
+    path = Path(store.path("ray.log")) if store.local else Path(tempfile.gettempdir()) / "ray.log"
+    stdout = sys.stdout
+    with path.open("a") as file:
+        sys.stdout = file
+        try:
+            yield
+        finally:
+            sys.stdout = stdout
+
+
+@contextmanager
+def _signals(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM go to ``handler``; installed after ``ray.init``, which takes SIGTERM."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,0 +1,35 @@
+"""What the analysis is asked: the study and its decisions as ``analysis.question.Question``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.question import Question, Tolerance
+from sweep.ask import complete
+from sweep.spec import Study
+
+
+def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Question | None:
+    """The question, or None where the search has not yet given a centre."""
+    if "centre" not in decisions:
+        return None
+    centre = decisions["centre"]
+    transferred = decisions.get("transferred")
+    return Question(
+        parameters=study.transfer.parameters,
+        search_width=study.search.width,
+        widths=study.transfer.widths,
+        target_width=study.target.width,
+        base_width=study.model.base_width,
+        seeds=tuple(range(1, study.transfer.seeds + 1)),
+        target_seeds=tuple(range(1, study.target.seeds + 1)),
+        spacing_log2=study.transfer.spacing_log2,
+        tolerance=Tolerance(
+            kind=study.target.tolerance.kind, value=study.target.tolerance.value
+        ),
+        control="sp" if study.transfer.control == "sp" else None,
+        control_parameters=study.control_parameters,
+        center=complete(centre["centre"]),
+        transferred=complete(transferred["transferred"]) if transferred else None,
+        transferred_flags=transferred["flags"] if transferred else {},
+        search_best=complete(centre["search_best"]),
+    )

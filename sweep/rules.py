@@ -1,0 +1,161 @@
+"""Rules between the sections of a study. Each runs where the sections that it needs are valid."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from proxies.config import faults as faults_of_trial
+from proxies.config import width_faults
+from proxies.data import load
+from sweep import space
+
+Path = tuple[str | int, ...]
+Found = tuple[Path, str, object, str]  # path, rule, got, remedy
+Rule = Callable[..., Iterator[Found]]
+RULES: list[tuple[tuple[str, ...], Rule]] = []
+MAX_EPS = 1e-10
+EFFECT_OF_INIT_STD = ("init_std_hidden", "init_std_input")
+
+
+def faults(valid: Mapping[str, Any]) -> list[Found]:
+    """All faults between the valid sections ``valid`` of one study."""
+    found: list[Found] = []
+    for needs, rule in RULES:
+        if all(name in valid for name in needs):
+            found += rule(*(valid[name] for name in needs))
+    return found
+
+
+def _rule(*needs: str) -> Callable[[Rule], Rule]:
+    def register(rule: Rule) -> Rule:
+        RULES.append((needs, rule))
+        return rule
+
+    return register
+
+
+@_rule("model", "search", "transfer", "target")
+def _widths_fit(model: Any, search: Any, transfer: Any, target: Any) -> Iterator[Found]:
+    """Each width that is trained can be built."""
+    places: list[tuple[Path, int]] = [(("search", "width"), search.width)]
+    places += [(("transfer", "widths", i), width) for i, width in enumerate(transfer.widths)]
+    places += [(("target", "width"), target.width)]
+    for place, width in places:
+        for fault in width_faults(model, width, ()):
+            yield place, fault.rule, fault.got, fault.remedy
+
+
+@_rule("model", "data", "objective", "train")
+def _model_fits(model: Any, data: Any, objective: Any, train: Any) -> Iterator[Found]:
+    """The base width, the image and the objective fit the model."""
+    for fault in faults_of_trial(model, objective, train, widths=(), image_shape=load(data).info.shape):
+        yield fault.path, fault.rule, fault.got, fault.remedy
+
+
+@_rule("search", "transfer", "target")
+def _ladder(search: Any, transfer: Any, target: Any) -> Iterator[Found]:
+    widths = transfer.widths
+    at = ("transfer", "widths")
+    if len(widths) < 2 or list(widths) != sorted(set(widths)):
+        rule = "at least two widths, each wider than the one before"
+        yield at, rule, list(widths), "list each width once, ascending"
+    if search.width not in widths:
+        remedy = f"add {search.width} to transfer.widths, or search at one of them"
+        rule = "the search width is on the ladder (its slices give the transferred set)"
+        yield ("search", "width"), rule, search.width, remedy
+    if widths and target.width <= max(search.width, widths[0]):
+        rule = "the target is wider than the search width"
+        yield ("target", "width"), rule, target.width, "raise target.width"
+
+
+@_rule("target")
+def _one_tolerance(target: Any) -> Iterator[Found]:
+    tolerance = target.tolerance
+    given = [name for name, value in vars(tolerance).items() if value is not None]
+    if len(given) != 1:
+        rule = "exactly one of rel_loss, abs_loss, share_of_width_gain"
+        got = ", ".join(given) or "none"
+        yield ("target", "tolerance"), rule, got, "e.g. `tolerance: {rel_loss: 0.005}`"
+
+
+@_rule("parameters", "transfer")
+def _sliced_hps(parameters: Mapping[str, Any], transfer: Any) -> Iterator[Found]:
+    at = ("transfer", "parameters")
+    if len(set(transfer.parameters)) != len(transfer.parameters) or not transfer.parameters:
+        yield at, "at least one HP, each once", list(transfer.parameters), "list each HP once"
+    for i, name in enumerate(transfer.parameters):
+        found = parameters.get(name)
+        if found is None:
+            rule = "a sliced HP stands in `parameters`"
+            yield (*at, i), rule, name, f"add `{name}` to parameters, or do not slice it"
+        elif isinstance(found, space.Categorical) or _lowest(found) <= 0:
+            rule = "a sliced HP is positive and varies on a log scale"
+            yield (*at, i), rule, name, "use log_uniform_values, or do not slice it"
+    integer = sorted(set(transfer.parameters) & space.INTEGER_HPS)
+    if integer and (transfer.refine or transfer.spacing_log2 != round(transfer.spacing_log2)):
+        rule = "an integer HP is sliced at whole powers of two"
+        got = f"{integer[0]}, spacing_log2 {transfer.spacing_log2:g}, refine {transfer.refine}"
+        yield at, rule, got, "set `refine: false` and a whole `spacing_log2`"
+    for i, name in enumerate(transfer.control_parameters or ()):
+        if name not in transfer.parameters:
+            rule = "the control slices HPs that μP slices too"
+            remedy = f"add it to transfer.parameters, or choose of {list(transfer.parameters)}"
+            yield ("transfer", "control_parameters", i), rule, name, remedy
+
+
+def _lowest(distribution: Any) -> float:
+    return float(getattr(distribution, "min", getattr(distribution, "value", 0.0)))
+
+
+@_rule("parameters")
+def _lr_given(parameters: Mapping[str, Any]) -> Iterator[Found]:
+    if "lr" not in parameters:
+        remedy = "add `lr: {distribution: log_uniform_values, min: 2^-12, max: 2^-3}`"
+        yield ("parameters",), "`lr` is given", "no lr", remedy
+    if "init_std" in parameters:
+        for name in EFFECT_OF_INIT_STD:
+            if name in parameters:
+                rule = "`init_std` multiplies what this multiplies: one of the two"
+                yield ("parameters", name), rule, name, "remove one of them"
+
+
+@_rule("parameters", "train")
+def _warmup_fits(parameters: Mapping[str, Any], train: Any) -> Iterator[Found]:
+    found = parameters.get("warmup_steps")
+    if found is None:
+        return
+    longest = max(getattr(found, "values", ()), default=getattr(found, "max", 0.0))
+    longest = max(longest, getattr(found, "value", 0.0))
+    if longest >= train.steps:
+        rule = f"warmup is shorter than the training of {train.steps} steps"
+        yield ("parameters", "warmup_steps"), rule, longest, "lower it"
+
+
+@_rule("train")
+def _eps_small(train: Any) -> Iterator[Found]:
+    if train.eps > MAX_EPS and not train.scale_eps:
+        rule = f"Adam's eps is at most {MAX_EPS:g} or scaled with width (`scale_eps: true`)"
+        remedy = "gradients shrink with width: a fixed large eps breaks transfer; use 1e-12"
+        yield ("train", "eps"), rule, train.eps, remedy
+
+
+@_rule("method", "parameters", "search")
+def _grid_fits(method: str, parameters: Mapping[str, Any], search: Any) -> Iterator[Found]:
+    if method != "grid":
+        return
+    if space.grid_points(parameters, search.trials) < 2:
+        rule = "the grid has at least two values of each HP"
+        free = [n for n, d in parameters.items() if not isinstance(d, space.Constant)]
+        got = f"{search.trials} trials for {len(free)} HPs"
+        yield ("search", "trials"), rule, got, f"raise it to {2 ** len(free)} or more"
+
+
+@_rule("transfer", "parameters")
+def _limits_leave_room(transfer: Any, parameters: Mapping[str, Any]) -> Iterator[Found]:
+    for name in transfer.parameters:
+        found = parameters.get(name)
+        low, high = getattr(found, "hard_min", None), getattr(found, "hard_max", None)
+        if low and high and math.log2(high / low) < 2 * transfer.spacing_log2:
+            rule = "at least three lattice values lie between the hard limits"
+            got = f"hard_min {low:g}, hard_max {high:g}, spacing {transfer.spacing_log2:g}"
+            yield ("parameters", name), rule, got, "widen the limits or lower spacing_log2"

@@ -1,0 +1,159 @@
+"""A run directory belongs to one study: its resolved spec, versions and commit, and what changed.
+
+A spec may not change under a run: a tolerance that is moved after looking at the result, or
+another learning-rate range, would make another study. More seeds and more widths only add
+trials, so they may be asked for later; resources may change at will.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sweep import worker
+from sweep.faults import UserError
+from sweep.spec import Study, from_resolved, read
+from sweep.store import Store
+
+FREE = ("resources.",)
+NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")  # device and threads: identity
+MAY_GROW = ("transfer.seeds", "transfer.widths", "target.seeds", "transfer.max_extend")
+STUDY_FILE = "study.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One key that differs between the run directory and the spec."""
+
+    path: str
+    was: Any
+    now: Any
+    allowed: bool
+
+    def __str__(self) -> str:
+        return f"{self.path}: {json.dumps(self.was)} there, {json.dumps(self.now)} in the spec"
+
+
+def find(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
+    """The study and its run directory, from a study's name or a run directory's path.
+
+    A name is looked up in the spec; its run directory is ``runs``/name.
+
+    Raises:
+        UserError: neither a run directory nor a study of the spec.
+    """
+    at_name = Store(name) if name else None
+    if at_name is not None and at_name.exists(STUDY_FILE):
+        return from_resolved(at_name.read_json(STUDY_FILE)["spec"]), at_name
+    if "://" in name or (name and Path(name).is_dir() and "/" in name):
+        raise UserError(f"{name}: no {STUDY_FILE} there, so it is no run directory")
+    study = read(spec, (name,))[name]
+    return study, Store(f"{runs.rstrip('/')}/{name}")
+
+
+def find_run(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
+    """As ``find``, of a study that was started; the study is as its run directory holds it.
+
+    Raises:
+        UserError: nothing was run yet, or as ``find``.
+    """
+    store = Store(f"{runs.rstrip('/')}/{name}")
+    if "/" not in name and store.exists(STUDY_FILE):
+        return from_resolved(store.read_json(STUDY_FILE)["spec"]), store
+    study, store = find(name, spec, runs)
+    if not store.exists(STUDY_FILE):
+        raise UserError(f"{store.root}: nothing was run yet; start with `mutransfer run {name}`")
+    return from_resolved(store.read_json(STUDY_FILE)["spec"]), store
+
+
+def claim(store: Store, study: Study) -> list[Change]:
+    """Make the run directory the study's, or check that it is; returns what was extended.
+
+    Raises:
+        UserError: the directory belongs to another spec, with every key that differs.
+    """
+    now = study.resolved()
+    if not store.exists(STUDY_FILE):
+        if store.names("trials", ".parquet") or store.names("decisions", ".json"):
+            raise UserError(
+                f"{store.root}: has results but no {STUDY_FILE}; move it away or restore that file"
+            )
+        _write(store, now, [])
+        return []
+    held = store.read_json(STUDY_FILE)
+    changes = list(_changes(held.get("spec", {}), now))
+    refused = [change for change in changes if not change.allowed]
+    if refused:
+        raise UserError(
+            f"{store.root}: belongs to another spec of '{study.name}':\n"
+            + "\n".join(f"    {change}" for change in refused)
+            + "\nRestore these keys, or give the changed study another name or another --runs."
+            f"\n(May change later: resources; may grow: {', '.join(MAY_GROW)}.)"
+        )
+    if changes:
+        past = [{"at": _now(), "changed": [vars(change) for change in changes]}]
+        _write(store, now, [*held.get("history", []), *past])
+    return changes
+
+
+def provenance(store: Store) -> dict[str, Any]:
+    """Versions, commit and history as the run directory holds them."""
+    held = store.read_json(STUDY_FILE)
+    return {key: value for key, value in held.items() if key != "spec"}
+
+
+def _write(store: Store, spec: dict[str, Any], history: list[dict[str, Any]]) -> None:
+    content = {
+        "format": 1,
+        "written_at": _now(),
+        "versions": worker.versions(),
+        "commit": commit(),
+        "history": history,
+        "spec": spec,
+    }
+    store.write(json.dumps(content, indent=1).encode(), STUDY_FILE)
+
+
+def _changes(was: Any, now: Any, path: str = "") -> Iterator[Change]:
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in sorted({*was, *now}):
+            below = f"{path}.{key}" if path else str(key)
+            yield from _changes(was.get(key), now.get(key), below)
+    elif was != now:
+        yield Change(path=path, was=was, now=now, allowed=_allowed(path, was, now))
+
+
+def _allowed(path: str, was: Any, now: Any) -> bool:
+    if path in NOT_FREE:
+        return False
+    if path.startswith(FREE):
+        return True
+    if path not in MAY_GROW:
+        return False
+    return set(was) <= set(now) if isinstance(was, list) else bool(now > was)
+
+
+def commit() -> str | None:
+    """The commit of the code, with '+' where files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        _git(here, "ls-files", "--error-unmatch", "rundir.py")  # else it is somebody else's
+        head = _git(here, "rev-parse", "HEAD")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", str(here.parent))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head + ("+" if changed else "")
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,242 @@
+"""The search space: W&B's words for distributions, and the log2 lattice of the slices."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+INTEGER_HPS = frozenset({"warmup_steps"})
+SIGNIFICANT_DIGITS = 6
+
+
+def rounded(name: str, value: float) -> float:
+    """The value as it enters a trial's identity: 6 significant digits, whole where the HP is.
+
+    Rounding first means that the last bits of another library version cannot make a new trial.
+    """
+    if name in INTEGER_HPS:
+        return float(round(value))
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogUniform:
+    """log2(value) is uniform in [log2(min), log2(max)]; W&B's `log_uniform_values`."""
+
+    min: float
+    max: float
+    hard_min: float | None = None
+    hard_max: float | None = None
+
+    @property
+    def middle(self) -> float:
+        """The geometric middle of the range."""
+        return math.sqrt(self.min * self.max)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uniform:
+    """The value is uniform in [min, max]."""
+
+    min: float
+    max: float
+
+    @property
+    def middle(self) -> float:
+        """The arithmetic middle of the range."""
+        return (self.min + self.max) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Categorical:
+    """One of ``values``, all equally likely."""
+
+    values: tuple[float, ...]
+
+    @property
+    def middle(self) -> float:
+        """The middle entry of the list."""
+        return self.values[len(self.values) // 2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """Held fixed at ``value``."""
+
+    value: float
+
+    @property
+    def middle(self) -> float:
+        """The value itself."""
+        return self.value
+
+
+Distribution = LogUniform | Uniform | Categorical | Constant
+KINDS: dict[str, type] = {
+    "log_uniform_values": LogUniform,
+    "uniform": Uniform,
+    "categorical": Categorical,
+    "constant": Constant,
+}
+KEYS: dict[type, tuple[set[str], set[str]]] = {  # required, optional
+    LogUniform: ({"min", "max"}, {"hard_min", "hard_max"}),
+    Uniform: ({"min", "max"}, set()),
+    Categorical: ({"values"}, set()),
+    Constant: ({"value"}, set()),
+}
+POSITIVE_HPS = frozenset(
+    {"lr", "init_std", "init_std_hidden", "init_std_input", "init_std_vector", "output_mult"}
+    | {"grad_clip"}
+)
+
+
+@dataclass(frozen=True)
+class SpaceFault:
+    """What is wrong with one entry of `parameters:`; ``key`` is the key inside the entry."""
+
+    key: str | None
+    rule: str
+    got: object
+    remedy: str
+
+
+def read(name: str, entry: Any) -> tuple[Distribution | None, list[SpaceFault]]:
+    """The distribution that ``entry`` (a mapping of the spec) means, or its faults."""
+    if not isinstance(entry, dict):
+        example = "{distribution: log_uniform_values, min: 2^-12, max: 2^-3} or {value: 2^-8}"
+        return None, [SpaceFault(None, "an HP's entry is a mapping", entry, f"write {example}")]
+    entry, kind, faults = _kind(entry)
+    if kind is None:
+        return None, faults
+    required, optional = KEYS[kind]
+    for key in sorted(set(entry) - required - optional - {"distribution"}, key=str):
+        known = ", ".join(sorted(required | optional))
+        faults.append(SpaceFault(str(key), "a known key", str(key), f"known here: {known}"))
+    for key in sorted(required - set(entry)):
+        faults.append(SpaceFault(None, f"`{key}` is given", "nothing", f"add `{key}: …`"))
+    faults += _number_faults(name, {k: entry[k] for k in (required | optional) & set(entry)})
+    if faults:
+        return None, faults
+    values = {k: _floats(entry[k]) for k in (required | optional) & set(entry)}
+    faults = _range_faults(name, kind, values)
+    return (None, faults) if faults else (kind(**values), [])
+
+
+def _kind(entry: dict[str, Any]) -> tuple[dict[str, Any], type | None, list[SpaceFault]]:
+    """The entry in long form and its class; `log2: [a, b]`, `value:` and `values:` are short."""
+    named = entry.get("distribution")
+    if named is None and "log2" in entry:
+        bounds = entry["log2"]
+        if not (isinstance(bounds, list) and len(bounds) == 2 and all(map(_is_number, bounds))):
+            rule, remedy = "log2 is a pair of exponents", "write e.g. `log2: [-13, -5]`"
+            return entry, None, [SpaceFault("log2", rule, bounds, remedy)]
+        if any(abs(bound) > 200 for bound in bounds):
+            rule, remedy = "|exponent| <= 200", "write exponents of 2, e.g. `log2: [-13, -5]`"
+            return entry, None, [SpaceFault("log2", rule, bounds, remedy)]
+        rest = {key: value for key, value in entry.items() if key != "log2"}
+        return {"min": 2.0 ** bounds[0], "max": 2.0 ** bounds[1], **rest}, LogUniform, []
+    if named is None:
+        for short, kind in (("value", Constant), ("values", Categorical)):
+            if short in entry:
+                return entry, kind, []
+    if isinstance(named, str) and named in KINDS:
+        return entry, KINDS[named], []
+    rule = f"distribution is one of {', '.join(KINDS)}"
+    remedy = "or use `log2: [-13, -5]`, `value: …`, `values: […]`"
+    if named == "log_uniform":
+        remedy = (
+            "in W&B `log_uniform` means that min and max are exponents; write `log_uniform_values` "
+            "with values, or `log2: [-13, -5]` with exponents of 2"
+        )
+    key = None if named is None else "distribution"
+    return entry, None, [SpaceFault(key, rule, named or "no distribution", remedy)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _floats(value: Any) -> Any:
+    return tuple(float(item) for item in value) if isinstance(value, list) else float(value)
+
+
+def _number_faults(name: str, entry: dict[str, Any]) -> list[SpaceFault]:
+    faults = []
+    for key, value in entry.items():
+        items = value if key == "values" else [value]
+        if key == "values" and not (isinstance(value, list) and value):
+            faults.append(SpaceFault(key, "a list of numbers, not empty", value, "list the values"))
+        elif not all(_is_number(item) for item in items):
+            remedy = "write it as 0.001, 1e-3 or 2^-10, without quotes"
+            faults.append(SpaceFault(key, "a finite number", value, remedy))
+        elif any(item < 0 or (item == 0 and name in POSITIVE_HPS) for item in items):
+            rule = f"{name} is {'greater than 0' if name in POSITIVE_HPS else 'not negative'}"
+            faults.append(SpaceFault(key, rule, value, "correct the sign"))
+    return faults
+
+
+def _range_faults(name: str, kind: type, values: dict[str, Any]) -> list[SpaceFault]:
+    if kind is LogUniform and values["min"] <= 0:
+        return [SpaceFault("min", "a log range starts above 0", values["min"], "raise `min`")]
+    if kind in (LogUniform, Uniform) and not values["min"] < values["max"]:
+        got = f"min {values['min']:g}, max {values['max']:g}"
+        return [SpaceFault("max", "min < max (the range is empty)", got, "swap or widen them")]
+    faults = []
+    if values.get("hard_min", 0) > values.get("min", math.inf):
+        rule = "hard_min <= min (the search stays within the hard limits)"
+        faults.append(SpaceFault("hard_min", rule, values["hard_min"], "lower `hard_min`"))
+    if values.get("hard_max", math.inf) < values.get("max", 0):
+        rule = "hard_max >= max (the search stays within the hard limits)"
+        faults.append(SpaceFault("hard_max", rule, values["hard_max"], "raise `hard_max`"))
+    if name in INTEGER_HPS:
+        given = [*values.get("values", ()), *(v for k, v in values.items() if k != "values")]
+        if any(item != round(item) for item in given):
+            faults.append(SpaceFault(None, f"{name} is a whole number", given, "round it"))
+    return faults
+
+
+def lattice(
+    centre: float, *, low: int, high: int, spacing_log2: float, limits: tuple[float, float]
+) -> list[float]:
+    """log2 values k·spacing with k from centre/spacing+low to centre/spacing+high, within limits.
+
+    Args:
+        centre: log2 of the centre, on the lattice.
+        low: Steps to the left, zero or negative.
+        high: Steps to the right.
+        spacing_log2: Octaves between neighbours.
+        limits: (log2 of the hard minimum, log2 of the hard maximum); may be infinite.
+    """
+    start = round(centre / spacing_log2)
+    steps = (spacing_log2 * (start + k) for k in range(low, high + 1))
+    return [x for x in steps if limits[0] <= x <= limits[1]]
+
+
+def to_lattice(value: float, spacing_log2: float) -> float:
+    """log2 of the lattice value nearest to ``value``."""
+    return spacing_log2 * round(math.log2(value) / spacing_log2)
+
+
+def grid_points(parameters: Mapping[str, Distribution], trials: int) -> int:
+    """Values per range such that the full grid has at most ``trials`` points.
+
+    ``trials`` itself where no HP has a range.
+    """
+    ranges = [d for d in parameters.values() if isinstance(d, LogUniform | Uniform)]
+    n_lists = math.prod(len(d.values) for d in parameters.values() if isinstance(d, Categorical))
+    if not ranges:
+        return trials
+    return int((trials / n_lists) ** (1 / len(ranges)) + 1e-9)
+
+
+def at_fraction(distribution: Distribution, fraction: float) -> float:
+    """The value at ``fraction`` of the distribution (its quantile function), 0 to 1."""
+    if isinstance(distribution, LogUniform):
+        low, high = math.log2(distribution.min), math.log2(distribution.max)
+        return float(2.0 ** (low + fraction * (high - low)))
+    if isinstance(distribution, Uniform):
+        return distribution.min + fraction * (distribution.max - distribution.min)
+    if isinstance(distribution, Categorical):
+        n_values = len(distribution.values)
+        return distribution.values[min(int(fraction * n_values), n_values - 1)]
+    return distribution.value

@@ -1,0 +1,361 @@
+"""The spec: `sweeps.yaml` as typed, validated studies. Every default of the sweep stands here.
+
+Defaults of models, data, objectives and training stand in ``proxies.config``; this file reads them.
+"""
+
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from annotated_types import Ge, Gt
+from pydantic import TypeAdapter, ValidationError
+
+from proxies import config as pc
+from proxies.config import MODEL_CONFIGS
+from sweep import rules, space
+from sweep.faults import Fault, SpecError, UserError
+from sweep.yamlfile import Path_, YamlFile, load
+
+HPName = Literal[
+    "lr",
+    "init_std",
+    "init_std_hidden",
+    "init_std_input",
+    "init_std_vector",
+    "output_mult",
+    "weight_decay",
+    "warmup_steps",
+    "grad_clip",
+]
+HP_NAMES: tuple[str, ...] = get_args(HPName)
+Method = Literal["tpe", "gp", "qmc", "random", "grid"]
+STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What is compared: the loss on the fixed validation set."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    name: Literal["val_loss"] = "val_loss"
+    goal: Literal["minimize"] = "minimize"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Stage `search`: Optuna proposes ``trials`` sets, ``generation`` at a time, at one width."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    width: Annotated[int, Ge(1)]
+    trials: Annotated[int, Ge(1)]
+    generation: Annotated[int, Ge(1)] = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """Stage `slices`: each HP of ``parameters`` varied on the lattice at each width."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    parameters: tuple[HPName, ...] = ("lr",)
+    widths: tuple[Annotated[int, Ge(1)], ...]
+    points: Annotated[int, Ge(3)] = 7
+    spacing_log2: Annotated[float, Gt(0)] = 1.0
+    refine: bool = True
+    max_extend: Annotated[int, Ge(0)] = 4
+    seeds: Annotated[int, Ge(1)] = 3
+    control: Literal["sp", "none"] = "sp"
+    control_parameters: tuple[HPName, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """The regret that the user accepts, fixed before looking: exactly one of the three."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    rel_loss: Annotated[float, Gt(0)] | None = None
+    abs_loss: Annotated[float, Gt(0)] | None = None
+    share_of_width_gain: Annotated[float, Gt(0)] | None = None
+
+    @property
+    def kind(self) -> Literal["rel_loss", "abs_loss", "share_of_width_gain"]:
+        """The name of the one that is given."""
+        if self.rel_loss is not None:
+            return "rel_loss"
+        return "abs_loss" if self.abs_loss is not None else "share_of_width_gain"
+
+    @property
+    def value(self) -> float:
+        """The number that is given."""
+        return float(getattr(self, self.kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Stage `target`: the widest width at which a check is paid for."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    width: Annotated[int, Ge(1)]
+    points: Annotated[int, Ge(3)] = 5
+    seeds: Annotated[int, Ge(1)] = 3
+    tolerance: Tolerance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one trial gets and where trials run. Only device and threads enter identities."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    cpus_per_trial: Annotated[float, Gt(0)] = 1
+    gpus_per_trial: Annotated[float, Ge(0)] = 0
+    max_concurrent: Annotated[int, Ge(1)] | None = None
+    address: str | None = None
+    max_failures: Annotated[int, Ge(0)] = 2
+    checkpoint_every_s: Annotated[float, Gt(0)] = 30
+
+    @property
+    def device(self) -> str:
+        """'cuda' where a trial has a GPU (or a share of one), else 'cpu'."""
+        return "cuda" if self.gpus_per_trial > 0 else "cpu"
+
+    @property
+    def threads(self) -> int:
+        """Torch's intra-op threads of one trial."""
+        return max(1, int(self.cpus_per_trial))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One entry of `studies:`, complete with defaults."""
+
+    name: str
+    model: Any  # one of proxies.config.MODEL_CONFIGS
+    data: pc.DataConfig
+    objective: pc.ObjectiveConfig
+    train: pc.TrainConfig
+    metric: Metric
+    method: Method
+    parameters: Mapping[str, space.Distribution]
+    search: Search
+    transfer: Transfer
+    target: Target
+    resources: Resources
+    seed: int
+
+    @property
+    def control_parameters(self) -> tuple[str, ...]:
+        """The HPs that are sliced under SP as well."""
+        if self.transfer.control == "none":
+            return ()
+        chosen = self.transfer.control_parameters
+        return self.transfer.parameters if chosen is None else chosen
+
+    def limits_log2(self, hp: str) -> tuple[float, float]:
+        """log2 of the hard limits of ``hp``; infinite where none is declared."""
+        found = self.parameters[hp]
+        low, high = getattr(found, "hard_min", None), getattr(found, "hard_max", None)
+        return (math.log2(low) if low else -math.inf, math.log2(high) if high else math.inf)
+
+    def resolved(self) -> dict[str, Any]:
+        """The whole study as plain data, defaults included."""
+        plain = dataclasses.asdict(dataclasses.replace(self, parameters={}))
+        plain["parameters"] = {
+            name: {"distribution": _kind_name(found), **dataclasses.asdict(found)}
+            for name, found in self.parameters.items()
+        }
+        return json.loads(json.dumps(plain))
+
+
+SECTIONS: dict[str, Any] = {
+    "data": pc.DataConfig,
+    "objective": pc.ObjectiveConfig,
+    "train": pc.TrainConfig,
+    "metric": Metric,
+    "method": Method,
+    "search": Search,
+    "transfer": Transfer,
+    "target": Target,
+    "resources": Resources,
+    "seed": Annotated[int, Ge(0)],
+}
+OPTIONAL: dict[str, Any] = {  # a section that may be left out, and what stands for it then
+    "metric": {},
+    "method": "tpe",
+    "resources": {},
+    "seed": 0,
+}
+KEYS = ("model", "parameters", *SECTIONS)
+
+
+def read(path: Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
+    """The studies of the spec at ``path``, validated.
+
+    Args:
+        path: A YAML file with `version: 1` and `studies:`.
+        names: Only these studies; all where empty.
+
+    Raises:
+        UserError: the file cannot be read, or has no study of that name.
+        SpecError: faults, all of them, each with file, line, path, rule, found and remedy.
+    """
+    return read_file(load(path), names)
+
+
+def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
+    """As ``read``, of a parsed file."""
+    faults = _top_faults(file)
+    studies = file.data.get("studies")
+    studies = studies if isinstance(studies, dict) else {}
+    for name in names:
+        if name not in studies:
+            known = ", ".join(map(str, studies)) or "none"
+            near = _nearest(name, studies)
+            raise UserError(f"{file.name}: no study '{name}'{near}; studies here: {known}")
+    found: dict[str, Study] = {}
+    for name in names or tuple(studies):
+        study, study_faults = _study(file, name, studies[name])
+        faults += study_faults
+        if study is not None:
+            found[name] = study
+    if faults:
+        raise SpecError(faults)
+    return found
+
+
+def from_resolved(plain: Mapping[str, Any]) -> Study:
+    """The study that ``Study.resolved`` wrote down. Raises SpecError where it no longer fits."""
+    data = {key: value for key, value in plain.items() if key != "name" and value is not None}
+    data["parameters"] = {
+        name: {key: value for key, value in entry.items() if value is not None}
+        for name, entry in plain["parameters"].items()
+    }
+    file = YamlFile(name="run directory's spec", data={}, marks={})
+    study, faults = _study(file, str(plain["name"]), data)
+    if study is None:
+        raise SpecError(faults)
+    return study
+
+
+def _top_faults(file: YamlFile) -> list[Fault]:
+    faults = []
+    for key in file.data:
+        if key not in ("version", "studies"):
+            near = _nearest(key, ("version", "studies"))
+            faults.append(
+                file.fault((key,), "top-level keys are `version` and `studies`", key, f"remove{near}")
+            )
+    if file.data.get("version") != 1 or isinstance(file.data.get("version"), bool):
+        got = file.data.get("version", "no version")
+        faults.append(file.fault(("version",), "`version: 1`", got, "write `version: 1`"))
+    studies = file.data.get("studies")
+    if not (isinstance(studies, dict) and studies):
+        got = studies if studies is not None else "no studies"
+        remedy = "add `studies:` with one entry a study"
+        faults.append(file.fault(("studies",), "a mapping of at least one study", got, remedy))
+    return faults
+
+
+def _study(file: YamlFile, name: Any, data: Any) -> tuple[Study | None, list[Fault]]:
+    """The study, or None with all its faults."""
+    at: Path_ = ("studies", name)
+    faults = _name_faults(file, at, name)
+    if not isinstance(data, dict):
+        rule, remedy = "a study is a mapping", f"give it the keys {', '.join(KEYS)}"
+        return None, [*faults, file.fault(at, rule, data, remedy)]
+    faults += [
+        file.fault((*at, key), "a known key", key, f"remove it{_nearest(key, KEYS)}")
+        for key in data
+        if key not in KEYS
+    ]
+    valid: dict[str, Any] = {}
+    for key, kind in {"model": None, **SECTIONS}.items():
+        if key not in data and key not in OPTIONAL:
+            faults.append(file.fault(at, f"`{key}` is given", "nothing", f"add `{key}: …`"))
+            continue
+        value, section_faults = _section(file, (*at, key), kind, data.get(key, OPTIONAL.get(key)))
+        faults += section_faults
+        if not section_faults:
+            valid[key] = value
+    parameters, space_faults = _parameters(file, (*at, "parameters"), data.get("parameters"))
+    faults += space_faults
+    if not space_faults:
+        valid["parameters"] = parameters
+    for path, rule, got, remedy in rules.faults(valid):
+        faults.append(file.fault((*at, *path), rule, got, remedy))
+    return (None, faults) if faults else (Study(name=name, **valid), [])
+
+
+def _name_faults(file: YamlFile, at: Path_, name: Any) -> list[Fault]:
+    plain = isinstance(name, str) and name.strip(".") and name.replace("-", "a").replace("_", "a")
+    if plain and plain.replace(".", "a").isalnum() and len(name) <= 80:
+        return []
+    rule = "a study's name is letters, digits, '-', '_' and '.' (it names the run directory)"
+    return [file.fault(at, rule, name, "rename the study")]
+
+
+def _section(file: YamlFile, at: Path_, kind: Any, value: Any) -> tuple[Any, list[Fault]]:
+    if at[-1] == "model":
+        family = value.get("family") if isinstance(value, dict) else None
+        if not isinstance(family, str) or family not in MODEL_CONFIGS:
+            got = "no family" if family is None else family
+            rule = f"model.family is one of {', '.join(MODEL_CONFIGS)}"
+            near = _nearest(family, MODEL_CONFIGS)
+            return None, [file.fault((*at, "family"), rule, got, f"choose a known family{near}")]
+        kind = MODEL_CONFIGS[family]
+    try:
+        text = json.dumps(value)
+    except TypeError:
+        return None, [file.fault(at, "plain numbers, texts, lists", str(value), "remove dates")]
+    try:
+        return TypeAdapter(kind).validate_json(text, strict=True), []
+    except ValidationError as error:
+        return None, [_pydantic_fault(file, at, kind, dict(e)) for e in error.errors()]
+
+
+def _pydantic_fault(file: YamlFile, at: Path_, kind: Any, error: dict[str, Any]) -> Fault:
+    path = (*at, *(part for part in error["loc"] if isinstance(part, str | int)))
+    while path not in file.marks and len(path) > len(at) + 1 and error["type"] != "missing":
+        path = path[:-1]  # pydantic adds the names of union members
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+        near = _nearest(path[-1], known) or f"; known here: {', '.join(known)}"
+        return file.fault(path, "a known key", path[-1], f"remove it{near}")
+    if error["type"] in ("missing", "missing_argument"):
+        return file.fault(path[:-1], f"`{path[-1]}` is given", "nothing", f"add `{path[-1]}: …`")
+    rule = error["msg"].replace("Input should be", "is").removeprefix("is ")
+    return file.fault(path, f"`{path[-1]}`: {rule}", error["input"], "correct the value")
+
+
+def _parameters(file: YamlFile, at: Path_, data: Any) -> tuple[dict[str, Any], list[Fault]]:
+    if not isinstance(data, dict) or not data:
+        example = "lr: {distribution: log_uniform_values, min: 2^-12, max: 2^-3}"
+        got = "nothing" if data is None else data
+        rule = "`parameters` maps at least `lr` to a distribution"
+        return {}, [file.fault(at, rule, got, f"add `{example}`")]
+    found, faults = {}, []
+    for name, entry in data.items():
+        if name not in HP_NAMES:
+            near = _nearest(name, HP_NAMES) or f"; known: {', '.join(HP_NAMES)}"
+            faults.append(file.fault((*at, name), "a known HP", name, f"remove it{near}"))
+            continue
+        distribution, space_faults = space.read(name, entry)
+        for fault in space_faults:
+            path = (*at, name) if fault.key is None else (*at, name, fault.key)
+            faults.append(file.fault(path, fault.rule, fault.got, fault.remedy))
+        if distribution is not None:
+            found[name] = distribution
+    return found, faults
+
+
+def _nearest(word: Any, known: Any) -> str:
+    """' (did you mean …?)' where some known word is near."""
+    near = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.6)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _kind_name(distribution: space.Distribution) -> str:
+    return next(name for name, kind in space.KINDS.items() if isinstance(distribution, kind))
