@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from analysis.export import dump
+from analysis.rows import text_summary
 from sweep import __version__, estimate, rundir, spec, terminal
 from sweep.driver import State, run_inline
 from sweep.faults import Stopped, UserError
@@ -185,7 +187,8 @@ def run(
 
 
 def _run(study: Study, store: Store, inline: bool) -> State:
-    with Terminal(out, study) as watcher:
+    # Bound to today's stdout: Ray's lines are kept off the terminal by replacing sys.stdout.
+    with Terminal(Console(file=sys.stdout), study) as watcher:
         try:
             state = State.load(study, store, watcher)
             if not state.next.finished:  # Ray takes seconds to start: only for something to do
@@ -247,3 +250,83 @@ def status(
 
 def _hps(hps: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in hps.items())
+
+
+@app.command()
+def analyze(
+    study: StudyArg, spec_path: SpecOpt = SPEC, runs: RunsOpt = RUNS, json_: JsonOpt = False
+) -> None:
+    """Judge the transfer: verdict.json, plots/ and report.html. Exit code 3: it is not PASS.
+
+    [dim]mutransfer analyze digits-dit · mutransfer analyze runs/digits-dit --json[/dim]
+    """
+    from sweep import analyze as room  # matplotlib and scipy take a second
+
+    found_study, store = rundir.find_run(study, spec_path, runs)
+    found = room.analyze(found_study, store)
+    paths = room.write(found, found_study, store)
+    if json_:
+        terminal.as_json(found.verdict.to_dict())
+    else:
+        for shown in text_summary(found.verdict):
+            if shown.rows:
+                out.print(terminal.table(shown.title, shown.columns, shown.rows), soft_wrap=True)
+                out.print()
+        out.print(found.verdict.sentence, style="bold", highlight=False, soft_wrap=True)
+        out.print(f"report: {paths[-1]}", highlight=False, soft_wrap=True)
+    if found.verdict.verdict != "PASS":
+        raise typer.Exit(terminal.EXIT_NOT_PASS)
+
+
+@app.command()
+def export(
+    study: StudyArg,
+    width: Annotated[int, typer.Option("--width", help="The production width.")],
+    spec_path: SpecOpt = SPEC,
+    runs: RunsOpt = RUNS,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; RUNS/STUDY/best.yaml if none.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write whatever the verdict is.")] = False,
+    json_: JsonOpt = False,
+) -> None:
+    """Write best.yaml: the HP set, per-role values and the plan at a production width.
+
+    PASS, and EXTRAPOLATED beyond the target width, are written; anything else leaves with exit
+    code 3 and is written only with --force.
+
+    [dim]mutransfer export digits-dit --width 1152 · … --force -o best.yaml[/dim]
+    """
+    from sweep import analyze as room
+    from sweep import export as best
+
+    found_study, store = rundir.find_run(study, spec_path, runs)
+    content = best.export(room.analyze(found_study, store), found_study, store, width)
+    good = content["verdict"] in best.GOOD
+    text = dump(content)
+    if json_:
+        terminal.as_json(content)
+    if not (good or force):
+        err.print(
+            f"mutransfer: not written: {content['verdict_text']}\n--force writes it all the same, "
+            "with the verdict on its first lines",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        raise typer.Exit(terminal.EXIT_NOT_PASS)
+    if output is None:
+        store.write(text.encode(), "best.yaml")
+    else:
+        _write_text(output, text)
+    if not json_:
+        out.print(content["verdict_text"], soft_wrap=True, highlight=False, markup=False)
+        out.print(f"written: {output or store.path('best.yaml')}", highlight=False, soft_wrap=True)
+    if not good:
+        raise typer.Exit(terminal.EXIT_NOT_PASS)
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; choose another -o") from None

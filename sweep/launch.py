@@ -97,13 +97,14 @@ class TrialWorker(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train for about half a second."""
         deadline = time.monotonic() + CHUNK_S
+        beat = None
         try:
             for beat in self._beats:
                 if time.monotonic() > deadline:
                     return {"done": False, "beat": vars(beat)}
         except worker.PoisonedProcess:
             os._exit(1)  # the row is written; Tune retries, and a new process finds the row
-        return {"done": True}
+        return {"done": True, "beat": None if beat is None else vars(beat)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Save nothing: trials keep checkpoints of their own in the run directory."""
@@ -128,20 +129,27 @@ class PlanSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial; None while others run that the plan waits for; FINISHED at the end."""
-        try:
-            if self._stale:
+        ask = self._waiting()
+        if ask is None and self._stale:  # planning takes a tenth of a second: only when needed
+            try:
                 self._state.advance()
                 self._stale = False
-        except Exception as error:
-            self.error = error  # raised by ``run``: Tune would wrap it
-        if self.error is not None:
-            return Searcher.FINISHED
+            except Exception as error:
+                self.error = error  # raised by ``run``: Tune would wrap it
+                return Searcher.FINISHED
+            ask = self._waiting()
+        if ask is not None:
+            self._running[trial_id] = ask
+            return self._config(ask)
+        return None if self._running else Searcher.FINISHED
+
+    def _waiting(self) -> Ask | None:
+        """The first planned trial that neither runs nor has a row."""
         running = {ask.trial_id for ask in self._running.values()}
         for ask in self._state.next.trials:
             if ask.trial_id not in running and ask.trial_id not in self._state.rows:
-                self._running[trial_id] = ask
-                return self._config(ask)
-        return None if self._running else Searcher.FINISHED
+                return ask
+        return None
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing to learn before the end."""

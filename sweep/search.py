@@ -21,10 +21,12 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import qmc
+from sklearn.linear_model import LogisticRegression
 
 from sweep import space
 from sweep.spec import Study
 
+HPSet = Mapping[str, float]
 LEARNING = frozenset({"tpe", "gp"})
 
 
@@ -95,7 +97,47 @@ def _ask(
             trial = _frozen(outcome, distributions, study.method)
             if trial is not None:
                 memory.add_trial(trial)
-        return [dict(memory.ask(distributions).params) for _ in range(size)]
+        if study.method == "tpe":
+            return [dict(memory.ask(distributions).params) for _ in range(size)]
+        return _stable_asks(study, memory, distributions, told, size)
+
+
+def _stable_asks(
+    study: Study,
+    memory: optuna.Study,
+    distributions: Mapping[str, BaseDistribution],
+    told: Sequence[Told],
+    size: int,
+) -> list[dict[str, float]]:
+    """``size`` asks; one that is likely to diverge gives way to another, at most ``size`` times.
+
+    What is passed over stays pending in the study, so the sampler does not ask for it again.
+    """
+    likely_to_diverge = _divergence_classifier(study, told)
+    asked, passed_over = [], []
+    while len(asked) < size:
+        params = dict(memory.ask(distributions).params)
+        if len(passed_over) < size and likely_to_diverge(params):
+            passed_over.append(params)
+        else:
+            asked.append(params)
+    return asked
+
+
+def _divergence_classifier(study: Study, told: Sequence[Told]) -> Callable[[HPSet], bool]:
+    """Tells whether a proposal is likely to diverge: logistic regression in the ranges' fractions."""
+    seen = [t for t in told if t.status in ("done", "diverged")]
+    diverged = np.array([t.status == "diverged" for t in seen])
+    if not diverged.any() or diverged.all():
+        return lambda params: False
+    places = np.array([_fractions(study, t.hps) for t in seen])
+    model = LogisticRegression(C=100.0).fit(places, diverged)
+    return lambda params: bool(model.predict([_fractions(study, params)])[0])
+
+
+def _fractions(study: Study, hps: HPSet) -> list[float]:
+    return [space.fraction_of(found, hps[name]) for name, found in study.parameters.items()
+            if not isinstance(found, space.Constant)]  # fmt: skip
 
 
 def _frozen(
@@ -105,7 +147,8 @@ def _frozen(
 
     A diverged trial has no loss and none is invented. TPE takes it as PRUNED with a violated
     constraint, so it counts among the bad ones. The GP sampler reads only COMPLETE trials, so it
-    gets a diverged one as RUNNING: its acquisition then stays away from that point.
+    gets a diverged one as RUNNING, which keeps it from asking for the same point; see
+    ``_stable_asks`` for the neighbourhood.
     """
     params = {
         name: _within(told.hps[name], distribution) for name, distribution in distributions.items()

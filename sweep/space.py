@@ -240,3 +240,14 @@ def at_fraction(distribution: Distribution, fraction: float) -> float:
         n_values = len(distribution.values)
         return distribution.values[min(int(fraction * n_values), n_values - 1)]
     return distribution.value
+
+
+def fraction_of(distribution: Distribution, value: float) -> float:
+    """The place of ``value`` in the distribution, 0 to 1: the inverse of ``at_fraction``."""
+    if isinstance(distribution, LogUniform):
+        return math.log2(value / distribution.min) / math.log2(distribution.max / distribution.min)
+    if isinstance(distribution, Uniform):
+        return (value - distribution.min) / (distribution.max - distribution.min)
+    if isinstance(distribution, Categorical):
+        return distribution.values.index(value) / len(distribution.values)
+    return 0.0

@@ -85,7 +85,9 @@ class Store:
             with self.fs.open_output_stream(target) as stream:
                 stream.write(content)
             return True
-        temporary = Path(f"{target}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+        # Readers of a folder skip names that begin with a dot.
+        unique = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        temporary = Path(target).with_name(f".{Path(target).name}.{unique}.tmp")
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -137,10 +139,31 @@ class Store:
         return row
 
     def table(self) -> pd.DataFrame:
-        """The results table. Raises analysis.table.TableError where a part is not one of ours."""
-        if not self.names("trials", ".parquet"):
+        """The results table.
+
+        Raises:
+            TableError: parts of another schema.
+            UserError: parts that are no Parquet files, by name.
+        """
+        names = self.names("trials", ".parquet")
+        if not names:
             return results.empty()
-        return results.read(self.path("trials"), filesystem=self.fs)
+        try:
+            return results.read(self.path("trials"), filesystem=self.fs)
+        except pa.ArrowException:
+            broken = [name for name in names if not self._is_readable(name)]
+            raise UserError(
+                f"{self.path('trials')}: {len(broken)} parts are no Parquet files "
+                f"({', '.join(broken[:3])}); delete them and `mutransfer run` again: only these "
+                "trials are repeated"
+            ) from None
+
+    def _is_readable(self, trial_id: str) -> bool:
+        try:
+            self.read_row(trial_id)
+        except (pa.ArrowException, OSError):
+            return False
+        return True
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The rows as plain values, None where a cell is empty, by trial_id."""

@@ -7,6 +7,7 @@ neither may lose or change a result.
 import io
 import json
 import math
+import os
 import pickle
 import platform
 import socket
@@ -39,6 +40,7 @@ class Beat:
     step: int
     steps: int
     train_loss: float | None
+    pid: int
 
 
 class PoisonedProcess(RuntimeError):
@@ -146,6 +148,7 @@ def _train(
             step=progress.step,
             steps=progress.steps,
             train_loss=progress.train_loss,
+            pid=os.getpid(),
         )
     return _result_columns(training, resumed_from)
 

@@ -17,7 +17,7 @@ from sweep.faults import Fault, SpecError, UserError
 
 POWER = re.compile(r"^(\d+(?:\.\d+)?)\^([-+]?\d{1,3}(?:\.\d+)?)$")
 MAX_BYTES = 4_000_000
-MAX_NODES = 100_000  # aliases can make a small file expand without end
+MAX_NODES, MAX_DEPTH = 100_000, 32  # aliases can make a small file expand without end
 
 Path_ = tuple[str | int, ...]
 
@@ -96,9 +96,9 @@ def _marks(root: Node) -> Iterator[tuple[Path_, tuple[int, int]]]:
     n_nodes = 0
     while stack:
         n_nodes += 1
-        if n_nodes > MAX_NODES:
-            raise ValueError(f"more than {MAX_NODES:,} nodes: too large, or an alias within itself")
         path, place, node = stack.pop()
+        if n_nodes > MAX_NODES or len(path) > MAX_DEPTH:
+            raise ValueError("too many or too deep nodes: is there an alias within itself?")
         yield path, (place.start_mark.line + 1, place.start_mark.column + 1)
         if isinstance(node, MappingNode):
             pairs = [(k, v) for k, v in node.value if isinstance(k, ScalarNode)]

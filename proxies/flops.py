@@ -1,0 +1,47 @@
+"""Cost of a trial, counted on the meta device: nothing is allocated."""
+
+from functools import lru_cache
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from proxies import families
+from proxies.config import ModelConfig, TrialConfig
+from proxies.data import load
+
+
+def training_flops(config: TrialConfig) -> float:
+    """Return the FLOPs of all matrix products of a run, forward and backward, a × b + c as two.
+
+    Element-wise work, the optimizer and validation are not counted.
+    """
+    return config.train.steps * step_flops(config)
+
+
+def step_flops(config: TrialConfig) -> float:
+    """Return the FLOPs of one training step; see `training_flops`."""
+    info = load(config.data).info
+    return config.train.batch_size * _sample_flops(config.model, config.width, info)
+
+
+def n_params(config: TrialConfig) -> int:
+    """Return the number of trainable parameters."""
+    return _n_params(config.model, config.width, load(config.data).info)
+
+
+@lru_cache
+def _n_params(model: ModelConfig, width: int, info: families.DataInfo) -> int:
+    with torch.device("meta"):
+        built = families.build(model, width, info)
+    return sum(p.numel() for p in built.parameters() if p.requires_grad)
+
+
+@lru_cache
+def _sample_flops(model: ModelConfig, width: int, info: families.DataInfo) -> float:
+    """Return the FLOPs of one image; all counted work is proportional to the batch."""
+    with torch.device("meta"):
+        built = families.build(model, width, info)
+        inputs = torch.zeros(1, *info.shape), torch.zeros(1), torch.zeros(1, dtype=torch.int64)
+        with FlopCounterMode(display=False) as counter:
+            built(*inputs).sum().backward()
+    return float(counter.get_total_flops())

@@ -1,0 +1,235 @@
+"""μP for any model, as plain data: roles, rule table, initialization, parameter groups, clipping.
+
+    plan = mup.plan(build, base_width=64, width=1024)
+    model = build(1024)
+    mup.init_(model, plan)
+    groups = mup.param_groups(model, plan, lr=2**-8, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(groups)
+
+The rules are those of Tensor Programs V (arXiv 2203.03466), Table 8, for Adam and AdamW, and of
+arXiv 2505.15270, Table 1, for weight decay. Schedulers must multiply the `lr` of each group.
+"""
+
+import math
+from typing import Any, TypedDict, Unpack
+
+import torch
+from torch import nn
+
+from proxies.config import Arm
+from proxies.groups import clip_grad_norm_, grad_norm, param_groups
+from proxies.roles import Build, Facts, Owner, PlanError, Readout, Role, inspect, owners, plain_name
+from proxies.streams import generator
+
+__all__ = [
+    "FORMAT",
+    "Facts",
+    "PlanError",
+    "PlanOptions",
+    "Readout",
+    "Role",
+    "clip_grad_norm_",
+    "grad_norm",
+    "init_",
+    "inspect",
+    "param_groups",
+    "plain_name",
+    "plan",
+    "plan_of",
+    "table",
+]
+
+FORMAT = 1
+
+
+class PlanOptions(TypedDict, total=False):
+    """The arm, and the base HPs that act through a plan; meanings and defaults as in `plan_of`."""
+
+    arm: Arm
+    init_std: float
+    init_std_hidden: float
+    init_std_input: float
+    init_std_vector: float
+    output_mult: float
+    scale_eps: bool
+
+
+def plan(
+    build: Build, *, base_width: int, width: int, **options: Unpack[PlanOptions]
+) -> dict[str, Any]:
+    """Return the plan of `build(width)`: per parameter its role and multipliers, as JSON data.
+
+    Args:
+        build: Makes the model of a given width; called on the meta device, and once for real
+            at base width where modules do not declare the std of their tensors.
+        base_width: Width where μP and the ordinary parametrization agree, n0.
+        width: Width the plan is for, n; the width multiplier is m = n / n0.
+        **options: Those of `plan_of`: the arm and the base HPs that act through the plan.
+
+    Returns:
+        {"format", "arm", "base_width", "width", "width_mult", "params": {name: row}}; rows as in
+        `plan_of`.
+
+    Raises:
+        PlanError: a tensor whose role cannot be known; the text names it.
+    """
+    facts = inspect(build, base_width=base_width, width=width)
+    return plan_of(facts, base_width=base_width, width=width, **options)
+
+
+def plan_of(
+    facts: tuple[Facts, ...],
+    *,
+    base_width: int,
+    width: int,
+    arm: Arm = "mup",
+    init_std: float = 1.0,
+    init_std_hidden: float = 1.0,
+    init_std_input: float = 1.0,
+    init_std_vector: float = 1.0,
+    output_mult: float = 1.0,
+    scale_eps: bool = False,
+) -> dict[str, Any]:
+    """Return the plan of a model whose facts are known; see `plan`.
+
+    Args:
+        facts: From `inspect`.
+        base_width: n0.
+        width: n.
+        arm: "mup", or "sp": the same model by a practitioner who only changes its width.
+        init_std: Factor on the std of all hidden and input weights.
+        init_std_hidden: Factor on that of hidden weights alone.
+        init_std_input: Factor on that of input weights alone.
+        init_std_vector: Factor on that of vectors; constants (zero biases, unit gains) stay.
+        output_mult: α, the output multiplier at base width.
+        scale_eps: Scale Adam's ε as 1/m (gradients of a mean loss are Θ(1/n)); μP arm only.
+
+    Returns:
+        The plan. Its rows hold role, shape, fan_in, init_std (the std to reach; None: the tensor
+        stays as its module makes it, times init_mult), init_mult (the HPs' factor on the std), the
+        factors lr_mult, wd_mult, eps_mult, grad_mult (gradient relative to the form with a
+        multiplier), input_mult (of a `Readout`), and decay (whether weight decay acts at all).
+    """
+    m = width / base_width
+    std_mults: dict[Role, float] = {
+        "input": init_std * init_std_input,
+        "hidden": init_std * init_std_hidden,
+        "vector": init_std_vector,
+        "output": 1.0,
+        "scalar": 1.0,
+    }
+    is_mup = arm == "mup"
+    rows = {}
+    for tensor in facts:
+        row = _unscaled_row(tensor, std_mults[tensor.role])
+        if tensor.role == "hidden" and is_mup:
+            row.update(lr_mult=1 / m, wd_mult=m)
+        if tensor.role == "output":
+            _apply_output_rule(row, tensor, output_mult / m if is_mup else output_mult, output_mult)
+        if scale_eps and is_mup:
+            row["eps_mult"] /= m
+        row["init_std"] = _target_std(tensor, row, arm, m)
+        rows[tensor.name] = row
+    head = {"format": FORMAT, "arm": arm, "base_width": base_width, "width": width}
+    return {**head, "width_mult": m, "params": rows}
+
+
+def _unscaled_row(tensor: Facts, std_mult: float) -> dict[str, Any]:
+    """Return the row of a tensor that trains the same at every width."""
+    return {
+        "role": tensor.role,
+        "shape": list(tensor.shape),
+        "fan_in": tensor.fan_in,
+        "init_std": None,
+        "init_mult": std_mult if tensor.base_std is not None else 1.0,
+        "lr_mult": 1.0,
+        "wd_mult": 1.0,
+        "eps_mult": 1.0,
+        "grad_mult": 1.0,
+        "input_mult": 1.0,
+        "decay": tensor.role not in ("vector", "scalar"),
+    }
+
+
+def _apply_output_rule(row: dict[str, Any], tensor: Facts, f: float, alpha: float) -> None:
+    """Apply an output multiplier f to a row: on the input of a `Readout`, else without one.
+
+    The second form follows from Tensor Programs V, lemma J.1: a multiplier f on the weight is the
+    same as std × f and, for Adam, LR × f; then ε / f because the gradient is 1/f times larger, and
+    weight decay / f because LR × weight decay is what shrinks the weight.
+    """
+    if tensor.is_readout:
+        row["input_mult"] = f
+        return
+    row.update(lr_mult=f, wd_mult=1 / f, eps_mult=1 / f, grad_mult=1 / f)
+    row["init_mult"] = alpha if tensor.base_std is not None else 1.0
+
+
+def _target_std(tensor: Facts, row: dict[str, Any], arm: Arm, m: float) -> float | None:
+    """Return the std that a tensor is to have, None where its module's own draw is kept."""
+    if tensor.base_std is None:
+        return None
+    std_mult: float = row["init_mult"]
+    if arm == "sp":
+        if tensor.own_std is not None:
+            return tensor.own_std * std_mult
+        return tensor.base_std * std_mult if m == 1 else None
+    std = tensor.base_std * std_mult
+    if tensor.role == "hidden":
+        std *= math.sqrt(tensor.base_fan_in / tensor.fan_in)
+    is_unmultiplied = tensor.role == "output" and not tensor.is_readout
+    return std / m if is_unmultiplied else std
+
+
+@torch.no_grad()
+def init_(model: nn.Module, plan: dict[str, Any], seed: int = 0) -> None:
+    """Give a newborn model the plan's std and multipliers, in place; at m = 1, change nothing.
+
+    A tensor whose module declares its std, or of base width, keeps its draws and is multiplied.
+    Any other is redrawn from N(0, init_std²), from a stream of (seed, name). Call it once, before
+    sharding and before a checkpoint is loaded.
+
+    Raises:
+        PlanError: the model does not fit the plan, or was initialized before: scaling twice
+            would be silent and wrong.
+    """
+    if getattr(model, "_mup_is_initialized", False):
+        raise PlanError("init_: a model is initialized once; got one that was; build a new one")
+    rows = plan["params"]
+    found = owners(model)
+    if odd := sorted(found.keys() ^ rows.keys()):
+        raise PlanError(f"init_: model and plan name the same parameters; got {odd} in only one")
+    for name, owner in found.items():
+        row, parameter = rows[name], owner.parameter
+        if list(parameter.shape) != row["shape"]:
+            raise PlanError(
+                f"init_: {name}: the plan is for shape {row['shape']}; got "
+                f"{list(parameter.shape)}; plan for the width that is built"
+            )
+        if isinstance(owner.module, Readout) and owner.attribute == "weight":
+            owner.module.input_mult = row["input_mult"]
+        if (factor := _factor(owner, row, plan["width_mult"])) is None:
+            draw = torch.randn(parameter.shape, generator=generator("init", seed, name))
+            parameter.copy_(draw * row["init_std"])
+        elif not math.isclose(factor, 1.0, rel_tol=1e-9):
+            parameter.mul_(factor)
+    model._mup_is_initialized = True  # type: ignore[assignment]
+
+
+def _factor(owner: Owner, row: dict[str, Any], m: float) -> float | None:
+    """Return what a tensor's own draws are multiplied by; None: they are to be redrawn."""
+    own_std = getattr(owner.module, "param_std", {}).get(owner.attribute)
+    target: float | None = row["init_std"]
+    if own_std is not None:
+        return 1.0 if target is None else target / own_std
+    is_kept = m == 1 or target is None
+    return row["init_mult"] if is_kept else None
+
+
+def table(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the plan's rows for people: one dict per parameter, with its name, in model order."""
+    shown = ("role", "shape", "init_std", "lr_mult", "wd_mult", "eps_mult", "input_mult", "decay")
+    return [
+        {"name": name} | {column: row[column] for column in shown}
+        for name, row in plan["params"].items()
+    ]

@@ -1,0 +1,227 @@
+"""What width does to each tensor of a model: its role and the std its module gives it.
+
+A role says how many dimensions of a tensor grow with width (Tensor Programs V, appendix B), found
+by building the model at two widths on the meta device, where a tensor has a shape and no memory.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+Role = Literal["input", "hidden", "output", "vector", "scalar"]
+Build = Callable[[int], nn.Module]
+
+# Names that wrappers put into the path of a parameter: DDP, torch.compile, FSDP1, checkpointing.
+WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+
+# Axes (out, in) of a weight by the type of its module; all other axes are kernel axes, summed over.
+_AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
+    (nn.Linear, (0, 1)),
+    (nn.Embedding, (1, 0)),
+    (nn.EmbeddingBag, (1, 0)),
+    (nn.ConvTranspose1d, (1, 0)),
+    (nn.ConvTranspose2d, (1, 0)),
+    (nn.ConvTranspose3d, (1, 0)),
+    (nn.Conv1d, (0, 1)),
+    (nn.Conv2d, (0, 1)),
+    (nn.Conv3d, (0, 1)),
+)
+_ATTENTION_WEIGHTS = frozenset(
+    {"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"}
+)
+
+
+class PlanError(ValueError):
+    """A model that no plan can be made for, or a plan that does not belong to a model."""
+
+
+class Readout(nn.Linear):
+    """The last layer of a model: `weight @ (input_mult · x) + bias`.
+
+    The multiplier of the output rule (Tensor Programs V, Table 8) acts on the input, so the bias
+    has none. `mup.init_` sets it; born 1.0, the layer is an ordinary Linear. It is a plain float,
+    not in the state dict: on loading a checkpoint, call `mup.init_` first.
+    """
+
+    input_mult: float = 1.0
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Return (..., out_features) for an input of (..., in_features)."""
+        scaled = input if self.input_mult == 1.0 else input * self.input_mult
+        return super().forward(scaled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the rules of μP need to know about one tensor.
+
+    `base_std` is its std in a model of base width, `own_std` the one its module declares at this
+    width. None: the tensor is constant (or, for `own_std`, its module declares nothing).
+    """
+
+    name: str
+    role: Role
+    is_readout: bool
+    shape: tuple[int, ...]
+    fan_in: int
+    base_fan_in: int
+    base_std: float | None
+    own_std: float | None
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A parameter with the module that holds it."""
+
+    module: nn.Module
+    attribute: str
+    parameter: nn.Parameter
+
+
+def plain_name(name: str) -> str:
+    """Return a parameter's name without the parts that wrappers such as DDP put into it."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def inspect(build: Build, *, base_width: int, width: int) -> tuple[Facts, ...]:
+    """Return the facts of every trainable tensor of `build(width)`, in the model's order.
+
+    Builds on the meta device only, unless some module does not declare its std in `param_std`
+    (parameter name to std, 0 for a constant): then one real model of base width is built and
+    measured. The global random state stays as it was.
+
+    Raises:
+        PlanError: a tensor whose role cannot be known, or models of different tensors.
+    """
+    base, double = _on_meta(build, base_width), _on_meta(build, 2 * base_width)
+    model = base if width == base_width else _on_meta(build, width)
+    if not base.keys() == double.keys() == model.keys():
+        odd = sorted((base.keys() ^ double.keys()) | (base.keys() ^ model.keys()))
+        raise PlanError(f"plan: all widths have the same parameters; got {odd}; vary only width")
+    measured = None
+    if any(not _declares(owner) for owner in base.values()):
+        measured = _measure(build, base_width)
+    facts = []
+    for name, owner in model.items():
+        base_owner = base[name]
+        declared = _declares(owner)
+        base_std = _declared_std(base_owner) if declared else (measured or {})[name]
+        facts.append(
+            Facts(
+                name=name,
+                role=_role(name, base_owner, double[name]),
+                is_readout=isinstance(owner.module, Readout) and owner.attribute == "weight",
+                shape=tuple(owner.parameter.shape),
+                fan_in=_fan_in(owner),
+                base_fan_in=_fan_in(base_owner),
+                base_std=base_std,
+                own_std=_declared_std(owner) if declared else None,
+            )
+        )
+    return tuple(facts)
+
+
+def _on_meta(build: Build, width: int) -> dict[str, Owner]:
+    """Return the trainable parameters of a model without memory, by plain name."""
+    with torch.device("meta"):
+        return owners(build(width))
+
+
+def owners(model: nn.Module) -> dict[str, Owner]:
+    """Return each trainable parameter of a model with its module, by plain name.
+
+    Raises:
+        PlanError: a tensor shared by modules that read it differently, or two names that become
+            one without the wrappers' parts.
+    """
+    found: dict[str, Owner] = {}
+    first: dict[int, Owner] = {}
+    for path, module in model.named_modules():
+        for attribute, parameter in module.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
+            name = plain_name(f"{path}.{attribute}" if path else attribute)
+            owner = Owner(module, attribute, parameter)
+            if (known := first.setdefault(id(parameter), owner)) is not owner:
+                _refuse_mixed_tie(name, known, owner)
+                continue
+            if name in found:
+                raise PlanError(f"plan: names differ without {sorted(WRAPPERS)}; got {name} twice")
+            found[name] = owner
+    return found
+
+
+def _refuse_mixed_tie(name: str, known: Owner, owner: Owner) -> None:
+    """Raise where a tied tensor is read along different axes: no single rule fits both uses."""
+    if _axes(known) != _axes(owner) or isinstance(owner.module, Readout):
+        raise PlanError(
+            f"plan: {name}: a shared tensor has one role; got {type(known.module).__name__} and "
+            f"{type(owner.module).__name__}; untie them"
+        )
+
+
+def _axes(owner: Owner) -> tuple[int, int] | None:
+    """Return the (out, in) axes of a matrix, None where the type of its module tells nothing."""
+    if owner.attribute == "weight":
+        for module_type, axes in _AXES:
+            if isinstance(owner.module, module_type):
+                return axes
+    is_attention = isinstance(owner.module, nn.MultiheadAttention)
+    return (0, 1) if is_attention and owner.attribute in _ATTENTION_WEIGHTS else None
+
+
+def _fan_in(owner: Owner) -> int:
+    """Return the number of terms that the tensor sums over; 1 for anything but a matrix."""
+    axes = _axes(owner)
+    return 1 if axes is None else owner.parameter.numel() // owner.parameter.shape[axes[0]]
+
+
+def _role(name: str, base: Owner, double: Owner) -> Role:
+    """Return a tensor's role from its shapes at base width and at twice that."""
+    shapes = base.parameter.shape, double.parameter.shape
+    grows = [axis for axis, (a, b) in enumerate(zip(*shapes, strict=True)) if a != b]
+    if not grows:
+        return "scalar"
+    axes = _axes(base)
+    if len(grows) == 1 and (axes is None or len(shapes[0]) == 1):
+        return "vector"
+    if axes is None or not set(grows) <= set(axes):
+        raise PlanError(
+            f"plan: {name}: the in and out axes of a matrix come from a Linear, Conv or Embedding; "
+            f"got a {type(base.module).__name__} with {list(shapes[0])} at base width and "
+            f"{list(shapes[1])} at twice that; hold it in such a module"
+        )
+    if len(grows) == 2:
+        return "hidden"
+    return "input" if grows[0] == axes[0] else "output"
+
+
+def _declares(owner: Owner) -> bool:
+    return owner.attribute in getattr(owner.module, "param_std", {})
+
+
+def _declared_std(owner: Owner) -> float | None:
+    """Return the std that a module declares; None where it is zero: a constant."""
+    declared: dict[str, float] = owner.module.param_std  # type: ignore[assignment]
+    return declared[owner.attribute] or None
+
+
+def _measure(build: Build, width: int) -> dict[str, float | None]:
+    """Return the std of every tensor of a real model, None where it is left as it is made."""
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(0)
+        return dict(_measured(owners(build(width))))
+
+
+def _measured(found: dict[str, Owner]) -> Iterator[tuple[str, float | None]]:
+    for name, owner in found.items():
+        values = owner.parameter.detach().double()
+        std, mean = values.std(correction=0).item(), values.mean().item()
+        # Draws around another mean than zero (gains near one) cannot be redrawn from N(0, std²).
+        is_centred = abs(mean) <= 6 * std / math.sqrt(values.numel())
+        is_constant = bool((values == values.flatten()[0]).all())
+        yield name, None if is_constant or not is_centred else std

@@ -1,0 +1,89 @@
+"""Samples of a trained model: Euler for rectified flow, ancestral for DDPM, both with guidance."""
+
+import torch
+from torch import Tensor, nn
+
+from proxies.diffusion import DDPM, TIME_SCALE, Model, RectifiedFlow
+from proxies.vlb import chain_of, linear_chain
+
+
+@torch.no_grad()
+def sample(
+    objective: RectifiedFlow | DDPM,
+    model: nn.Module | Model,
+    label_B: Tensor,
+    *,
+    shape: tuple[int, int, int],
+    null_label: int,
+    rng: torch.Generator,
+    steps: int = 50,
+    guidance: float = 1.0,
+) -> Tensor:
+    """Return images in about [-1, 1], (B, C, S, S), on the device of the labels.
+
+    Args:
+        objective: What the model was trained with.
+        model: Called as in `diffusion`.
+        label_B: Class of each image, int64.
+        shape: (C, S, S) of the data.
+        null_label: The label that stands for no class.
+        rng: CPU generator of all noise.
+        steps: Calls of the model; DDPM takes a subset of its timesteps (arXiv 2102.09672).
+        guidance: Scale of classifier-free guidance (arXiv 2207.12598): 1 is none.
+    """
+    guided = _guided(model, null_label, guidance, n_channels=shape[0])
+    noise = torch.randn(len(label_B), *shape, generator=rng).to(label_B.device)
+    if isinstance(objective, DDPM):
+        return _ancestral(objective, guided, noise, label_B, rng, steps)
+    return _euler(guided, noise, label_B, steps)
+
+
+def _guided(model: Model, null_label: int, guidance: float, *, n_channels: int) -> Model:
+    """Return the model with guidance on its prediction; learned variances are not guided."""
+    if guidance == 1.0:
+        return model
+
+    def guided(x_BCSS: Tensor, t_B: Tensor, label_B: Tensor) -> Tensor:
+        labels = torch.cat([label_B, torch.full_like(label_B, null_label)])
+        conditional, free = model(x_BCSS.repeat(2, 1, 1, 1), t_B.repeat(2), labels).chunk(2)
+        out = conditional.clone()
+        out[:, :n_channels] = torch.lerp(free[:, :n_channels], out[:, :n_channels], guidance)
+        return out
+
+    return guided
+
+
+def _euler(model: Model, x_BCSS: Tensor, label_B: Tensor, steps: int) -> Tensor:
+    """Follow the velocity from t = 1 to t = 0 in equal steps."""
+    for k in range(steps, 0, -1):
+        t_B = torch.full((len(x_BCSS),), TIME_SCALE * k / steps, device=x_BCSS.device)
+        x_BCSS = x_BCSS - model(x_BCSS, t_B, label_B) / steps
+    return x_BCSS
+
+
+def _ancestral(
+    objective: DDPM,
+    model: Model,
+    x_BCSS: Tensor,
+    label_B: Tensor,
+    rng: torch.Generator,
+    steps: int,
+) -> Tensor:
+    """Draw from the learned reverse chain over a subset of its timesteps."""
+    n = objective.n_timesteps
+    kept = torch.linspace(0, n - 1, min(steps, n)).round().long()
+    full = linear_chain(n, torch.float64, torch.device("cpu"))
+    alphas_bar = full.alphas_bar[kept]
+    before = torch.cat([alphas_bar.new_ones(1), alphas_bar[:-1]])
+    chain = chain_of(1 - alphas_bar / before, x_BCSS.dtype, x_BCSS.device)
+    for k in range(len(kept) - 1, -1, -1):
+        k_B = torch.full((len(x_BCSS),), k, device=x_BCSS.device)
+        time_B = torch.full_like(k_B, kept[k].item(), dtype=x_BCSS.dtype) * (TIME_SCALE / n)
+        out = model(x_BCSS, time_B, label_B)
+        eps, v = out.chunk(2, dim=1) if objective.learn_sigma else (out, -torch.ones_like(out))
+        mean = chain.posterior_mean(chain.image_of(x_BCSS, k_B, eps), x_BCSS, k_B)
+        if k == 0:
+            return mean
+        noise = torch.randn(x_BCSS.shape, generator=rng).to(x_BCSS)
+        x_BCSS = mean + (0.5 * chain.log_var(v, k_B)).exp() * noise
+    return x_BCSS

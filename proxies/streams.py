@@ -1,0 +1,16 @@
+"""Random streams: pure functions of a key, the same on every device and at every width."""
+
+import hashlib
+
+import torch
+
+
+def stream_seed(*key: str | int) -> int:
+    """Return the 63-bit seed of the stream that a key names, such as ("noise", seed, step)."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(*key: str | int) -> torch.Generator:
+    """Return a new CPU generator at the start of the stream that a key names."""
+    return torch.Generator().manual_seed(stream_seed(*key))

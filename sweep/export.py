@@ -1,0 +1,113 @@
+"""best.yaml: the transferred set with its verdict, for the production trainer."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from analysis import export as best
+from proxies import trial as trials
+from proxies.config import width_faults
+from sweep import rundir
+from sweep.analyze import Analysis
+from sweep.ask import complete, trial
+from sweep.faults import UserError
+from sweep.spec import Study
+from sweep.store import Store
+
+GOOD = ("PASS", "EXTRAPOLATED")  # the words that are exported without --force
+
+
+def export(found: Analysis, study: Study, store: Store, width: int) -> dict[str, Any]:
+    """The content of best.yaml for a production width.
+
+    Raises:
+        UserError: the study has no transferred set yet, or no model of this width can be built.
+    """
+    if found.question.transferred is None:
+        raise UserError(
+            f"{store.root}: the slices at the search width are not over, so there is no set to "
+            f"export; go on with `mutransfer run {study.name}`"
+        )
+    faults = width_faults(study.model, width, ("--width",))
+    if faults:
+        raise UserError("\n".join(str(fault) for fault in faults))
+    hps = {name: value for name, value in found.question.transferred.items() if value is not None}
+    plan = trials.plan(trial(study, width=width, arm="mup", hps=hps, seed=0))
+    return best.best_yaml(
+        verdict=found.verdict,
+        question=found.question,
+        study=study.name,
+        family=study.model.family,
+        width=width,
+        optimizer={
+            "name": "AdamW",
+            "betas": list(study.train.betas),
+            "eps": study.train.eps,
+        },
+        roles=roles(plan, complete(hps), study.train.eps),
+        plan=plan,
+        valid_for=valid_for(study),
+        provenance=_provenance(study, store),
+    )
+
+
+def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float) -> dict[str, Any]:
+    """What each role trains with at the plan's width, for people; the plan itself is exact.
+
+    ``sigma`` is init std × sqrt(fan_in), for tensors that are drawn.
+    """
+    found: dict[str, Any] = {}
+    for role in ("input", "hidden", "output", "vector", "scalar"):
+        rows = [row for row in plan["params"].values() if row["role"] == role]
+        if not rows:
+            continue
+        drawn = [row for row in rows if row["init_std"] is not None]
+        found[role] = {
+            "tensors": len(rows),
+            "lr": _one(hps["lr"] * row["lr_mult"] for row in rows),
+            "weight_decay": _one(
+                hps["weight_decay"] * row["wd_mult"] if row["decay"] else 0.0 for row in rows
+            ),
+            "eps": _one(eps * row["eps_mult"] for row in rows),
+            "multiplier": _one(row["input_mult"] for row in rows),
+            "sigma": _one(row["init_std"] * row["fan_in"] ** 0.5 for row in drawn),
+        }
+    return found
+
+
+def _one(values: Any) -> Any:
+    """The value that all share, or the list of the different ones; None where there is none."""
+    different = sorted({float(f"{value:.6g}") for value in values})
+    return different[0] if len(different) == 1 else different or None
+
+
+def valid_for(study: Study) -> dict[str, Any]:
+    """What was held fixed in every trial; the loader warns where a trainer differs."""
+    model, train = study.model, study.train
+    return {
+        "depth": model.depth,
+        "head_dim": model.head_dim,
+        "patch_size": model.patch_size,
+        "mlp_ratio": model.mlp_ratio,
+        "batch_size": train.batch_size,
+        "steps": train.steps,
+        "schedule": train.schedule,
+        "ema_frac": train.ema_frac,
+        "precision": train.precision,
+        "objective": study.objective.kind,
+        "t_distribution": study.objective.t_distribution,
+        "data": study.data.source,
+        "label_dropout": study.data.label_dropout,
+    }
+
+
+def _provenance(study: Study, store: Store) -> dict[str, Any]:
+    known = rundir.provenance(store)
+    return {
+        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run_directory": store.root.rsplit("/", 1)[-1],
+        "started_at": known["written_at"],
+        "commit": known["commit"],
+        "versions": known["versions"],
+        "trials": len(store.names("trials", ".parquet")),
+    }

@@ -1,0 +1,116 @@
+"""Divergence and the schedule, on planted histories."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from proxies.config import TrainConfig
+from proxies.divergence import first_diverged_step, window
+from proxies.schedule import lr_scale
+
+STEPS = 200  # a window of 10
+
+
+def history(losses, trivial=1.0):
+    """A history of losses where the zero predictor has `trivial` and the gradient norm is one."""
+    loss = torch.as_tensor(losses, dtype=torch.float32)
+    return torch.stack([loss, torch.full_like(loss, trivial), torch.ones_like(loss)], dim=1)
+
+
+def first(losses, *, warmup_steps=0, init_excess=0.0, steps=STEPS):
+    rows = losses if isinstance(losses, torch.Tensor) else history(losses)
+    return first_diverged_step(
+        rows, steps=steps, warmup_steps=warmup_steps, init_excess=init_excess
+    )
+
+
+def test_a_falling_loss_has_not_diverged():
+    assert first(torch.linspace(1, 0.5, STEPS).tolist()) is None
+    assert first([1.0] * STEPS) is None, "a loss at its begin is not above it"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("column", [0, 2])
+def test_a_value_that_is_not_finite_is_the_step_of_divergence(value, column):
+    rows = history([0.5] * 50)
+    rows[36:, column] = value
+    assert first(rows) == 37
+
+
+def test_a_loss_above_its_begin_for_a_window_has_diverged():
+    # Smoothed over 10 steps, 0.5 → 2 passes 1 with the fourth high value: step 104.
+    losses = [0.5] * 100 + [2.0] * 100
+    assert first(losses) == 104
+    assert first(losses[:113]) == 104
+    assert first(losses[:112]) is None, "not yet above for ten steps in a row"
+
+
+@pytest.mark.parametrize("height", [2.0, 1e6])
+def test_a_short_spike_is_forgiven_however_high(height):
+    assert first([0.5] * 100 + [height] * 6 + [0.5] * 94) is None
+    assert first([0.5] * 100 + [height] * 9 + [0.5] * 91) == 104
+
+
+def test_a_rise_within_the_warmup_is_not_counted():
+    losses = [2.0] * 40 + [0.5] * 160
+    assert first(losses) == 10
+    assert first(losses, warmup_steps=45) is None
+    assert first([2.0] * 80, warmup_steps=45) == 46
+
+
+def test_the_begin_is_where_the_model_began():
+    assert first([1.5] * STEPS, init_excess=0.6) is None
+    assert first([1.5] * STEPS, init_excess=0.4) is not None
+
+
+def test_noise_of_single_batches_is_not_divergence():
+    """A loss that hardly falls, in batches whose zero predictor moves as much as the model."""
+    noise = 0.3 * torch.randn(STEPS, generator=torch.Generator().manual_seed(0))
+    rows = history((1 + noise - 0.001).tolist())
+    rows[:, 1] += noise
+    assert first(rows) is None
+    rows[:, 1] = 1.0
+    assert first(rows) is not None, "without pairing, it would be"
+
+
+def test_the_first_of_both_findings_counts():
+    losses = [2.0] * 100
+    losses[60] = math.nan
+    assert first(losses) == 10
+    losses[3] = math.nan
+    assert first(losses) == 4
+
+
+def test_short_runs_have_a_window_that_is_not_a_single_batch():
+    assert (window(20), window(200), window(201)) == (5, 10, 11)
+    assert first([2.0] * 9, steps=20) == 5
+    assert first([2.0] * 4, steps=20) is None
+
+
+TRAIN = TrainConfig(steps=100, batch_size=1)
+
+
+def scales(warmup=0, **changes):
+    train = dataclasses.replace(TRAIN, **changes)
+    return [lr_scale(step, train, warmup) for step in range(train.steps)]
+
+
+def test_constant_is_one_after_a_linear_warmup():
+    assert scales() == [1.0] * 100
+    assert scales(warmup=4)[:6] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+
+
+def test_cosine_falls_from_one_to_its_end():
+    found = scales(warmup=20, schedule="cosine", final_lr_frac=0.1)
+    assert found[20] == 1.0 and found[60] == pytest.approx(0.55)
+    assert found[99] == pytest.approx(0.1, abs=1e-3) and found[99] > 0.1
+    assert found[20:] == sorted(found[20:], reverse=True)
+
+
+def test_wsd_is_flat_then_linear():
+    found = scales(schedule="wsd", decay_frac=0.2)
+    assert found[:81] == [1.0] * 81
+    assert found[80:] == pytest.approx([1 - k / 20 for k in range(20)])
+    assert scales(schedule="wsd", final_lr_frac=0.5)[90] == pytest.approx(0.75)

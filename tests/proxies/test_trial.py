@@ -1,0 +1,108 @@
+"""Identity: the same run has the same name, and only the same run."""
+
+import json
+import time
+
+import pytest
+
+from proxies import flops, trial
+
+
+def test_identity_is_sixteen_hex_digits_of_plain_data(trial_of):
+    name = trial.identity(trial_of())
+    assert len(name) == 16 and int(name, 16) >= 0
+    json.dumps(trial.resolve(trial_of()), allow_nan=False)
+
+
+def test_arms_are_one_trial_at_base_width_and_two_beyond(trial_of):
+    options = {"init_std": 2.0, "output_mult": 4.0, "weight_decay": 0.1}
+
+    def names(width):
+        return {trial.identity(trial_of(width=width, arm=arm, **options)) for arm in ("mup", "sp")}
+
+    assert len(names(16)) == 1
+    assert len(names(32)) == 2
+
+
+def test_the_label_of_the_base_width_is_not_part_of_it_but_what_follows_is(trial_of):
+    def name(**options):
+        return trial.identity(trial_of(width=32, **options))
+
+    assert name(arm="sp", base_width=16) == name(arm="sp", base_width=64)
+    assert name(base_width=16) != name(base_width=64)
+    assert name(base_width=32) == name(arm="sp", base_width=16)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr": 2**-8},
+        {"init_std": 2.0},
+        {"init_std_hidden": 2.0},
+        {"init_std_input": 2.0},
+        {"output_mult": 2.0},
+        {"weight_decay": 0.1},
+        {"warmup_steps": 1},
+        {"grad_clip": 1.0},
+        {"seed": 1},
+        {"steps": 21},
+        {"batch_size": 9},
+        {"schedule": "cosine"},
+        {"ema_frac": 0.1},
+        {"precision": "bf16"},
+        {"eps": 1e-8},
+        {"betas": (0.9, 0.95)},
+        {"depth": 3},
+        {"head_dim": 4},
+        {"adaln": "zero"},
+        {"embedding_std": 0.5},
+        {"kind": "ddpm"},
+        {"t_distribution": "logit_normal"},
+        {"label_dropout": 0.2},
+        {"val_draws": 2},
+        {"width": 32},
+        {"device": "cuda"},
+        {"threads": 2},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_changes_the_result_changes_the_identity(trial_of, change):
+    assert trial.identity(trial_of(**change)) != trial.identity(trial_of())
+
+
+def test_what_does_not_act_does_not_change_the_identity(trial_of):
+    # No vector of the DiT is random, and ε is scaled by 1/m only.
+    same = {trial.identity(trial_of(**c)) for c in ({}, {"init_std_vector": 2.0}, {"scale_eps": 1})}
+    assert len(same) == 1
+    assert trial.identity(trial_of(width=32, scale_eps=True)) != trial.identity(trial_of(width=32))
+
+
+def test_whole_and_real_numbers_are_one_identity(trial_of):
+    assert trial.identity(trial_of(mlp_ratio=4)) == trial.identity(trial_of(mlp_ratio=4.0))
+
+
+def test_an_identity_costs_about_a_millisecond(trial_of):
+    trial.identity(trial_of())
+    started = time.process_time()
+    for k in range(50):
+        trial.identity(trial_of(lr=2.0**-k))
+    assert (time.process_time() - started) / 50 < 0.01
+
+
+@pytest.mark.parametrize("width", [16, 64])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_parameters_and_flops_are_those_of_the_closed_forms(trial_of, width, depth):
+    config = trial_of(width=width, depth=depth, steps=7, batch_size=5, patch_size=2)
+    n, tokens, pixels, features, labels = width, 16, 4, 256, 11
+    block = (6 + 3 + 1 + 4 + 4) * n * n + (6 + 3 + 1 + 4 + 1) * n
+    embed = (pixels + 1) * n + (features + 1) * n + (n + 1) * n + labels * n
+    final = 2 * n * (n + 1) + (n + 1) * pixels
+    assert flops.n_params(config) == embed + depth * block + final
+
+    per_token = pixels * n + depth * 12 * n * n + n * pixels
+    per_image = features * n + n * n + depth * 6 * n * n + 2 * n * n
+    attention = depth * 2 * tokens * tokens * n
+    forward = tokens * per_token + per_image + attention
+    # Backward costs twice that, but that no gradient goes into images and time features.
+    backward = 2 * forward - tokens * pixels * n - features * n
+    assert flops.training_flops(config) == 7 * 5 * 2 * (forward + backward)
