@@ -61,7 +61,7 @@ class Terminal:
         now = time.monotonic()
         return [
             beat
-            for seen, beat in self._beats.values()
+            for seen, beat in list(self._beats.values())
             if now - seen < ALIVE_S and beat.trial_id not in self._state.rows
         ]
 
@@ -82,7 +82,7 @@ class Terminal:
     def _eta_s(self) -> float | None:
         state = self._state
         assert state is not None
-        speeds = estimate.speeds(state.rows.values())
+        speeds = estimate.speeds(list(state.rows.values()))
         left = {ask.trial_id: ask for ask in state.next.trials if ask.trial_id not in state.rows}
         asked = Counter((ask.asked_by, ask.config.width) for ask in state.next.asked)
         for ask in self._nominal:  # stages that are not asked for yet
