@@ -1,3 +1,3 @@
-"""Sweeps: the spec, the plan of trials, Optuna's proposals, Ray Tune's execution, the run directory."""
+"""Sweeps: spec, plan of trials, Optuna's proposals, Ray Tune's execution, run directory."""
 
 __version__ = "0.1.0"

@@ -46,7 +46,7 @@ def write(found: Analysis, study: Study, store: Store) -> list[str]:
     """Write verdict.json, plots/ and report.html into the run directory; their paths."""
     data = figure_data.figure_data(found.table, found.question, found.verdict)
     drawn = figures.files(figures.all_figures(data))
-    files = {("plots", name): content for name, content in drawn.items()}
+    files: dict[tuple[str, ...], bytes] = {("plots", n): drawn[n] for n in drawn}
     files[("verdict.json",)] = json.dumps(found.verdict.to_dict(), indent=1).encode()
     page = report.html(run_info(study, store), found.verdict, found.table, found.question, drawn)
     files[("report.html",)] = page.encode()

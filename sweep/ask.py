@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
-from proxies.config import HPs, TrialConfig
+from proxies.config import Arm, HPs, TrialConfig
 from proxies.trial import identity
 from sweep import space
 from sweep.spec import HP_NAMES, Study
@@ -26,21 +27,26 @@ class Ask:
         object.__setattr__(self, "trial_id", cached_identity(self.config))
 
 
-def trial(study: Study, *, width: int, arm: str, hps: HPSet, seed: int) -> TrialConfig:
+def trial(study: Study, *, width: int, arm: Arm, hps: HPSet, seed: int) -> TrialConfig:
     """The configuration of one training run of the study."""
-    integers = {n: int(v) for n, v in hps.items() if n in space.INTEGER_HPS}
     return TrialConfig(
         model=study.model,
         data=study.data,
         objective=study.objective,
         train=study.train,
-        hps=HPs(**{**hps, **integers}),
+        hps=hps_of(hps),
         width=width,
         arm=arm,
         seed=seed,
         device=study.resources.device,
         threads=study.resources.threads,
     )
+
+
+def hps_of(values: HPSet) -> HPs:
+    """``values`` as HPs, whole numbers where an HP is one."""
+    typed: dict[str, Any] = {n: int(v) if n in space.INTEGER_HPS else v for n, v in values.items()}
+    return HPs(**typed)
 
 
 def hp_values(hps: HPs) -> dict[str, float | None]:
@@ -51,7 +57,7 @@ def hp_values(hps: HPs) -> dict[str, float | None]:
 
 def complete(hps: HPSet) -> dict[str, float | None]:
     """``hps`` with the defaults of all HPs that it does not name."""
-    return hp_values(HPs(**dict(hps)))
+    return hp_values(hps_of(hps))
 
 
 def unique(asks: Iterable[Ask]) -> list[Ask]:

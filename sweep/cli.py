@@ -99,11 +99,10 @@ def plan(
     [dim]mutransfer plan digits-dit · mutransfer plan big --no-time[/dim]
     """
     found, store = rundir.find(study, spec_path, runs)
-    speeds = estimate.speeds(store.rows().values())
-    source = "measured in this run"
-    if not speeds and time_it:
-        speeds, source = estimate.timed_speeds(found), "a few steps timed on this machine"
-    costs = estimate.stages(found, speeds)
+    step_s, source = estimate.measured_step_s(store.rows().values()), "measured in this run"
+    if not step_s and time_it:
+        step_s, source = estimate.timed_step_s(found), "a few steps timed on this machine"
+    costs = estimate.stages(found, step_s)
     one = estimate.target_flops(found)
     total = sum(cost.flops for cost in costs)
     serial_s = estimate.total_s(costs)
@@ -116,7 +115,7 @@ def plan(
                 "target_run_flops": one,
                 "share_of_one_target_run": total / one,
                 "train_s": serial_s,
-                "speed_source": source if speeds else None,
+                "speed_source": source if step_s else None,
             }
         )
         return
@@ -131,7 +130,13 @@ def plan(
         for cost in costs
     ]
     n_trials = sum(cost.n_trials for cost in costs)
-    last = ("all", n_trials, "", terminal.flops(total), "–" if serial_s is None else clock(serial_s))
+    last = (
+        "all",
+        n_trials,
+        "",
+        terminal.flops(total),
+        "–" if serial_s is None else clock(serial_s),
+    )
     columns = ("stage", "trials", "widths", "FLOPs", "training, one slot")
     out.print(terminal.table(f"{found.name}: plan", columns, [*rows, last]))
     out.print(
@@ -139,7 +144,7 @@ def plan(
         f"({terminal.flops(one)}, width {found.target.width}).",
         highlight=False,
     )
-    out.print(_plan_notes(found, source if speeds else None), highlight=False)
+    out.print(_plan_notes(found, source if step_s else None), highlight=False)
 
 
 def _plan_notes(study: Study, source: str | None) -> str:
@@ -165,7 +170,7 @@ def run(
 ) -> None:
     """Start a study or go on with it.
 
-    [dim]mutransfer run digits-dit · mutransfer run runs/digits-dit · mutransfer run s --inline[/dim]
+    [dim]mutransfer run digits-dit · mutransfer run runs/digits-dit --retry-failed[/dim]
     """
     found, store = rundir.find(study, spec_path, runs)
     with store.lock():
@@ -230,7 +235,9 @@ def status(
             {
                 "study": found.name,
                 "run_directory": store.root,
-                "trials": [{"stage": k[0], "status": k[1], "n": int(n)} for k, n in by_stage.items()],
+                "trials": [
+                    {"stage": k[0], "status": k[1], "n": int(n)} for k, n in by_stage.items()
+                ],
                 "decisions": sorted(decisions),
                 "failed": failed[["trial_id", "width", "error"]].to_dict("records"),
             }

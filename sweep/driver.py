@@ -53,7 +53,8 @@ class State:
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     next: Next = field(default_factory=Next)
     started: float = field(default_factory=time.monotonic)
-    n_found: int = 0  # rows that were there at the start
+    running: set[str] = field(default_factory=set)
+    slots: int = 1  # trials that run at once
 
     @classmethod
     def load(cls, study: Study, store: Store, watcher: Watcher | None = None) -> "State":
@@ -64,7 +65,6 @@ class State:
             store=store,
             rows=rows,
             decisions=store.decisions(),
-            n_found=len(rows),
             watcher=watcher or Silent(),
         )
         state.advance()
@@ -77,6 +77,7 @@ class State:
 
     def finished(self, trial_id: str) -> None:
         """Take in the row of a trial that has ended."""
+        self.running.discard(trial_id)
         self.rows[trial_id] = self.store.read_row(trial_id)
 
     def advance(self) -> Next:
@@ -105,6 +106,7 @@ def run_inline(state: State, stop: Callable[[], None] = lambda: None) -> None:
     """
     while not state.next.finished:
         for ask in state.next.trials:
+            state.running.add(ask.trial_id)
             for beat in worker.run(
                 ask,
                 state.study.name,
@@ -116,4 +118,3 @@ def run_inline(state: State, stop: Callable[[], None] = lambda: None) -> None:
             state.finished(ask.trial_id)
             state.watcher.planned(state)
         state.advance()
-

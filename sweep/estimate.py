@@ -1,8 +1,9 @@
 """What a study costs before and while it runs: trials, FLOPs and time by stage."""
 
 import dataclasses
+import math
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +37,12 @@ def target_flops(study: Study) -> float:
     return training_flops(trial(study, width=study.target.width, arm="mup", hps=hps, seed=0))
 
 
-def stages(study: Study, flops_per_s: Mapping[int, float]) -> list[StageCost]:
+def stages(study: Study, step_s: Mapping[int, float]) -> list[StageCost]:
     """The cost of each stage if no slice has to be extended or refined.
 
     Args:
         study: The study.
-        flops_per_s: Measured speed of one trial, by width; may lack widths.
+        step_s: Seconds of a training step by width; may lack widths.
     """
     by_stage: dict[str, list[Ask]] = defaultdict(list)
     for ask in nominal(study):
@@ -52,7 +53,7 @@ def stages(study: Study, flops_per_s: Mapping[int, float]) -> list[StageCost]:
             n_trials=len(asks),
             widths=tuple(sorted({ask.config.width for ask in asks})),
             flops=sum(training_flops(ask.config) for ask in asks),
-            train_s=seconds(asks, flops_per_s),
+            train_s=seconds(asks, step_s),
         )
         for stage in STAGES
         if (asks := by_stage[stage])
@@ -65,35 +66,36 @@ def total_s(costs: Iterable[StageCost]) -> float | None:
     return None if None in each else sum(s for s in each if s is not None)
 
 
-def seconds(asks: Iterable[Ask], flops_per_s: Mapping[int, float]) -> float | None:
+def seconds(asks: Iterable[Ask], step_s: Mapping[int, float]) -> float | None:
     """Training seconds of ``asks``, one after the other; None where no speed is known.
 
-    A width without a measured speed gets that of the nearest width: narrow models are slow for
-    their FLOPs, so the speed of a far width says little.
+    A width whose steps were not timed takes the nearest timed width's seconds times the root of
+    the ratio of FLOPs: between launch-bound (no growth) and compute-bound (in proportion).
     """
-    if not flops_per_s:
+    if not step_s:
         return None
-    total = 0.0
-    for ask in asks:
-        width = ask.config.width
-        nearest = min(flops_per_s, key=lambda known: (abs(known - width), known))
-        total += training_flops(ask.config) / flops_per_s[nearest]
-    return total
+    return sum(ask.config.train.steps * _one_step_s(ask.config, step_s) for ask in asks)
 
 
-def speeds(rows: Iterable[Mapping[str, Any]]) -> dict[int, float]:
-    """Measured training speed by width, FLOPs per second, from finished rows."""
-    flops: Counter[int] = Counter()
-    spent: Counter[int] = Counter()
+def _one_step_s(config: TrialConfig, step_s: Mapping[int, float]) -> float:
+    if config.width in step_s:
+        return step_s[config.width]
+    near = min(step_s, key=lambda known: abs(math.log(known / config.width)))
+    flops = step_flops(config) / step_flops(dataclasses.replace(config, width=near))
+    return float(step_s[near] * math.sqrt(flops))
+
+
+def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[int, float]:
+    """Seconds of a training step by width, from finished rows."""
+    spent: dict[int, list[float]] = defaultdict(list)
     for row in rows:
-        if row.get("flops") and row.get("train_s") and row["train_s"] > 0:
-            flops[row["width"]] += row["flops"]
-            spent[row["width"]] += row["train_s"]
-    return {width: flops[width] / spent[width] for width in flops}
+        if row["status"] == "done" and row["train_s"] and row["steps"]:
+            spent[row["width"]].append(row["train_s"] / row["steps"])
+    return {width: sum(each) / len(each) for width, each in spent.items()}
 
 
-def timed_speeds(study: Study) -> dict[int, float]:
-    """Speed by width of a few real training steps on this machine, FLOPs per second.
+def timed_step_s(study: Study) -> dict[int, float]:
+    """Seconds of a training step by width, from a few real steps on this machine.
 
     Empty where this machine has not the study's device; widths of more than ``TOO_LARGE`` FLOPs
     a step are left out.
@@ -101,13 +103,12 @@ def timed_speeds(study: Study) -> dict[int, float]:
     if study.resources.device == "cuda" and not torch.cuda.is_available():
         return {}
     hps = {name: found.middle for name, found in study.parameters.items()}
-    speeds_by_width = {}
+    timed = {}
     for width in sorted({*study.transfer.widths, study.target.width}):
         config = trial(study, width=width, arm="mup", hps=hps, seed=0)
-        flops = step_flops(config)
-        if flops <= TOO_LARGE:
-            speeds_by_width[width] = flops / _step_s(config)
-    return speeds_by_width
+        if step_flops(config) <= TOO_LARGE:
+            timed[width] = _step_s(config)
+    return timed
 
 
 def _step_s(config: TrialConfig) -> float:

@@ -62,7 +62,7 @@ def run(state: State) -> None:
         return
     with _log_of_ray(state.store), _cluster(state.study.resources):
         _keep_actors()
-        slots = _slots(state.study.resources)
+        slots = state.slots = _slots(state.study.resources)
         searcher, watch = PlanSearcher(state), Watch(state)
         with _tune_directory(state.store) as directory, _signals(watch.stop_soon):
             _tuner(state, searcher, watch, slots, directory).fit()
@@ -127,7 +127,7 @@ class PlanSearcher(Searcher):
         """Nothing: Tune pickles searchers, and nobody restores this one."""
         return {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial; None while others run that the plan waits for; FINISHED at the end."""
         ask = self._waiting()
         if ask is None and self._stale:  # planning takes a tenth of a second: only when needed
@@ -140,6 +140,7 @@ class PlanSearcher(Searcher):
             ask = self._waiting()
         if ask is not None:
             self._running[trial_id] = ask
+            self._state.running.add(ask.trial_id)
             return self._config(ask)
         return None if self._running else Searcher.FINISHED
 
@@ -290,7 +291,7 @@ def _keep_actors() -> None:
             if force_all or self._wanted():
                 yield from super().flush_cached_objects(force_all=force_all)
 
-    tune_controller._ObjectCache = KeepAll
+    tune_controller._ObjectCache = KeepAll  # type: ignore[misc]
 
 
 @contextmanager

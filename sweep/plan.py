@@ -98,8 +98,10 @@ def nominal(study: Study) -> list[Ask]:
     else:
         points = search.propose(study, (), 0)
     centre = _on_lattice(study, middle)
-    off_lattice = {n: space.rounded(n, centre[n] * 1.1) for n in study.transfer.parameters}
-    transferred = {**centre, **off_lattice}
+    off_lattice: dict[str, float] = {
+        n: space.rounded(n, centre[n] * 1.1) for n in study.transfer.parameters
+    }
+    transferred = centre | off_lattice
     asked = _search_asks(study, points, 0)
     for plan in slicing.ladder(study, centre):
         asked += slicing.asks(study, plan, None, {})
@@ -159,10 +161,10 @@ def _proposals(
     for earlier in range(generation):
         for ask in _search_asks(study, decisions[search_name(earlier)]["proposals"], earlier):
             row = rows.loc[ask.trial_id]
-            outcome = {"status": str(row["status"]), "val_loss": _number(row["val_loss"])}
+            status, val_loss = str(row["status"]), _number(row["val_loss"])
             hps = {name: float(getattr(ask.config.hps, name)) for name in study.parameters}
-            told.append(search.Told(hps=hps, **outcome))
-            rests_on.append({"trial_id": ask.trial_id, **outcome})
+            told.append(search.Told(hps=hps, status=status, val_loss=val_loss))
+            rests_on.append({"trial_id": ask.trial_id, "status": status, "val_loss": val_loss})
     proposals = search.propose(study, told, generation)
     return {"method": study.method, "proposals": proposals, "rests_on": rests_on}
 
@@ -195,7 +197,7 @@ def _centre(study: Study, asked: Sequence[Ask], table: pd.DataFrame) -> dict[str
 def _on_lattice(study: Study, hps: HPSet) -> dict[str, float]:
     """``hps`` with each sliced HP moved to its nearest lattice value within the hard limits."""
     spacing = study.transfer.spacing_log2
-    moved = {}
+    moved: dict[str, float] = {}
     for name in study.transfer.parameters:
         low, high = study.limits_log2(name)
         log2 = space.to_lattice(hps[name], spacing)

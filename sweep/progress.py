@@ -17,7 +17,6 @@ from sweep.spec import Study
 from sweep.worker import Beat
 
 LINE_EVERY_S = 15.0  # where the output is no terminal
-ALIVE_S = 5.0  # a trial without a sign of life for longer is not counted as running
 
 
 class Terminal:
@@ -27,7 +26,6 @@ class Terminal:
         self._console = console
         self._study = study
         self._nominal = nominal(study)
-        self._beats: dict[str, tuple[float, Beat]] = {}
         self._state: State | None = None
         self._printed = -math.inf
         self._live = Live(
@@ -53,17 +51,7 @@ class Terminal:
             self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def beat(self, beat: Beat) -> None:
-        """Note that a trial is alive."""
-        self._beats[beat.trial_id] = (time.monotonic(), beat)
-
-    def _running(self) -> list[Beat]:
-        assert self._state is not None
-        now = time.monotonic()
-        return [
-            beat
-            for seen, beat in list(self._beats.values())
-            if now - seen < ALIVE_S and beat.trial_id not in self._state.rows
-        ]
+        """Nothing to show: trials are short, and stages count finished ones."""
 
     def _stages(self) -> list[tuple[str, int, int]]:
         """(stage, done, planned) of each stage."""
@@ -82,7 +70,7 @@ class Terminal:
     def _eta_s(self) -> float | None:
         state = self._state
         assert state is not None
-        speeds = estimate.speeds(list(state.rows.values()))
+        step_s = estimate.measured_step_s(list(state.rows.values()))
         left = {ask.trial_id: ask for ask in state.next.trials if ask.trial_id not in state.rows}
         asked = Counter((ask.asked_by, ask.config.width) for ask in state.next.asked)
         for ask in self._nominal:  # stages that are not asked for yet
@@ -90,14 +78,14 @@ class Terminal:
             asked[place] -= 1
             if asked[place] < 0:
                 left.setdefault(ask.trial_id, ask)
-        serial = estimate.seconds(left.values(), speeds)
-        return None if serial is None else serial / max(1, len(self._running()))
+        serial = estimate.seconds(left.values(), step_s)
+        return None if serial is None else serial / max(1, state.slots)
 
     def _facts(self) -> str:
         state = self._state
         assert state is not None
         counts = state.counts()
-        parts = [f"running {len(self._running())}"]
+        parts = [f"running {len(state.running)}"]
         parts += [f"{s} {counts[s]}" for s in ("diverged", "failed") if counts[s]]
         best = _best(state)
         if best:

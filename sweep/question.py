@@ -23,9 +23,7 @@ def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Questi
         seeds=tuple(range(1, study.transfer.seeds + 1)),
         target_seeds=tuple(range(1, study.target.seeds + 1)),
         spacing_log2=study.transfer.spacing_log2,
-        tolerance=Tolerance(
-            kind=study.target.tolerance.kind, value=study.target.tolerance.value
-        ),
+        tolerance=Tolerance(kind=study.target.tolerance.kind, value=study.target.tolerance.value),
         control="sp" if study.transfer.control == "sp" else None,
         control_parameters=study.control_parameters,
         center=complete(centre["centre"]),

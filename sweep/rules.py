@@ -48,7 +48,9 @@ def _widths_fit(model: Any, search: Any, transfer: Any, target: Any) -> Iterator
 @_rule("model", "data", "objective", "train")
 def _model_fits(model: Any, data: Any, objective: Any, train: Any) -> Iterator[Found]:
     """The base width, the image and the objective fit the model."""
-    for fault in faults_of_trial(model, objective, train, widths=(), image_shape=load(data).info.shape):
+    for fault in faults_of_trial(
+        model, objective, train, widths=(), image_shape=load(data).info.shape
+    ):
         yield fault.path, fault.rule, fault.got, fault.remedy
 
 

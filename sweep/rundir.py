@@ -63,7 +63,7 @@ def find_run(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
     store = Store(f"{runs.rstrip('/')}/{name}")
     if "/" not in name and store.exists(STUDY_FILE):
         return from_resolved(store.read_json(STUDY_FILE)["spec"]), store
-    study, store = find(name, spec, runs)
+    _, store = find(name, spec, runs)
     if not store.exists(STUDY_FILE):
         raise UserError(f"{store.root}: nothing was run yet; start with `mutransfer run {name}`")
     return from_resolved(store.read_json(STUDY_FILE)["spec"]), store
@@ -142,7 +142,9 @@ def commit() -> str | None:
     try:
         _git(here, "ls-files", "--error-unmatch", "rundir.py")  # else it is somebody else's
         head = _git(here, "rev-parse", "HEAD")
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", str(here.parent))
+        changed = _git(
+            here, "status", "--porcelain", "--untracked-files=no", "--", str(here.parent)
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return head + ("+" if changed else "")

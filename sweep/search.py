@@ -56,10 +56,8 @@ def propose(study: Study, told: Sequence[Told], generation: int) -> list[dict[st
     """
     first = generation * study.search.generation
     size = min(study.search.generation, study.search.trials - first)
-    if study.method in LEARNING:
-        proposals = _ask(study, told, generation, size)
-    else:
-        proposals = _points(study)
+    learns = study.method in LEARNING
+    proposals = _ask(study, told, generation, size) if learns else _points(study)
     constants = {n: d.value for n, d in study.parameters.items() if isinstance(d, space.Constant)}
     return [
         {name: space.rounded(name, {**constants, **point}[name]) for name in study.parameters}
@@ -73,9 +71,7 @@ def sampler_seed(study: Study, generation: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def _ask(
-    study: Study, told: Sequence[Told], generation: int, size: int
-) -> list[dict[str, float]]:
+def _ask(study: Study, told: Sequence[Told], generation: int, size: int) -> list[dict[str, float]]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {
         name: _optuna_distribution(name, found)
@@ -105,7 +101,7 @@ def _ask(
 def _stable_asks(
     study: Study,
     memory: optuna.Study,
-    distributions: Mapping[str, BaseDistribution],
+    distributions: dict[str, BaseDistribution],
     told: Sequence[Told],
     size: int,
 ) -> list[dict[str, float]]:
@@ -114,7 +110,8 @@ def _stable_asks(
     What is passed over stays pending in the study, so the sampler does not ask for it again.
     """
     likely_to_diverge = _divergence_classifier(study, told)
-    asked, passed_over = [], []
+    asked: list[dict[str, float]] = []
+    passed_over: list[dict[str, float]] = []
     while len(asked) < size:
         params = dict(memory.ask(distributions).params)
         if len(passed_over) < size and likely_to_diverge(params):
@@ -125,7 +122,7 @@ def _stable_asks(
 
 
 def _divergence_classifier(study: Study, told: Sequence[Told]) -> Callable[[HPSet], bool]:
-    """Tells whether a proposal is likely to diverge: logistic regression in the ranges' fractions."""
+    """Tells whether a proposal is likely to diverge, by logistic regression."""
     seen = [t for t in told if t.status in ("done", "diverged")]
     diverged = np.array([t.status == "diverged" for t in seen])
     if not diverged.any() or diverged.all():
@@ -156,14 +153,18 @@ def _frozen(
     if told.status == "done" and told.val_loss is not None:
         feasible = {"diverged": 0.0}
         return optuna.trial.create_trial(
-            params=params, distributions=dict(distributions), value=told.val_loss,
+            params=params,
+            distributions=dict(distributions),
+            value=told.val_loss,
             constraints=feasible,
         )
     if told.status != "diverged":
         return None
     state = TrialState.PRUNED if method == "tpe" else TrialState.RUNNING
     return optuna.trial.create_trial(
-        state=state, params=params, distributions=dict(distributions),
+        state=state,
+        params=params,
+        distributions=dict(distributions),
         constraints={"diverged": 1.0} if method == "tpe" else None,
     )
 
@@ -206,7 +207,10 @@ def _points(study: Study) -> list[dict[str, float]]:
     else:
         unit = np.random.default_rng(seed).random((n_points, len(free)))
     return [
-        {name: space.at_fraction(found, float(u)) for (name, found), u in zip(free.items(), row, strict=True)}
+        {
+            name: space.at_fraction(found, float(u))
+            for (name, found), u in zip(free.items(), row, strict=True)
+        }
         for row in unit
     ]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.slices import Slice, bracket, slice_of
+from proxies.config import Arm
 from sweep import space
 from sweep.ask import Ask, HPSet, complete, trial
 from sweep.spec import Study
@@ -22,7 +23,7 @@ class SlicePlan:
     """One slice: ``hp`` varied round ``centre``, whose other HPs are held fixed."""
 
     hp: str
-    arm: str
+    arm: Arm
     width: int
     centre: HPSet
     points: int
@@ -41,13 +42,22 @@ def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
     """The slices of stage `slices`; the widest first, for they take longest."""
     transfer = study.transfer
     seeds = tuple(range(1, transfer.seeds + 1))
+    arms: tuple[tuple[Arm, tuple[str, ...]], ...] = (
+        ("mup", transfer.parameters),
+        ("sp", study.control_parameters),
+    )
     return [
         SlicePlan(
-            hp=hp, arm=arm, width=width, centre=centre, points=transfer.points, seeds=seeds,
+            hp=hp,
+            arm=arm,
+            width=width,
+            centre=centre,
+            points=transfer.points,
+            seeds=seeds,
             stage="slices",
         )
         for width in sorted(transfer.widths, reverse=True)
-        for arm, hps in (("mup", transfer.parameters), ("sp", study.control_parameters))
+        for arm, hps in arms
         for hp in hps
     ]
 
@@ -57,8 +67,13 @@ def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
     seeds = tuple(range(1, study.target.seeds + 1))
     return [
         SlicePlan(
-            hp=hp, arm="mup", width=study.target.width, centre=transferred,
-            points=study.target.points, seeds=seeds, stage="target",
+            hp=hp,
+            arm="mup",
+            width=study.target.width,
+            centre=transferred,
+            points=study.target.points,
+            seeds=seeds,
+            stage="target",
         )
         for hp in study.transfer.parameters
     ]
@@ -112,9 +127,7 @@ def _only(results: Slice, log2_values: list[float]) -> Slice:
     )
 
 
-def _refined(
-    study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame
-) -> list[Ask]:
+def _refined(study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame) -> list[Ask]:
     """Half a step on both sides of the best lattice value, where a lattice value lies beyond."""
     results = _only(plan.read(table), values)
     best = bracket(results).best

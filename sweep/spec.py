@@ -118,7 +118,7 @@ class Resources:
     checkpoint_every_s: Annotated[float, Gt(0)] = 30
 
     @property
-    def device(self) -> str:
+    def device(self) -> pc.Device:
         """'cuda' where a trial has a GPU (or a share of one), else 'cpu'."""
         return "cuda" if self.gpus_per_trial > 0 else "cpu"
 
@@ -246,7 +246,9 @@ def _top_faults(file: YamlFile) -> list[Fault]:
         if key not in ("version", "studies"):
             near = _nearest(key, ("version", "studies"))
             faults.append(
-                file.fault((key,), "top-level keys are `version` and `studies`", key, f"remove{near}")
+                file.fault(
+                    (key,), "top-level keys are `version` and `studies`", key, f"remove{near}"
+                )
             )
     if file.data.get("version") != 1 or isinstance(file.data.get("version"), bool):
         got = file.data.get("version", "no version")

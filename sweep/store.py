@@ -124,7 +124,9 @@ class Store:
         """Write a trial's curve, then its row. Returns whether the row was the first one."""
         trial_id = str(row["trial_id"])
         if curve:
-            points = [{**dict.fromkeys(CURVE_SCHEMA.names), **p, "trial_id": trial_id} for p in curve]
+            points = [
+                {**dict.fromkeys(CURVE_SCHEMA.names), **p, "trial_id": trial_id} for p in curve
+            ]
             part = pa.Table.from_pylist(points, schema=CURVE_SCHEMA)
             self.write(_parquet(part), "curves", f"{trial_id}.parquet", keep_first=True)
         schema = results.to_arrow_schema()

@@ -73,9 +73,7 @@ def guarded(run: Callable[[], Any], console: Console, *, debug: bool) -> NoRetur
     sys.exit(0)
 
 
-def _leave(
-    console: Console, text: str, code: int, error: BaseException, debug: bool
-) -> NoReturn:
+def _leave(console: Console, text: str, code: int, error: BaseException, debug: bool) -> NoReturn:
     if debug:
         raise error
     console.print(f"mutransfer: {text}", markup=False, highlight=False, soft_wrap=True)

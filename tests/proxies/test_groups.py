@@ -5,10 +5,10 @@ import json
 
 import pytest
 import torch
-from tests.proxies.test_mup import ROLES, build, build_plain, plan
 from torch import nn
 
 from proxies import mup
+from tests.proxies.test_mup import ROLES, build, build_plain, plan
 
 CLOSE = {"rtol": 1e-5, "atol": 0.0}
 

@@ -4,10 +4,10 @@ import warnings
 
 import pytest
 import torch
-from tests.proxies.test_mup import ROLES, batches, build, seeded
 from torch import nn
 
 from proxies import mup
+from tests.proxies.test_mup import ROLES, batches, build, seeded
 
 with warnings.catch_warnings():
     # Its plotting part imports seaborn and pandas in deprecated ways.

@@ -21,9 +21,13 @@ def call(folder, *words: str) -> subprocess.CompletedProcess:
     out, err = io.StringIO(), io.StringIO()
     argv, sys.argv = sys.argv, ["mutransfer", *words]
     try:
-        with contextlib.chdir(folder), contextlib.redirect_stdout(out):
-            with contextlib.redirect_stderr(err), pytest.raises(SystemExit) as left:
-                main()
+        with (
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as left,
+        ):
+            main()
     finally:
         sys.argv = argv
     return subprocess.CompletedProcess(words, left.value.code or 0, out.getvalue(), err.getvalue())
@@ -127,7 +131,9 @@ def test_export_of_a_width_that_cannot_be_built_is_refused(ran):
 
 def test_status_tells_trials_and_errors(ran):
     shown = json.loads(call(ran, "status", "tiny", "--json").stdout)
-    assert sum(entry["n"] for entry in shown["trials"]) == len(Store(str(ran / "runs/tiny")).table())
+    assert sum(entry["n"] for entry in shown["trials"]) == len(
+        Store(str(ran / "runs/tiny")).table()
+    )
     assert shown["failed"] == []
 
 

@@ -113,8 +113,9 @@ def test_a_decision_stands_whatever_happens_to_the_rows_it_rests_on(tiny):
     worse.loc[worse["asked_by"] == "search", "val_loss"] = [9.0, 8.0, 7.0, 6.0]
     assert plan.next_trials(tiny, decisions, worse).finished
     without = {name: d for name, d in decisions.items() if name != "centre"}
-    assert plan.next_trials(tiny, without, worse).decision.content["centre"] != (
-        decisions["centre"]["centre"]
+    assert (
+        plan.next_trials(tiny, without, worse).decision.content["centre"]
+        != (decisions["centre"]["centre"])
     )
 
 

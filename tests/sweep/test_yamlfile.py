@@ -8,7 +8,13 @@ def test_numbers_are_those_of_yaml_1_2_and_powers():
     text = "a: 3e-4\nb: 2^-10\nc: 1e-12\nd: 2^5\ne: [2^-1, 10^3]\nf: '2^-3'\ng: no\n"
     data = parse(text, "x").data
     assert data == {
-        "a": 3e-4, "b": 2**-10, "c": 1e-12, "d": 32, "e": [0.5, 1000], "f": 0.125, "g": "no",
+        "a": 3e-4,
+        "b": 2**-10,
+        "c": 1e-12,
+        "d": 32,
+        "e": [0.5, 1000],
+        "f": 0.125,
+        "g": "no",
     }
     assert isinstance(data["d"], int)
 
