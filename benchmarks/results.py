@@ -1,7 +1,6 @@
 """The README's results of a finished study, as Markdown.
 
-    mutransfer run digits-dit-full
-    python benchmarks/results.py runs/digits-dit-full
+First `mutransfer run digits-dit-full`, then `python benchmarks/results.py runs/digits-dit-full`.
 """
 
 import argparse
@@ -13,8 +12,6 @@ from sweep import rundir
 from sweep.analyze import Analysis, analyze, run_info
 from sweep.spec import Study
 from sweep.store import Store
-
-COMPACT = ("arm", "width", "log2", "95 % interval (log2)", "loss", "bracketed", "flags")
 
 
 def main() -> None:
@@ -41,21 +38,19 @@ def results(study: Study, store: Store, found: Analysis) -> str:
 
 
 def _tables(verdict: Verdict) -> list[str]:
-    optima = rows.optima_table(verdict)
-    keep = [optima.columns.index(name) for name in ("HP", *COMPACT)]
-    short = [[row[i] for i in keep] for row in optima.rows]
-    drift = rows.drift_table(verdict)
-    reasons = rows.causes_table(verdict)
-    cost = rows.cost_table(verdict.cost)
-    tables = [markdown([optima.columns[i] for i in keep], short)]
-    tables += [markdown(t.columns, t.rows) for t in (drift, reasons, cost) if t.rows]
-    return tables
+    tables = [
+        rows.columns_of(rows.optima_table(verdict), rows.SHORT_OPTIMA),
+        rows.drift_table(verdict),
+        rows.causes_table(verdict),
+        rows.cost_table(verdict.cost),
+    ]
+    return [markdown(table) for table in tables if table.rows]
 
 
-def markdown(columns: list[str] | tuple[str, ...], body: list[list[str]] | tuple) -> str:
+def markdown(table: rows.TextTable) -> str:
     """A Markdown table."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(row) + " |" for row in body]
+    lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * len(table.columns)]
+    lines += ["| " + " | ".join(row) + " |" for row in table.rows]
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_finished_study_starts_nothing(on_ray, monkeypatch):
 
 
 def test_nothing_of_ray_is_left_in_the_run_directory(on_ray):
-    names = {path.name for path in __import__("pathlib").Path(on_ray.store.root).iterdir()}
+    names = {path.name for path in Path(on_ray.store.root).iterdir()}
     assert names <= {"trials", "curves", "decisions", "checkpoints", "ray.log", ".lock"}
 
 
@@ -130,16 +131,31 @@ def test_a_study_killed_in_every_stage_ends_in_the_same_table(tmp_path, baseline
     assert not store.names("checkpoints", ".pt")
 
 
+class Killer(driver.Silent):
+    """Kills the first worker that gives a sign of life in the middle of a trial."""
+
+    victim = None
+
+    def beat(self, beat: worker.Beat) -> None:
+        if self.victim is None and beat.step < beat.steps:
+            self.victim = beat.trial_id
+            os.kill(beat.pid, signal.SIGKILL)
+
+
 @pytest.mark.slow
-def test_a_trial_whose_worker_is_killed_goes_on_elsewhere_to_the_same_bits(tmp_path, baseline):
-    write_spec(tmp_path)
-    process = start(tmp_path)
-    store = Store(str(tmp_path / "runs" / "tiny"))
-    wait_for_rows(process, store, 6)
-    killed = subprocess.run(["pkill", "-KILL", "-f", "ray::TrialWorker"], check=False)
-    assert killed.returncode == 0
-    assert process.wait(timeout=180) == 0
-    assert results.same(store.table(), baseline.table()) == []
+def test_a_trial_whose_worker_is_killed_goes_on_elsewhere_to_the_same_bits(tmp_path):
+    text = TINY.replace("steps: 6", "steps: 150, log_every: 5")
+    text = text.replace("widths: [8, 16]", "widths: [16, 24]")
+    every = "    resources: {checkpoint_every_s: 0.01}\n"
+    study = study_of(text.rstrip("\n") + "\n" + every)
+    state = driver.State.load(study, Store(str(tmp_path / "ray")), Killer())
+    launch.run(state)
+    assert state.watcher.victim is not None
+    row = state.store.read_row(state.watcher.victim)
+    assert row["status"] in ("done", "diverged") and row["resumed_from_step"] > 0
+    calm = driver.State.load(study, Store(str(tmp_path / "calm")))
+    driver.run_inline(calm)
+    assert results.same(state.store.table(), calm.store.table()) == []
 
 
 @pytest.mark.slow

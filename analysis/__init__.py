@@ -1,0 +1,1 @@
+"""Pure functions of the results table: optimum, transfer, verdict, figures, report, export."""

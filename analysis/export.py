@@ -1,0 +1,278 @@
+"""best.yaml: the transferred set, its verdict first, for the production trainer."""
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from analysis.question import Question
+from analysis.transfer import predicted_regret
+from analysis.verdict import Verdict
+
+FORMAT = 1
+WORDS = ("PASS", "FAIL", "INCONCLUSIVE", "EXTRAPOLATED", "NOT_SUPPORTED")
+KEYS = (
+    "format",
+    "verdict",
+    "verdict_text",
+    "regret",
+    "study",
+    "family",
+    "width",
+    "base_width",
+    "verified_up_to_width",
+    "extrapolated_doublings",
+    "predicted_regret",
+    "hps",
+    "search_best",
+    "optimizer",
+    "roles",
+    "plan",
+    "valid_for",
+    "provenance",
+)
+# Plain words that YAML 1.1 or 1.2 would read as something else than a string.
+_NOT_TEXT = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"])
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
+
+
+class BestError(ValueError):
+    """A best.yaml that cannot be used."""
+
+
+class BestWarning(UserWarning):
+    """The production run differs from what the verdict is about, or the verdict is no PASS."""
+
+
+def verdict_at(verdict: Verdict, question: Question, width: int) -> tuple[str, float | None, float]:
+    """Return the word for a production width, the predicted regret and the doublings.
+
+    Up to the target width it is the verdict itself, without a prediction. Beyond: EXTRAPOLATED
+    if the verdict is PASS and the predicted regret is under the tolerance, else NOT_SUPPORTED;
+    never PASS. Predicted: Σ over HPs of curvature·(upper bound of the drift·doublings)², for
+    an HP that does not matter in its range its upper bound at the target (design §5 Export).
+
+    Returns:
+        Word, predicted regret in loss or None, doublings beyond the target (0 up to it).
+
+    Raises:
+        ValueError: ``width`` is not above 0.
+    """
+    if width <= 0:
+        raise ValueError(f"export: width must be above 0; got {width}; name a model width")
+    if width <= question.target_width:
+        return verdict.verdict, None, 0.0
+    doublings = math.log2(width / question.target_width)
+    predicted = _predicted(verdict, doublings)
+    tolerance = verdict.set.tolerance_loss
+    small = predicted is not None and tolerance is not None and predicted < tolerance
+    word = "EXTRAPOLATED" if verdict.verdict == "PASS" and small else "NOT_SUPPORTED"
+    return word, predicted, doublings
+
+
+def _predicted(verdict: Verdict, doublings: float) -> float | None:
+    total = 0.0
+    for entry in verdict.hps:
+        curvature = entry.target.curvature if entry.target else None
+        part = predicted_regret(curvature, entry.drift_mup.bound, doublings)
+        if part is None and entry.harmless and entry.regret is not None:
+            part = entry.regret.upper
+        if part is None:
+            return None
+        total += part
+    return total if verdict.hps else None
+
+
+def best_yaml(
+    *,
+    verdict: Verdict,
+    question: Question,
+    study: str,
+    family: str,
+    width: int,
+    optimizer: Mapping[str, Any],
+    roles: Any,
+    plan: Any,
+    valid_for: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the content of best.yaml as plain data, keys in the order of `KEYS`.
+
+    Args:
+        verdict: The verdict on the transferred set.
+        question: What was asked; holds the set.
+        study: Name of the study.
+        family: Model family.
+        width: Production width.
+        optimizer: betas, eps and the like.
+        roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
+            ``width``, plain data.
+        plan: The model's plan at ``width``, plain data.
+        valid_for: What was held fixed (depth, batch_size, steps, …).
+        provenance: Commit, versions, dates.
+
+    Raises:
+        BestError: no transferred set has been chosen.
+    """
+    if question.transferred is None:
+        raise BestError("best.yaml: needs a transferred set; got none; finish the slices first")
+    word, predicted, doublings = verdict_at(verdict, question, width)
+    values = {
+        "format": FORMAT,
+        "verdict": word,
+        "verdict_text": _text(verdict, question, word, width, predicted),
+        "regret": _regret(verdict),
+        "study": study,
+        "family": family,
+        "width": width,
+        "base_width": question.base_width,
+        "verified_up_to_width": question.target_width if verdict.verdict == "PASS" else None,
+        "extrapolated_doublings": doublings,
+        "predicted_regret": predicted,
+        "hps": dict(question.transferred),
+        "search_best": None if question.search_best is None else dict(question.search_best),
+        "optimizer": dict(optimizer),
+        "roles": roles,
+        "plan": plan,
+        "valid_for": dict(valid_for),
+        "provenance": dict(provenance),
+    }
+    return {key: values[key] for key in KEYS}
+
+
+def _text(
+    verdict: Verdict, question: Question, word: str, width: int, predicted: float | None
+) -> str:
+    if width <= question.target_width:
+        return verdict.sentence
+    limit = verdict.set.tolerance_loss
+    figures = (
+        "no regret can be predicted"
+        if predicted is None
+        else (
+            f"predicted regret {predicted:.3g}, tolerance "
+            f"{'unknown' if limit is None else f'{limit:.3g}'} (loss)"
+        )
+    )
+    return f"{word}: width {width} was not checked; {figures}. {verdict.sentence}"
+
+
+def _regret(verdict: Verdict) -> dict[str, Any]:
+    found = verdict.set
+    return {
+        "at_width": verdict.target_width,
+        "upper_95_loss": found.regret_upper,
+        "upper_95_percent": found.regret_upper_percent,
+        "tolerance_loss": found.tolerance_loss,
+        "tolerance": {"kind": verdict.tolerance.kind, "value": verdict.tolerance.value},
+        "hps": {
+            e.hp: None
+            if e.regret is None
+            else {
+                "estimate_loss": e.regret.estimate,
+                "lower_95_loss": e.regret.lower,
+                "upper_95_loss": e.regret.upper,
+            }
+            for e in verdict.hps
+        },
+    }
+
+
+class _Representer(RoundTripRepresenter):
+    """Floats and strings that YAML 1.1 and 1.2 read alike."""
+
+
+def _float(dumper: _Representer, value: float) -> ScalarNode:
+    if not math.isfinite(value):
+        raise BestError(f"best.yaml: numbers must be finite; got {value}; leave it out")
+    text = repr(value)
+    mantissa, e, exponent = text.partition("e")
+    if e and "." not in mantissa:
+        # YAML 1.1 (PyYAML) reads 1e-12 as a string, 1.0e-12 as a number.
+        text = f"{mantissa}.0e{exponent}"
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
+
+
+def _string(dumper: _Representer, value: str) -> ScalarNode:
+    plain = _PLAIN.match(value) and value.lower() not in _NOT_TEXT
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
+
+
+_Representer.add_representer(float, _float)
+_Representer.add_representer(str, _string)
+
+
+def dump(best: Mapping[str, Any]) -> str:
+    """Return best.yaml as text; unless the verdict is PASS, a comment says so on top.
+
+    Floats and strings read alike under YAML 1.1 (PyYAML) and 1.2 (ruamel.yaml).
+
+    Raises:
+        BestError: a number is not finite.
+    """
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    if best["verdict"] != "PASS":
+        text = " ".join(str(best["verdict_text"]).split())
+        out.write(f"# VERDICT {best['verdict']}: not shown to transfer to width {best['width']}.\n")
+        out.write(f"# {text}\n")
+    yaml.dump(_plain(best), out)
+    return out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def load_best(path: str | Path, **actual: Any) -> dict[str, Any]:
+    """Return the content of a best.yaml, and warn where it does not speak of this run.
+
+    Args:
+        path: The file.
+        **actual: What the trainer uses (depth=…, batch_size=…, width=…); each key found in
+            ``valid_for`` and the width are compared.
+
+    Raises:
+        BestError: not a best.yaml, or one of another format.
+
+    Warns:
+        BestWarning: the verdict is not PASS, a value differs, or a key is unknown to the file.
+    """
+    content = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or "format" not in content:
+        raise BestError(f"{path}: must be a best.yaml with a format; got none; export it again")
+    if content["format"] != FORMAT:
+        raise BestError(
+            f"{path}: format must be {FORMAT}; got {content['format']!r}; "
+            "load it with the version of mutransfer that wrote it"
+        )
+    missing = [key for key in ("verdict", "hps", "valid_for") if key not in content]
+    if missing or content["verdict"] not in WORDS:
+        raise BestError(f"{path}: needs a verdict, hps and valid_for; got no {missing}; export it")
+    if content["verdict"] != "PASS":
+        _warn(f"{path}: verdict {content['verdict']}: {content.get('verdict_text', '')}")
+    held = {"width": content.get("width"), **content["valid_for"]}
+    for key, value in actual.items():
+        if key not in held:
+            _warn(f"{path}: says nothing about {key}; got {value!r}")
+        elif held[key] != value:
+            _warn(f"{path}: the verdict is about {key} = {held[key]!r}; got {value!r}")
+    return content
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, BestWarning, stacklevel=3)

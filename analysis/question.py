@@ -1,0 +1,169 @@
+"""What a verdict is asked about, and the slices that answer it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import pandas as pd
+
+from analysis.curve import Fit, fit
+from analysis.slices import slice_of
+
+ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """The regret that the user accepts, fixed before looking; it never depends on noise.
+
+    Attributes:
+        kind: ``rel_loss``: a share of the best loss at the target; ``abs_loss``: a loss;
+            ``share_of_width_gain``: a share of the best loss at the search width minus the
+            best loss at the target.
+        value: The number, > 0.
+
+    Raises:
+        ValueError: unknown kind, or a value not above 0.
+    """
+
+    kind: ToleranceKind
+    value: float
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind and a value not above 0."""
+        if self.kind not in get_args(ToleranceKind):
+            raise ValueError(
+                f"tolerance.kind: one of {get_args(ToleranceKind)}; got {self.kind!r}; pick one"
+            )
+        if not 0 < self.value < float("inf"):
+            raise ValueError(
+                f"tolerance.value: above 0; got {self.value}; choose the loss you can accept"
+            )
+
+    def in_loss(self, *, target_best: float | None, search_best: float | None) -> float | None:
+        """Return the tolerance as a loss; None if the losses it rests on are missing.
+
+        A width gain that is not above 0 gives 0: no regret is a small share of it.
+        """
+        if self.kind == "abs_loss":
+            return self.value
+        if target_best is None:
+            return None
+        if self.kind == "rel_loss":
+            return self.value * abs(target_best)
+        if search_best is None:
+            return None
+        return self.value * max(search_best - target_best, 0.0)
+
+    @property
+    def text(self) -> str:
+        """The tolerance in words."""
+        return {
+            "rel_loss": f"{100 * self.value:g} % of the best loss at the target",
+            "abs_loss": f"{self.value:g} in loss",
+            "share_of_width_gain": f"{100 * self.value:g} % of what the width gains in loss",
+        }[self.kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Everything a verdict rests on besides the table.
+
+    Attributes:
+        parameters: Names of the sliced HPs.
+        search_width: Width of the search; one of ``widths``.
+        widths: The ladder.
+        target_width: Width of the check.
+        base_width: Width at which base HPs are written.
+        seeds: Seeds of the ladder slices.
+        target_seeds: Seeds of the target slices and of the transferred set there.
+        spacing_log2: Lattice step, octaves.
+        tolerance: Accepted regret.
+        control: ``sp`` or None.
+        control_parameters: HPs that the control slices too.
+        center: All HPs: what the ladder slices hold fixed.
+        transferred: All HPs of the transferred set, None as long as it is not chosen.
+        transferred_flags: Remarks on single HPs of that set.
+        search_best: All HPs of the best search trial.
+    """
+
+    parameters: tuple[str, ...]
+    search_width: int
+    widths: tuple[int, ...]
+    target_width: int
+    base_width: int
+    seeds: tuple[int, ...]
+    target_seeds: tuple[int, ...]
+    spacing_log2: float
+    tolerance: Tolerance
+    center: Mapping[str, float | None]
+    control: Literal["sp"] | None = None
+    control_parameters: tuple[str, ...] = ()
+    transferred: Mapping[str, float | None] | None = None
+    transferred_flags: Mapping[str, list[str]] = field(default_factory=dict)
+    search_best: Mapping[str, float | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """The fitted slices of one HP.
+
+    Attributes:
+        hp: The HP.
+        ladder: Fits by (arm, width), the other HPs at the centre.
+        target: Fit at the target width, the others at the transferred set; None without one.
+    """
+
+    hp: str
+    ladder: Mapping[tuple[str, int], Fit]
+    target: Fit | None
+
+    def of_arm(self, arm: str) -> list[Fit]:
+        """Return the ladder fits of an arm, narrowest first."""
+        return [self.ladder[key] for key in sorted(self.ladder) if key[0] == arm]
+
+
+def gather(df: pd.DataFrame, question: Question) -> dict[str, Evidence]:
+    """Return the evidence for each sliced HP of a question.
+
+    Raises:
+        TableError: as `analysis.slices.slice_of`.
+    """
+    return {hp: evidence_of(df, question, hp) for hp in question.parameters}
+
+
+def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
+    """Return the evidence for one HP, as `gather`."""
+    arms = ["mup"]
+    if question.control == "sp" and hp in question.control_parameters:
+        arms.append("sp")
+    ladder = {
+        (arm, width): _fit(df, question, hp, question.center, width, arm, question.seeds)
+        for arm in arms
+        for width in sorted({*question.widths, question.search_width})
+    }
+    target = None
+    if question.transferred is not None:
+        target = _fit(
+            df,
+            question,
+            hp,
+            question.transferred,
+            question.target_width,
+            "mup",
+            question.target_seeds,
+        )
+    return Evidence(hp=hp, ladder=ladder, target=target)
+
+
+def _fit(
+    df: pd.DataFrame,
+    question: Question,
+    hp: str,
+    fixed: Mapping[str, float | None],
+    width: int,
+    arm: str,
+    seeds: tuple[int, ...],
+) -> Fit:
+    found = slice_of(df, hp=hp, fixed=fixed, width=width, arm=arm, seeds=seeds)
+    return fit(found, spacing_log2=question.spacing_log2)

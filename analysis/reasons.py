@@ -1,0 +1,273 @@
+"""The conditions of a PASS for one HP, and why one is wanting, in words with figures."""
+
+from dataclasses import dataclass
+
+from analysis.curve import Fit
+from analysis.optimum import Optimum, has_worse_sides, optimum
+from analysis.question import Evidence, Question
+from analysis.slices import bracket, log2_of
+from analysis.transfer import Regret, Sensitivity, regret, sensitivity
+
+OCTAVES_TO_DIVERGENCE = 0.5
+MIN_TARGET_SEEDS = 2
+# Three values fix a parabola: nothing is left to see whether the curve is one.
+MIN_TARGET_VALUES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One condition of a PASS: its letter in design §7, whether it holds, and the figures."""
+
+    name: str
+    holds: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why there is no PASS: a code, a sentence with figures, and what would settle it."""
+
+    code: str
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Findings:
+    """The figures from which the conditions of one HP are read."""
+
+    hp: str
+    search: Fit
+    search_opt: Optimum
+    target: Fit
+    target_opt: Optimum
+    log2_x: float
+    tolerance_loss: float | None
+    regret: Regret | None
+    sensitivity: Sensitivity | None
+    at_target: int | None
+
+    @property
+    def diverged_there(self) -> bool:
+        """Whether a seed of the transferred value diverged at the target."""
+        return self.at_target is not None and bool(self.target.slice.diverged[self.at_target])
+
+    @property
+    def octaves_to_divergence(self) -> float | None:
+        """Distance from the transferred value to the nearest diverged one, either side."""
+        gaps = abs(self.target.slice.log2_x[self.target.slice.diverged] - self.log2_x)
+        return float(gaps.min()) if gaps.size else None
+
+
+def findings(evidence: Evidence, question: Question) -> Findings | None:
+    """Return the figures of one HP; None without a transferred value on the log scale."""
+    value = (question.transferred or {}).get(evidence.hp)
+    if evidence.target is None or value is None or value <= 0:
+        return None
+    search = evidence.ladder["mup", question.search_width]
+    search_opt, target_opt = optimum(search), optimum(evidence.target)
+    tolerance = question.tolerance.in_loss(target_best=target_opt.loss, search_best=search_opt.loss)
+    log2_x = log2_of(value)
+    return Findings(
+        hp=evidence.hp,
+        search=search,
+        search_opt=optimum(search, tolerance),
+        target=evidence.target,
+        target_opt=optimum(evidence.target, tolerance),
+        log2_x=log2_x,
+        tolerance_loss=tolerance,
+        regret=regret(evidence.target, log2_x),
+        sensitivity=None if tolerance is None else sensitivity(evidence.target, tolerance),
+        at_target=evidence.target.slice.index(log2_x),
+    )
+
+
+def conditions_of(found: Findings) -> tuple[Condition, ...]:
+    """Return the conditions (a) to (d) of design §7 and (e), enough complete rows."""
+    tolerance, r = found.tolerance_loss, found.regret
+    gap = found.octaves_to_divergence
+    shown = found.sensitivity
+    upper = "unknown" if r is None else f"{r.upper:.4g}"
+    limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
+    brackets = [
+        f"width {o.width}: {'yes' if o.bracketed else 'no'}"
+        for o in (found.search_opt, found.target_opt)
+    ]
+    missing = found.search.slice.n_missing + found.target.slice.n_missing
+    n_seeds = found.target.n_seeds
+    worst = "none" if shown is None or shown.lower is None else f"{shown.lower:.4g}"
+    return (
+        Condition(
+            name="a",
+            holds=r is not None and tolerance is not None and r.upper < tolerance,
+            text=f"upper 95 % bound of the regret {upper}, tolerance {limit} (loss)",
+        ),
+        Condition(
+            name="b",
+            holds=found.search_opt.bracketed and found.target_opt.bracketed,
+            text="optimum bracketed at " + "; ".join(brackets),
+        ),
+        Condition(
+            name="c",
+            holds=shown is not None and shown.sensitive,
+            text="a value diverged"
+            if shown is not None and shown.by_divergence
+            else f"largest excess shown with 95 % confidence {worst}, tolerance {limit} (loss)",
+        ),
+        Condition(
+            name="d",
+            holds=gap is None or gap >= OCTAVES_TO_DIVERGENCE - 1e-4,
+            text="no value diverged at the target"
+            if gap is None
+            else f"{gap:.2f} octaves to the nearest diverged value at the target",
+        ),
+        Condition(
+            name="e",
+            holds=missing == 0
+            and n_seeds >= MIN_TARGET_SEEDS
+            and found.target_opt.n_values >= MIN_TARGET_VALUES
+            and found.at_target is not None,
+            text=f"{n_seeds} target seeds, {found.target_opt.n_values} values, "
+            f"{missing} runs missing"
+            + ("" if found.at_target is not None else ", the transferred value was not run"),
+        ),
+    )
+
+
+def causes_of(found: Findings, question: Question) -> tuple[Cause, ...]:
+    """Return all that stands against a PASS; empty for a PASS."""
+    from_rows = _row_causes(found, question)
+    from_fit = _fit_causes(found, question)
+    return (*from_rows, *from_fit)
+
+
+def _row_causes(found: Findings, question: Question) -> list[Cause]:
+    causes, hp, target = [], found.hp, question.target_width
+    value = f"{hp} = {2.0**found.log2_x:.4g}"
+    if found.diverged_there:
+        causes.append(
+            Cause(
+                code="diverged_at_target",
+                text=f"{value} diverged at width {target}.",
+                remedy=f"Choose a smaller {hp}.",
+            )
+        )
+    elif found.at_target is None or not found.target.slice.usable[found.at_target]:
+        causes.append(
+            Cause(
+                code="transferred_not_run",
+                text=f"{value} has no result at width {target}.",
+                remedy="Run the transferred set at the target width.",
+            )
+        )
+    for fitted in (found.search, found.target):
+        if fitted.slice.n_missing:
+            n, width = fitted.slice.n_missing, fitted.slice.width
+            causes.append(
+                Cause(
+                    code="missing_runs",
+                    text=f"{n} runs of the slice of {hp} at width {width} have no result.",
+                    remedy="Run them (again).",
+                )
+            )
+    if found.target.n_seeds < MIN_TARGET_SEEDS:
+        causes.append(
+            Cause(
+                code="one_seed",
+                text=f"The slice of {hp} at width {target} has {found.target.n_seeds} seed(s): "
+                "what differs from seed to seed cannot be told.",
+                remedy="Run a second seed at the target width.",
+            )
+        )
+    if found.target_opt.n_values < MIN_TARGET_VALUES:
+        causes.append(
+            Cause(
+                code="too_few_values",
+                text=f"{found.target_opt.n_values} values of {hp} lie on the curve at width "
+                f"{target}; at least {MIN_TARGET_VALUES} are needed to see that it is one.",
+                remedy=f"More values of {hp} around its optimum at width {target}.",
+            )
+        )
+    return causes
+
+
+def _fit_causes(found: Findings, question: Question) -> list[Cause]:
+    causes, hp, tolerance, r = [], found.hp, found.tolerance_loss, found.regret
+    width = question.target_width
+    for o in (found.search_opt, found.target_opt):
+        if not o.bracketed:
+            causes.append(_not_bracketed(o))
+    if tolerance is not None and r is not None and r.lower > tolerance:
+        causes.append(
+            Cause(
+                code="regret_too_large",
+                text=f"At width {width} {hp} loses at least {r.lower:.4g}, "
+                f"more than the tolerance {tolerance:.4g}.",
+                remedy=f"{hp} does not transfer: tune it at a larger width.",
+            )
+        )
+    elif tolerance is not None and r is not None and not r.upper < tolerance:
+        causes.append(
+            Cause(
+                code="regret_uncertain",
+                text=f"The regret of {hp} at width {width} is between {r.lower:.4g} and "
+                f"{r.upper:.4g}; the tolerance is {tolerance:.4g}.",
+                remedy=f"More seeds at width {width}, or values of {hp} closer to its optimum.",
+            )
+        )
+    elif tolerance is None or r is None:
+        causes.append(_no_regret(found, width))
+    shown = found.sensitivity
+    if shown is not None and not shown.sensitive:
+        causes.append(
+            Cause(
+                code="insensitive",
+                text=f"No value of {hp} at width {width} is shown to be worse than the optimum "
+                "by more than the tolerance: it does not matter in this range, or the noise "
+                "hides it.",
+                remedy=f"Values of {hp} further from the optimum, or more seeds.",
+            )
+        )
+    gap = found.octaves_to_divergence
+    if gap is not None and gap < OCTAVES_TO_DIVERGENCE - 1e-4 and not found.diverged_there:
+        causes.append(
+            Cause(
+                code="near_divergence",
+                text=f"{hp} is {gap:.2f} octaves from a diverged value at width {width}; "
+                f"at least {OCTAVES_TO_DIVERGENCE} are asked for.",
+                remedy=f"Choose a {hp} further from it.",
+            )
+        )
+    return causes
+
+
+def _not_bracketed(place: Optimum) -> Cause:
+    ends = [
+        name for name, end in (("below", place.log2_low), ("above", place.log2_high)) if end is None
+    ]
+    open_ends = " and ".join(ends) or "neither side, but no minimum was found"
+    return Cause(
+        code="not_bracketed",
+        text=f"The optimum of {place.hp} at width {place.width} is not bracketed (open: "
+        f"{open_ends}; flags: {', '.join(place.flags) or 'none'}).",
+        remedy=f"Values of {place.hp} on the open side at width {place.width}, or more seeds.",
+    )
+
+
+def _no_regret(found: Findings, width: int) -> Cause:
+    return Cause(
+        code="no_regret",
+        text=f"The {found.target_opt.n_values} values of {found.hp} at width {width} carry no "
+        "curve from which a regret could be read.",
+        remedy=f"At least 5 values of {found.hp} with 2 seeds at width {width}.",
+    )
+
+
+def is_harmless(found: Findings, codes: set[str]) -> bool:
+    """Return whether an HP is insensitive and nothing else.
+
+    Its regret is bounded under the tolerance, and worse values stand on either side at the
+    search and at the target width; only the ends of the flat optimum may be open.
+    """
+    worse = all(has_worse_sides(bracket(f.slice)) for f in (found.search, found.target))
+    return worse and "insensitive" in codes and codes <= {"insensitive", "not_bracketed"}

@@ -1,0 +1,76 @@
+"""The report: one self-contained HTML file with the verdict on top."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from analysis import rows
+from analysis.question import Question
+from analysis.report_template import PAGE
+from analysis.rows import TextTable, text_summary
+from analysis.verdict import Verdict
+
+__all__ = ["TextTable", "html", "text_summary", "write"]
+
+
+def html(
+    run_info: Mapping[str, Any],
+    verdict: Verdict,
+    df: pd.DataFrame,
+    question: Question,
+    figures: Mapping[str, bytes],
+) -> str:
+    """Return the report as one HTML page without outside references.
+
+    Args:
+        run_info: Provenance by name (study, versions, commit, host, …); ``study`` is the title.
+        verdict: The verdict.
+        df: The results table.
+        question: What was asked.
+        figures: Files by name, as `analysis.figures.files`; those ending in .svg are shown.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined)
+    return environment.from_string(PAGE).render(
+        run=dict(run_info),
+        verdict=verdict,
+        conditions=rows.conditions_table(verdict),
+        causes=rows.causes_table(verdict),
+        optima=rows.optima_table(verdict),
+        drifts=rows.drift_table(verdict),
+        hps=rows.hps_table(question),
+        cost=rows.cost_table(verdict.cost),
+        limits=rows.limits(question, verdict),
+        n_rows=len(df),
+        figures=[
+            (name.removesuffix(".svg"), _inline(name, svg))
+            for name, svg in figures.items()
+            if name.endswith(".svg")
+        ],
+    )
+
+
+def write(
+    run_info: Mapping[str, Any],
+    verdict: Verdict,
+    df: pd.DataFrame,
+    question: Question,
+    figures: Mapping[str, bytes],
+    out_path: str | Path,
+) -> Path:
+    """Write `html` to a local file and return its path."""
+    path = Path(out_path)
+    path.write_text(html(run_info, verdict, df, question, figures), encoding="utf-8")
+    return path
+
+
+def _inline(name: str, svg: bytes) -> Markup:
+    """The SVG element with ids of its own: several figures share one page."""
+    text = svg.decode("utf-8")
+    text = text[text.index("<svg") :]
+    mark = re.sub(r"\W", "-", name.removesuffix(".svg"))
+    return Markup(re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{mark}-", text))

@@ -1,0 +1,70 @@
+"""The page of the report, a Jinja template."""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ verdict.verdict }}: {{ run.study or "study" }}</title>
+<style>
+:root { color-scheme: light dark; --ink: #1c1c1c; --paper: #ffffff; --line: #d0d0d0;
+  --soft: #f4f4f4; --pass: #176b2c; --fail: #a61b1b; --open: #8a5a00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --paper: #161616;
+  --line: #444; --soft: #222; --pass: #6fce86; --fail: #ff8a80; --open: #f2c14e; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 72rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+.verdict { border-left: .5rem solid; padding: .5rem 1rem; background: var(--soft);
+  font-size: 1.1rem; }
+.PASS { border-color: var(--pass); } .FAIL { border-color: var(--fail); }
+.INCONCLUSIVE { border-color: var(--open); }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .875rem; }
+th, td { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left;
+  vertical-align: top; overflow-wrap: normal; } th { background: var(--soft); }
+figure { margin: 1rem 0; background: #fff; color: #000; padding: .5rem; overflow-x: auto; }
+figure svg { width: 100%; height: auto; min-width: 30rem; max-width: 62rem; display: block; }
+@media print { body { max-width: none; font-size: 11pt; } figure, table { break-inside: avoid; }
+  figure svg { min-width: 0; } .scroll { overflow: visible; } }
+</style>
+</head>
+<body>
+<main>
+<h1>{{ run.study or "study" }}</h1>
+<p class="verdict {{ verdict.verdict }}" id="verdict">{{ verdict.sentence }}</p>
+<p>Search width {{ verdict.search_width }}, target width {{ verdict.target_width }}, accepted
+regret: {{ verdict.tolerance.text }}. Rows: {% for status, n in verdict.counts.items() %}
+{{- n }} {{ status }}{{ ", " if not loop.last }}{% endfor %}.</p>
+{% macro show(table) %}{% if table.rows %}
+<h2>{{ table.title }}</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}"><table>
+<thead><tr>{% for c in table.columns %}<th scope="col">{{ c }}</th>{% endfor %}</tr></thead>
+<tbody>{% for row in table.rows %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
+</tbody></table></div>{% endif %}{% endmacro %}
+{{ show(conditions) }}
+<p>(a) upper bound of the regret under the tolerance; (b) optimum bracketed at search and target
+width; (c) the HP matters in its range; (d) half an octave from divergence; (e) rows complete,
+at least two seeds and four values.</p>
+{{ show(causes) }}
+{% if figures %}<h2>Figures</h2>{% endif %}
+{% for name, svg in figures %}<figure aria-label="{{ name }}">{{ svg }}
+<figcaption>{{ name }}</figcaption></figure>
+{% endfor %}
+{{ show(optima) }}
+<p>Curvature: loss per octave². Intervals: 95 %, from the fitted curve with seeds as blocks;
+"open": the data give no end. With one seed they rest on the scatter about the curve only.</p>
+{{ show(drifts) }}
+{{ show(hps) }}
+{{ show(cost) }}
+<h2>What this does not cover</h2>
+<ul>{% for text in limits %}<li>{{ text }}</li>{% endfor %}</ul>
+<h2>Provenance</h2>
+<div class="scroll"><table><tbody>{% for key, value in run.items() %}
+<tr><th scope="row">{{ key }}</th><td>{{ value }}</td></tr>{% endfor %}
+<tr><th scope="row">table schema</th><td>{{ verdict.schema }}</td></tr>
+<tr><th scope="row">rows</th><td>{{ n_rows }}</td></tr>
+</tbody></table></div>
+</main>
+</body>
+</html>
+"""

@@ -1,0 +1,192 @@
+"""Tables of a verdict as plain rows, for the terminal and the report."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from analysis.cost import Cost
+from analysis.figure_data import ARM_LABELS
+from analysis.optimum import Optimum
+from analysis.question import Question
+from analysis.transfer import Drift
+from analysis.verdict import Verdict
+
+# What fits a terminal of 80 columns; the report holds them all.
+SHORT_OPTIMA = ("HP", "arm", "width", "log2", "95 % interval (log2)", "loss", "flags")
+
+
+class TextTable(NamedTuple):
+    """A title, column names, and rows of text, one cell a column."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def text_summary(verdict: Verdict) -> list[TextTable]:
+    """Return the tables that tell a verdict: conditions, reasons, optima, drift, cost."""
+    return [
+        conditions_table(verdict),
+        causes_table(verdict),
+        columns_of(optima_table(verdict), SHORT_OPTIMA),
+        drift_table(verdict),
+        cost_table(verdict.cost),
+    ]
+
+
+def columns_of(table: TextTable, names: Sequence[str]) -> TextTable:
+    """Return the table with only the named columns, in that order."""
+    places = [table.columns.index(name) for name in names]
+    rows = tuple(tuple(row[i] for i in places) for row in table.rows)
+    return TextTable(table.title, tuple(names), rows)
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a number in ``digits`` significant digits; a dash for None."""
+    return "–" if value is None else f"{value:.{digits}g}"
+
+
+def conditions_table(verdict: Verdict) -> TextTable:
+    """Return the conditions of each HP and of the set."""
+    rows = [
+        (e.hp, e.word, c.name, "yes" if c.holds else "no", c.text)
+        for e in verdict.hps
+        for c in e.conditions
+    ]
+    s = verdict.set
+    text = (
+        f"sum of the HPs' upper bounds {number(s.regret_upper)}, "
+        f"tolerance {number(s.tolerance_loss)} (loss)"
+    )
+    under = None not in (s.regret_upper, s.tolerance_loss)
+    holds = under and float(s.regret_upper or 0.0) < float(s.tolerance_loss or 0.0)
+    rows.append(("the set", s.word, "sum", "yes" if holds else "no", text))
+    columns = ("HP", "verdict", "condition", "holds", "figures")
+    return TextTable("Conditions", columns, tuple(rows))
+
+
+def causes_table(verdict: Verdict) -> TextTable:
+    """Return why there is no PASS, and what would settle it; no rows for a PASS."""
+    rows = dict.fromkeys((c.code, c.text, c.remedy) for c in verdict.set.causes)
+    notes = [("note", text, "") for text in verdict.set.notes]
+    return TextTable("Reasons", ("code", "reason", "what would settle it"), (*rows, *notes))
+
+
+def optima_table(verdict: Verdict) -> TextTable:
+    """Return the optimum of each HP at each width and arm."""
+    rows = []
+    for e in verdict.hps:
+        rows += [_optimum_row(o, "") for o in e.optima]
+        rows += [_optimum_row(e.target, " (target)")] if e.target else []
+    columns = (
+        "HP",
+        "arm",
+        "width",
+        "optimum",
+        "log2",
+        "95 % interval (log2)",
+        "loss",
+        "curvature",
+        "octaves to divergence",
+        "seeds",
+        "bracketed",
+        "flags",
+    )
+    return TextTable("Optima", columns, tuple(rows))
+
+
+def _optimum_row(place: Optimum, mark: str) -> tuple[str, ...]:
+    return (
+        place.hp,
+        ARM_LABELS[place.arm],
+        f"{place.width}{mark}",
+        number(place.opt),
+        _fixed(place.log2_opt),
+        f"{_fixed(place.log2_low, 'open')} … {_fixed(place.log2_high, 'open')}",
+        number(place.loss, 5),
+        number(place.curvature, 3),
+        _fixed(place.octaves_to_divergence),
+        str(place.n_seeds),
+        "yes" if place.bracketed else "no",
+        ", ".join(place.flags),
+    )
+
+
+def _fixed(value: float | None, none: str = "–") -> str:
+    return none if value is None else f"{round(value, 2) + 0.0:.2f}"
+
+
+def drift_table(verdict: Verdict) -> TextTable:
+    """Return the drift of each HP's optimum for μP and the control, octaves per doubling."""
+    rows = []
+    for e in verdict.hps:
+        for arm, found in (("mup", e.drift_mup), ("sp", e.drift_sp)):
+            if found is None:
+                continue
+            rows.append((e.hp, ARM_LABELS[arm], *_drift_cells(found)))
+            if found.without_narrowest is not None:
+                label = f"{ARM_LABELS[arm]}, without the narrowest width"
+                rows.append((e.hp, label, *_drift_cells(found.without_narrowest)))
+        if e.contrast is not None and e.contrast.estimate is not None:
+            c = e.contrast
+            interval = f"{_fixed(c.low, 'open')} … {_fixed(c.high, 'open')}"
+            differs = {True: "differ", False: "not told apart", None: c.reason or ""}[c.differs]
+            rows.append((e.hp, "SP − μP", _fixed(c.estimate), interval, "", differs))
+    columns = ("HP", "arm", "octaves per doubling", "95 % interval", "widths", "remark")
+    return TextTable("Drift of the optimum", columns, tuple(rows))
+
+
+def _drift_cells(found: Drift) -> tuple[str, ...]:
+    interval = f"{_fixed(found.low, 'open')} … {_fixed(found.high, 'open')}"
+    if found.estimate is None:
+        interval = "–"
+    return _fixed(found.estimate), interval, str(found.n_widths), found.reason or ""
+
+
+def cost_table(cost: Cost) -> TextTable:
+    """Return the FLOPs by stage and as a share of one target run."""
+    rows = []
+    for stage, n in cost.trials_by_stage.items():
+        flops = cost.by_stage.get(stage, 0.0)
+        rows.append((stage, str(n), number(flops, 3), _share(flops, cost.target_flops)))
+    n_all = sum(cost.trials_by_stage.values())
+    total = (number(cost.total_flops, 3), _share(cost.total_flops, cost.target_flops))
+    rows.append(("all", str(n_all), *total))
+    columns = ("stage", "trials", "FLOPs", f"share of {cost.denominator}")
+    return TextTable("Cost", columns, tuple(rows))
+
+
+def _share(flops: float, target_flops: float | None) -> str:
+    return "–" if target_flops is None else f"{100 * flops / target_flops:.3g} %"
+
+
+def hps_table(question: Question) -> TextTable:
+    """Return the search best beside the transferred set."""
+    best: Mapping[str, float | None] = question.search_best or {}
+    carried: Mapping[str, float | None] = question.transferred or {}
+    names = dict.fromkeys([*carried, *best])
+    rows = tuple(
+        (
+            hp,
+            number(best.get(hp), 6),
+            number(carried.get(hp), 6),
+            ", ".join(question.transferred_flags.get(hp, ())),
+        )
+        for hp in names
+    )
+    columns = ("HP (base)", "search best", "transferred set", "remarks")
+    return TextTable("Search best and transferred set", columns, rows)
+
+
+def limits(question: Question, verdict: Verdict) -> tuple[str, ...]:
+    """Return what a verdict does not cover, in sentences."""
+    return (
+        f"Widths above {verdict.target_width} were not run: there an export is at best "
+        "EXTRAPOLATED.",
+        "Depth, batch size, steps, schedule and data were the same in all trials; nothing is "
+        "said about other values.",
+        "The bound on the set adds the HPs' bounds up: it takes for granted that the sliced HPs "
+        "do not interact around the transferred set.",
+        f"HPs that were not sliced (all but {', '.join(question.parameters) or 'none'}) were "
+        "only searched at one width or held fixed.",
+        "The losses are final validation losses of the proxies' own length, not sample quality.",
+    )

@@ -1,0 +1,167 @@
+"""What a transferred value costs at a width, and whether the HP matters there."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from analysis.curve import Fit, fit
+from analysis.drift import Contrast, Drift, contrast, drift
+from analysis.optimum import LEVEL, optimum
+
+__all__ = [
+    "Contrast",
+    "Drift",
+    "Regret",
+    "Sensitivity",
+    "contrast",
+    "drift",
+    "predicted_regret",
+    "regret",
+    "sensitivity",
+]
+
+GRID_PER_STEP = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regret:
+    """Loss of a value minus the best loss of its slice, with one-sided bounds.
+
+    Attributes:
+        log2_x: log2 of the value.
+        estimate: max over x of f(value) − f(x) on the fitted curve, loss, ≥ 0.
+        lower, upper: Its bounds, each at ``level``, loss, ≥ 0.
+        level: Confidence of each bound.
+        own_level: The value was compared by its own losses, not by its place on the curve.
+    """
+
+    log2_x: float
+    estimate: float
+    lower: float
+    upper: float
+    level: float
+    own_level: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensitivity:
+    """Whether some value of a slice is worse than its optimum by more than a tolerance.
+
+    Attributes:
+        sensitive: Shown with 95 % confidence, or by a diverged value (``by_divergence``).
+        log2_worst: The value with the largest proven excess, if any could be judged.
+        lower: Lower bound of that excess, loss.
+    """
+
+    sensitive: bool
+    by_divergence: bool
+    log2_worst: float | None
+    lower: float | None
+
+
+def regret(
+    fitted: Fit, log2_x: float, *, level: float = LEVEL, own_level: bool = False
+) -> Regret | None:
+    """Return the regret of a value at the width of a fitted slice.
+
+    R = f(x_p) − min f = max_x d(x) with d(x) = f(x_p) − f(x). The upper bound is the largest
+    d(x) + t(level; df)·se(x): it covers because it covers at x = the true optimum. The lower
+    bound is the largest d(x) − t(1 − (1 − level)/K; df)·se(x) over the K values (Bonferroni).
+    A value off the curve (outside its window, or a cliff) is compared by its own losses: it
+    gets a level of its own in the linear model.
+
+    Args:
+        fitted: Fit of the slice, without own level.
+        log2_x: log2 of the value.
+        level: Confidence of each bound.
+        own_level: Compare by the value's own losses even if it lies on the curve.
+
+    Returns:
+        The regret, or None where nothing can be said: no curve, or the value is off the curve
+        and was not run.
+    """
+    placed = _placed(fitted, log2_x, own_level=own_level)
+    if placed is None:
+        return None
+    estimates, errors = placed.differences(log2_x, _places(placed))
+    upper = estimates + special.stdtrit(placed.df, level) * errors
+    return Regret(
+        log2_x=log2_x,
+        estimate=max(float(estimates.max()), 0.0),
+        lower=_lower(placed, log2_x, level),
+        upper=max(float(upper.max()), 0.0),
+        level=level,
+        own_level=placed.level_log2 is not None,
+    )
+
+
+def _placed(fitted: Fit, log2_x: float, *, own_level: bool = False) -> Fit | None:
+    """The fit in which a value has its place: on the curve, or a level of its own."""
+    if not fitted.ok:
+        return None
+    on_curve = fitted.values[0] - 1e-9 <= log2_x <= fitted.values[-1] + 1e-9
+    if on_curve and not own_level:
+        return fitted
+    at = fitted.slice.index(log2_x)
+    if at is None or not fitted.slice.usable[at]:
+        return None
+    placed = fit(fitted.slice, spacing_log2=fitted.spacing_log2, own_level=log2_x)
+    return placed if placed.ok else None
+
+
+def _lower(placed: Fit, log2_x: float, level: float) -> float:
+    estimates, errors = placed.differences(log2_x, placed.values)
+    quantile = special.stdtrit(placed.df, 1 - (1 - level) / len(placed.values))
+    return max(float((estimates - quantile * errors).max()), 0.0)
+
+
+def _places(fitted: Fit) -> np.ndarray:
+    """Where the optimum may be: the window, and the rest of its interval towards a wall."""
+    place = optimum(fitted)
+    first, last = fitted.values[0], fitted.values[-1]
+    first = first if place.log2_low is None else min(first, place.log2_low)
+    last = last if place.log2_high is None else max(last, place.log2_high)
+    step = fitted.spacing_log2 / GRID_PER_STEP
+    grid = np.linspace(first, last, math.ceil((last - first) / step) + 1)
+    return np.union1d(grid, fitted.values)
+
+
+def sensitivity(fitted: Fit, tolerance_loss: float) -> Sensitivity:
+    """Return whether some value is shown to be worse than the optimum by over the tolerance.
+
+    f(x_i) − min f ≥ f(x_i) − f(x_j) for any j, so one pair of values suffices; t bounds with
+    Bonferroni over all pairs. Values off the curve are compared by their own losses. A value
+    that diverged is worse without a test (design §7 c).
+    """
+    by_divergence = bool(fitted.slice.diverged.any())
+    values = fitted.slice.log2_x[fitted.slice.usable]
+    best: tuple[float, float] | None = None
+    level = 1 - (1 - LEVEL) / max(len(values), 1)
+    for x in values:
+        placed = _placed(fitted, float(x))
+        lower = None if placed is None else _lower(placed, float(x), level)
+        if lower is not None and (best is None or lower > best[1]):
+            best = (float(x), lower)
+    return Sensitivity(
+        sensitive=by_divergence or (best is not None and best[1] > tolerance_loss),
+        by_divergence=by_divergence,
+        log2_worst=None if best is None else best[0],
+        lower=None if best is None else best[1],
+    )
+
+
+def predicted_regret(
+    curvature: float | None, drift_bound: float | None, doublings: float
+) -> float | None:
+    """Return the regret to expect beyond the target: curvature·(drift bound·doublings)², loss.
+
+    Args:
+        curvature: f''/2 at the target, loss/octave².
+        drift_bound: Upper bound of the size of the drift, octaves/doubling.
+        doublings: log2(width / target width).
+    """
+    if curvature is None or drift_bound is None or curvature < 0:
+        return None
+    return curvature * (drift_bound * doublings) ** 2

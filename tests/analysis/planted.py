@@ -1,0 +1,245 @@
+"""Tables from a planted law, so that tests know the truth."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.curve import Fit, fit
+from analysis.question import Evidence
+from analysis.slices import Slice
+from analysis.table import from_rows, round_hp
+from analysis.verdict import Question, Tolerance
+
+WIDTHS = (32, 64, 128, 256)
+TARGET = 512
+BASE = 32
+LR_OPT = -8.3
+STD_OPT = 0.2
+
+
+def parabola(u: np.ndarray) -> np.ndarray:
+    """Return u²."""
+    return u**2
+
+
+def mild_cubic(u: np.ndarray) -> np.ndarray:
+    """Return u² + 0.12 u³: slow on the left, steep on the right, no second minimum in reach."""
+    return u**2 + 0.12 * u**3
+
+
+def kinked(u: np.ndarray) -> np.ndarray:
+    """Return a curve three times as steep on the right: no polynomial."""
+    return np.where(u < 0, 0.6, 1.6) * u**2
+
+
+def a_slice(
+    curve: Callable[[np.ndarray], np.ndarray],
+    *,
+    log2_opt: float,
+    noise_sd: float,
+    n_seeds: int,
+    rng: np.random.Generator,
+    log2_x: np.ndarray | None = None,
+    curvature: float = 0.01,
+    diverged_from: float = np.inf,
+    width: int = 64,
+    arm: str = "mup",
+) -> Slice:
+    """Return a slice of loss 0.5 + curvature·curve(x − opt) + seed level + noise."""
+    x = np.arange(-13.0, -6.0) if log2_x is None else log2_x
+    levels = rng.normal(0, 3 * noise_sd, n_seeds)
+    loss = 0.5 + curvature * curve(x - log2_opt)[:, None] + levels
+    loss = loss + rng.normal(0, noise_sd, loss.shape)
+    diverged = x >= diverged_from
+    loss[diverged] = np.nan
+    return Slice(
+        hp="lr",
+        arm=arm,
+        width=width,
+        log2_x=x,
+        loss=loss,
+        seeds=tuple(range(1, n_seeds + 1)),
+        diverged=diverged,
+        fixed={},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A planted law of validation loss over (lr, init_std, width, arm).
+
+    loss = gain·width^-0.5 + level + lr_curvature·curve(log2 lr − opt) + std_curvature·v²
+    with the lr optimum moving by ``drift[arm]`` octaves per doubling from the base width.
+    """
+
+    curve: Callable[[np.ndarray], np.ndarray] = mild_cubic
+    lr_curvature: float = 0.01
+    std_curvature: float = 0.008
+    drift: Mapping[str, float] = None  # type: ignore[assignment]
+    noise_sd: float = 0.0005
+    diverged_from: Mapping[int, float] | float = np.inf
+    target_shift: float = 0.0
+
+    def log2_opt(self, width: int, arm: str) -> float:
+        """Return the planted optimum of lr."""
+        drift = {"mup": 0.0, "sp": -1.0} if self.drift is None else self.drift
+        moved = LR_OPT + drift[arm] * np.log2(width / BASE)
+        return float(moved + (self.target_shift if width == TARGET else 0.0))
+
+    def wall(self, width: int) -> float:
+        """Return the log2 lr from which trials diverge."""
+        if isinstance(self.diverged_from, Mapping):
+            return self.diverged_from.get(width, np.inf)
+        return self.diverged_from
+
+    def loss(self, log2_lr: float, log2_std: float, width: int, arm: str) -> float:
+        """Return the loss without seed effect and noise."""
+        u = log2_lr - self.log2_opt(width, arm)
+        lr_part = self.lr_curvature * float(self.curve(np.array(u)))
+        return 0.4 + width**-0.5 + lr_part + self.std_curvature * (log2_std - STD_OPT) ** 2
+
+
+CENTER = {"lr": round_hp(2.0**-8), "init_std": 1.0}
+TRANSFERRED = {"lr": round_hp(2.0**LR_OPT), "init_std": round_hp(2.0**STD_OPT)}
+
+
+def question(**changes: Any) -> Question:
+    """Return a question about lr and init_std, changed as told."""
+    values: dict[str, Any] = {
+        "parameters": ("lr", "init_std"),
+        "search_width": 64,
+        "widths": WIDTHS,
+        "target_width": TARGET,
+        "base_width": BASE,
+        "seeds": (1, 2),
+        "target_seeds": (1, 2),
+        "spacing_log2": 1.0,
+        "tolerance": Tolerance(kind="rel_loss", value=0.01),
+        "center": CENTER,
+        "control": "sp",
+        "control_parameters": ("lr",),
+        "transferred": TRANSFERRED,
+        "search_best": {"lr": 0.004, "init_std": 1.1},
+    }
+    return Question(**(values | changes))
+
+
+def table(
+    law: Law,
+    asked: Question | None = None,
+    *,
+    seed: int = 0,
+    n_search: int = 12,
+    reach: int = 4,
+) -> pd.DataFrame:
+    """Return the table of a finished study under a law."""
+    q = question() if asked is None else asked
+    rng = np.random.default_rng(seed)
+    made = _Maker(law, rng, {s: float(rng.normal(0, 0.003)) for s in range(10)})
+    for k in range(n_search):
+        lr, std = 2.0 ** rng.uniform(-12, -6), 2.0 ** rng.uniform(-2, 2)
+        made.add("search", q.search_width, "mup", 0, round_hp(lr), round_hp(std), generation=k)
+    for width in q.widths:
+        for arm in ("mup", *(["sp"] if q.control else [])):
+            middle = round(law.log2_opt(width, arm))
+            lattice = np.arange(middle - reach, middle + reach + 1)
+            made.slice("slices", width, arm, q.seeds, "lr", lattice, q.center)
+        made.slice("slices", width, "mup", q.seeds, "init_std", np.arange(-3, 4), q.center)
+    if q.transferred is not None:
+        middle = round(law.log2_opt(q.target_width, "mup"))
+        lattice = np.arange(middle - reach, middle + reach + 1)
+        made.slice("target", q.target_width, "mup", q.target_seeds, "lr", lattice, q.transferred)
+        stds = np.arange(-3, 4)
+        made.slice("target", q.target_width, "mup", q.target_seeds, "init_std", stds, q.transferred)
+        for width in (q.search_width, q.target_width):
+            for s in q.target_seeds:
+                made.add("set", width, "mup", s, q.transferred["lr"], q.transferred["init_std"])
+    return from_rows(made.rows.values())
+
+
+def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Evidence:
+    """Return the slices of lr at the search and the target width, drawn without a table."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(width: int, extra: Sequence[float]) -> Fit:
+        opt = law.log2_opt(width, "mup")
+        x = np.union1d(np.arange(round(opt) - 4.0, round(opt) + 5.0), extra)
+        found = a_slice(
+            law.curve,
+            log2_opt=opt,
+            noise_sd=law.noise_sd,
+            n_seeds=n_seeds,
+            rng=rng,
+            log2_x=x,
+            curvature=law.lr_curvature,
+            diverged_from=law.wall(width),
+            width=width,
+        )
+        return fit(found)
+
+    return Evidence(hp="lr", ladder={("mup", 64): drawn(64, [])}, target=drawn(TARGET, [LR_OPT]))
+
+
+class _Maker:
+    def __init__(self, law: Law, rng: np.random.Generator, levels: Mapping[int, float]) -> None:
+        self.law, self.rng, self.levels = law, rng, levels
+        self.rows: dict[tuple, dict[str, Any]] = {}
+
+    def slice(
+        self,
+        stage: str,
+        width: int,
+        arm: str,
+        seeds: Sequence[int],
+        hp: str,
+        lattice: np.ndarray,
+        fixed: Mapping[str, float | None],
+    ) -> None:
+        for k in lattice:
+            hps = {**fixed, hp: round_hp(2.0 ** float(k))}
+            for s in seeds:
+                self.add(stage, width, arm, s, hps["lr"], hps["init_std"])
+
+    def add(
+        self,
+        stage: str,
+        width: int,
+        arm: str,
+        seed: int,
+        lr: float,
+        std: float,
+        generation: int | None = None,
+    ) -> None:
+        shared = "mup" if width == BASE else arm
+        key = (shared, width, seed, lr, std)
+        if key in self.rows:
+            return
+        noise = self.rng.normal(0, self.law.noise_sd)
+        loss = self.law.loss(np.log2(lr), np.log2(std), width, shared) + self.levels[seed] + noise
+        dead = np.log2(lr) >= self.law.wall(width) - 1e-6
+        self.rows[key] = {
+            "schema": 1,
+            "trial_id": f"{len(self.rows):06x}",
+            "study": "planted",
+            "asked_by": stage,
+            "generation": generation,
+            "arm": shared,
+            "family": "dit",
+            "width": width,
+            "depth": 2,
+            "base_width": BASE,
+            "batch_size": 32,
+            "steps": 300,
+            "seed": seed,
+            "hp.lr": lr,
+            "hp.init_std": std,
+            "hp.weight_decay": None,
+            "status": "diverged" if dead else "done",
+            "diverged_step": 40 if dead else None,
+            "val_loss": None if dead else float(loss),
+            "flops": 1e6 * width**2 * (0.2 if dead else 1.0),
+            "device": "cpu",
+        }

@@ -1,0 +1,38 @@
+"""The README says what the code does."""
+
+import re
+from pathlib import Path
+
+from analysis import table
+from sweep import spec
+from sweep.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_columns_of_the_readme_are_those_of_the_table():
+    text = README.split("<!-- table:begin -->\n")[1].split("\n<!-- table:end -->")[0]
+    assert text == table.markdown().strip()
+
+
+def test_every_command_of_the_readme_exists():
+    known = {command.callback.__name__ for command in app.registered_commands}
+    named = set(re.findall(r"^mutransfer (\w+)", README, re.MULTILINE))
+    assert named and named <= known
+
+
+def test_every_hyperparameter_is_named():
+    assert {name for name in spec.HP_NAMES if f"`{name}`" not in README} == set()
+
+
+def test_every_file_that_is_linked_exists():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links and [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for line in re.findall(r"^make ([a-z -]+?)(?:\s+#.*)?$", README, re.MULTILINE):
+        for target in line.split():
+            assert f"\n{target}:" in makefile, target
