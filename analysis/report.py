@@ -46,6 +46,7 @@ def html(
         cost=rows.cost_table(verdict.cost),
         limits=rows.limits(question, verdict),
         n_rows=len(df),
+        caption=caption,
         figures=[
             (name.removesuffix(".svg"), _inline(name, svg))
             for name, svg in figures.items()
@@ -66,6 +67,17 @@ def write(
     path = Path(out_path)
     path.write_text(html(run_info, verdict, df, question, figures), encoding="utf-8")
     return path
+
+
+def caption(name: str) -> str:
+    """Return what a figure of `analysis.figures.all_figures` shows, in a sentence."""
+    kind, _, hp = name.partition("_")
+    return {
+        "loss": f"Final validation loss against {hp} at each width: minimum with its 95 % interval "
+        "(bar), range of seeds (band), divergence (hatched), transferred value (dotted).",
+        "drift": f"The best {hp} against width with 95 % intervals, and the fitted drift.",
+        "search": "The trials of the search at the search width; crosses diverged.",
+    }.get(kind, name)
 
 
 def _inline(name: str, svg: bytes) -> Markup:

@@ -22,9 +22,9 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 th, td { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left;
   vertical-align: top; overflow-wrap: normal; } th { background: var(--soft); }
 figure { margin: 1rem 0; background: #fff; color: #000; padding: .5rem; overflow-x: auto; }
-figure svg { width: 100%; height: auto; min-width: 30rem; max-width: 62rem; display: block; }
+figure svg { height: auto; max-width: none; display: block; }
 @media print { body { max-width: none; font-size: 11pt; } figure, table { break-inside: avoid; }
-  figure svg { min-width: 0; } .scroll { overflow: visible; } }
+  figure svg { max-width: 100%; } .scroll { overflow: visible; } }
 </style>
 </head>
 <body>
@@ -48,7 +48,7 @@ at least two seeds and four values.</p>
 {{ show(causes) }}
 {% if figures %}<h2>Figures</h2>{% endif %}
 {% for name, svg in figures %}<figure aria-label="{{ name }}">{{ svg }}
-<figcaption>{{ name }}</figcaption></figure>
+<figcaption>{{ caption(name) }}</figcaption></figure>
 {% endfor %}
 {{ show(optima) }}
 <p>Curvature: loss per octave². Intervals: 95 %, from the fitted curve with seeds as blocks;
