@@ -1,0 +1,73 @@
+"""A production trainer in a dozen lines: a DiT of any width from a best.yaml.
+
+`mutransfer export digits-dit --width 1152`, then
+`python examples/train_best.py runs/digits-dit/best.yaml --steps 1`.
+"""
+
+import argparse
+
+import torch
+
+from analysis.export import load_best
+from proxies import families, mup
+from proxies.config import DataConfig, DiTConfig, ObjectiveConfig
+from proxies.data import load
+from proxies.diffusion import draw, objective
+from proxies.streams import generator
+
+
+def main() -> None:
+    """Train for a few steps and print the loss and each group's learning rate."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("best", help="best.yaml of `mutransfer export`")
+    parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--depth", type=int, help="blocks, if not as in the study (warns)")
+    args = parser.parse_args()
+
+    # Whatever the trainer does differently from the study is warned of here.
+    actual = {"steps": args.steps} | ({"depth": args.depth} if args.depth else {})
+    best = load_best(args.best, **actual)
+    hps, held, data = best["hps"], best["valid_for"], load(DataConfig())
+    config = DiTConfig(
+        depth=args.depth or held["depth"],
+        head_dim=held["head_dim"],
+        base_width=best["base_width"],
+        patch_size=held["patch_size"],
+    )
+
+    def build(width: int) -> torch.nn.Module:
+        return families.build(config, width, data.info)
+
+    plan = best["plan"]
+    if config.depth != held["depth"]:  # another depth has other parameters: plan them anew
+        acting = {name: hps[name] for name in ("init_std", "output_mult")}
+        plan = mup.plan(build, base_width=best["base_width"], width=best["width"], **acting)
+
+    torch.manual_seed(0)
+    model = build(best["width"])
+    mup.init_(model, plan)
+    eps, decay = best["optimizer"]["eps"], hps["weight_decay"]
+    groups = mup.param_groups(model, plan, lr=hps["lr"], weight_decay=decay, eps=eps)
+    optimizer = torch.optim.AdamW(groups, betas=tuple(best["optimizer"]["betas"]))
+    # Multiplies each group's own learning rate, as every scheduler of torch does.
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=held["steps"])
+
+    loss_of = objective(ObjectiveConfig(kind=held["objective"]), learn_sigma=False)
+    for step in range(args.steps):
+        batch = data.batch(seed=0, step=step, size=held["batch_size"])
+        t, noise = draw(loss_of, generator("noise", 0, step), held["batch_size"], data.info.shape)
+        loss = loss_of.loss(model, batch, t, noise).mean()
+        loss.backward()
+        if hps["grad_clip"]:
+            mup.clip_grad_norm_(optimizer.param_groups, hps["grad_clip"])
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        print(f"step {step + 1}: loss {loss.item():.4f}")
+    for group in optimizer.param_groups:
+        size = sum(p.numel() for p in group["params"])
+        print(f"{group['name']}: lr {group['lr']:.3e} (x {group['lr_mult']:g}), {size:,} weights")
+
+
+if __name__ == "__main__":
+    main()
