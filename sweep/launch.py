@@ -47,6 +47,7 @@ from sweep.spec import Resources  # noqa: E402
 from sweep.store import Store  # noqa: E402
 
 CHUNK_S = 0.5  # between two signs of life; also how long a stop may wait for a worker
+WARM, WARM_UP_S = ".warm", 60.0  # where processes say that they are up; how long they wait
 NO_ROOM_S = 60.0  # with nothing running and no node that fits, the run ends
 
 
@@ -63,9 +64,11 @@ def run(state: State) -> None:
     with _log_of_ray(state.store), _cluster(state.study.resources):
         _keep_actors()
         slots = state.slots = _slots(state.study.resources)
+        state.store.clear(WARM)
         searcher, watch = PlanSearcher(state), Watch(state)
         with _tune_directory(state.store) as directory, _signals(watch.stop_soon):
             _tuner(state, searcher, watch, slots, directory).fit()
+    state.store.clear(WARM)
     if searcher.error is not None:
         raise searcher.error
     if not state.next.finished:
@@ -87,6 +90,11 @@ class TrialWorker(tune.Trainable):
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
+        self._warm_up = config if "warm_up" in config else None
+        if self._warm_up is not None:
+            self._deadline = time.monotonic() + WARM_UP_S
+            Store(config["location"]).write(b"", WARM, f"{config['warm_up']}.up")
+            return
         self._beats = worker.run(
             ask_from_plain(config["ask"]),
             config["study"],
@@ -96,6 +104,8 @@ class TrialWorker(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train for about half a second."""
+        if self._warm_up is not None:
+            return self._wait_for_the_others(self._warm_up)
         deadline = time.monotonic() + CHUNK_S
         beat = None
         try:
@@ -105,6 +115,11 @@ class TrialWorker(tune.Trainable):
         except worker.PoisonedProcess:
             os._exit(1)  # the row is written; Tune retries, and a new process finds the row
         return {"done": True, "beat": None if beat is None else vars(beat)}
+
+    def _wait_for_the_others(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        up = len(Store(config["location"]).names(WARM, ".up"))
+        time.sleep(0.1)
+        return {"done": up >= config["slots"] or time.monotonic() > self._deadline, "beat": None}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Save nothing: trials keep checkpoints of their own in the run directory."""
@@ -121,6 +136,8 @@ class PlanSearcher(Searcher):
         self._state = state
         self._running: dict[str, Ask] = {}
         self._stale = False
+        self._cold = list(range(state.slots)) if state.slots > 1 else []
+        self._warming: set[str] = set()
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,6 +146,9 @@ class PlanSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial; None while others run that the plan waits for; FINISHED at the end."""
+        if self._cold:
+            self._warming.add(trial_id)
+            return self._warm_up(self._cold.pop())
         ask = self._waiting()
         if ask is None and self._stale:  # planning takes a tenth of a second: only when needed
             try:
@@ -142,7 +162,16 @@ class PlanSearcher(Searcher):
             self._running[trial_id] = ask
             self._state.running.add(ask.trial_id)
             return self._config(ask)
-        return None if self._running else Searcher.FINISHED
+        return None if self._running or self._warming else Searcher.FINISHED
+
+    def _warm_up(self, index: int) -> dict[str, Any]:
+        """A trial that only waits until every slot has its process.
+
+        Without it the first process up takes the others' short trials, Tune cancels the
+        processes that were starting for them, and the study goes on with one.
+        """
+        place = {"location": self._state.store.location_on_workers}
+        return {"warm_up": index, "slots": self._state.slots, **place}
 
     def _waiting(self) -> Ask | None:
         """The first planned trial that neither runs nor has a row."""
@@ -159,6 +188,9 @@ class PlanSearcher(Searcher):
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Take in the row, or write that the worker was lost."""
+        if trial_id in self._warming:
+            self._warming.discard(trial_id)
+            return
         ask, state = self._running.pop(trial_id), self._state
         if not state.store.has_row(ask.trial_id):
             state.store.write_row(worker.lost_row(ask, state.study.name), [])

@@ -108,6 +108,11 @@ class Store:
         with contextlib.suppress(FileNotFoundError, OSError):
             self.fs.delete_file(self.path(*parts))
 
+    def clear(self, folder: str) -> None:
+        """Delete a folder with all it holds; nothing happens where there is none."""
+        if self.exists(folder):
+            self.fs.delete_dir(self.path(folder))
+
     def names(self, folder: str, suffix: str) -> list[str]:
         """The names in ``folder`` that end with ``suffix``, without it, sorted."""
         selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
