@@ -133,7 +133,7 @@ def step_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> Step:
         # A new tensor each step, so that nothing is shared between steps.
         t = torch.linspace(0, 999, BATCH).round()
         if is_ours:
-            predicted = model(image, t, label)
+            predicted = model(image, t, {"label": label})
         else:
             predicted = model(image, timestep=t.long(), class_labels=label).sample
         ((predicted - image) ** 2).mean().backward()

@@ -1,4 +1,4 @@
-"""The configuration of one trial: the one place where defaults live.
+"""The configuration of one trial; with `model_config` and `data_config`, where defaults live.
 
 Plain frozen dataclasses. Field constraints are annotations (`annotated_types`), which pydantic
 enforces when a spec embeds these classes; rules across fields are in `faults`.
@@ -7,77 +7,56 @@ enforces when a spec embeds these classes; rules across fields are in `faults`.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Le
+
+from proxies.data_config import DataConfig
+from proxies.limits import (
+    STRICT,
+    Beta,
+    ConfigError,
+    Count,
+    Fault,
+    Fraction,
+    NonNegative,
+    Positive,
+)
+from proxies.model_config import (
+    MODEL_CONFIGS,
+    DiTConfig,
+    ModelConfig,
+    image_faults,
+    width_faults,
+)
+
+__all__ = [
+    "MODEL_CONFIGS",
+    "Arm",
+    "ConfigError",
+    "DataConfig",
+    "Device",
+    "DiTConfig",
+    "Fault",
+    "HPs",
+    "ModelConfig",
+    "ObjectiveConfig",
+    "TrainConfig",
+    "TrialConfig",
+    "faults",
+    "image_faults",
+    "width_faults",
+]
 
 Arm = Literal["mup", "sp"]
 Device = Literal["cpu", "cuda"]
-Count = Annotated[int, Ge(1)]
-Positive = Annotated[float, Gt(0)]
-NonNegative = Annotated[float, Ge(0)]
-# Zero is left out: a decay over, or a horizon of, no steps has no meaning.
-Fraction = Annotated[float, Gt(0), Le(1)]
-Beta = Annotated[float, Ge(0), Lt(1)]
-
-_STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
-
-
-class ConfigError(ValueError):
-    """A configuration that no trial can be made of; the text says where, the rule, and a remedy."""
-
-
-class Fault(NamedTuple):
-    """One broken rule: where it is in the configuration, the rule, what was found, what to do."""
-
-    path: tuple[str, ...]
-    rule: str
-    got: Any
-    remedy: str
-
-    def __str__(self) -> str:
-        """Return the fault as one sentence."""
-        return f"{'.'.join(self.path)}: {self.rule}; got {self.got}; {self.remedy}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiTConfig:
-    """A DiT of any width (arXiv 2212.09748), with the choices that μP leaves open.
-
-    Defaults follow the code of arXiv 2505.15270: adaLN gates with fan-in init instead of zero, a
-    zero readout, a label table N(0, 1). `base_width` is the width where μP and SP agree.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    family: Literal["dit"] = "dit"
-    depth: Count
-    head_dim: Count
-    base_width: Count
-    patch_size: Count
-    mlp_ratio: Positive = 4.0
-    adaln: Literal["fan_in", "zero"] = "fan_in"
-    zero_readout: bool = True
-    learn_sigma: bool = False
-    embedding_std: Positive = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """The data set and how it is fed: `val_draws` (t, noise) pairs per validation image."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    source: Literal["digits"] = "digits"
-    label_dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
-    val_draws: Count = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveConfig:
     """The diffusion loss. `t_distribution` is of rectified flow, `n_timesteps` of DDPM."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     kind: Literal["rectified_flow", "ddpm"] = "rectified_flow"
     t_distribution: Literal["uniform", "logit_normal"] = "uniform"
@@ -95,7 +74,7 @@ class TrainConfig:
     under a zero readout are tiny.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     steps: Count
     batch_size: Count
@@ -125,7 +104,7 @@ class HPs:
     The rounding is here, so that what is run and what is hashed into an identity are one value.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     lr: Positive
     init_std: Positive = 1.0
@@ -155,16 +134,12 @@ class HPs:
 
 PLAN_HPS = ("init_std", "init_std_hidden", "init_std_input", "init_std_vector", "output_mult")
 
-# With a second family this becomes a union, told apart by `family`.
-ModelConfig = DiTConfig
-MODEL_CONFIGS: dict[str, type[ModelConfig]] = {"dit": DiTConfig}
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrialConfig:
     """All that determines one trial."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     model: ModelConfig
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
@@ -247,31 +222,3 @@ def faults(
         path = ("hps", "warmup_steps")
         found.append(Fault(path, rule, hps.warmup_steps, "shorten it or train longer"))
     return found
-
-
-def width_faults(model: ModelConfig, width: int, path: tuple[str, ...]) -> list[Fault]:
-    """Return the rules that one width of a model breaks: width grows by heads of fixed size."""
-    found = []
-    if width % model.head_dim:
-        rule = f"a width is a multiple of head_dim = {model.head_dim}"
-        below = max(model.head_dim, width // model.head_dim * model.head_dim)
-        found.append(Fault(path, rule, width, f"take {below} or {below + model.head_dim}"))
-    if width % 4:
-        rule = "2-D sine-cosine positions need a width that is a multiple of 4"
-        found.append(Fault(path, rule, width, f"take {(width // 4 + 1) * 4}"))
-    if (hidden := model.mlp_ratio * width) != int(hidden):
-        rule = f"mlp_ratio × width is whole (mlp_ratio = {model.mlp_ratio})"
-        found.append(Fault(path, rule, hidden, "take another mlp_ratio, such as 4"))
-    return found
-
-
-def image_faults(model: ModelConfig, image_shape: tuple[int, int, int]) -> list[Fault]:
-    """Return the rules that a model breaks on images of (channels, height, width)."""
-    _, height, side = image_shape
-    if height != side:
-        return [Fault(("data",), "images are square", image_shape, "crop them")]
-    if side % model.patch_size:
-        rule = f"the patch size divides the image side, {side}"
-        remedy = f"take one of {[p for p in range(1, side + 1) if side % p == 0]}"
-        return [Fault(("model", "patch_size"), rule, model.patch_size, remedy)]
-    return []

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from proxies.config import DataConfig
-from proxies.families import DataInfo
+from proxies.info import Condition, DataInfo
 from proxies.streams import generator
 
 VALIDATION_FRAC = 0.2
@@ -19,17 +19,19 @@ _SPLIT_SEED = 0
 
 
 class Data(Protocol):
-    """A data set. A batch is {"image": (B, C, S, S) in [-1, 1], "label": (B,) int64}, on CPU."""
+    """A data set. A batch has the parts that `info` names, on the CPU."""
 
     info: DataInfo
     fingerprint: str
-    null_label: int
 
     def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
         """Return the training batch of a step, counted from 0; labels are dropped at random."""
 
     def validation(self) -> dict[str, Tensor]:
-        """Return the whole validation set, always the same, with all its labels."""
+        """Return the whole validation set, always the same, with all its conditions."""
+
+    def null(self, size: int) -> Condition:
+        """Return the condition that stands for none, of `size` samples."""
 
 
 class Labelled:
@@ -49,7 +51,6 @@ class Labelled:
         self._label_dropout = label_dropout
         channels, height, side = train[0].shape[1:]
         self.info = DataInfo(shape=(channels, height, side), n_classes=n_classes)
-        self.null_label = n_classes
         self.fingerprint = _digest(*train, *validation)
 
     def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
@@ -58,13 +59,17 @@ class Labelled:
         images, labels = (part[rows] for part in self._train)
         if self._label_dropout:
             dropped = torch.rand(size, generator=generator("dropout", seed, step))
-            labels = labels.masked_fill(dropped < self._label_dropout, self.null_label)
+            labels = labels.masked_fill(dropped < self._label_dropout, self.info.n_classes)
         return {"image": images, "label": labels}
 
     def validation(self) -> dict[str, Tensor]:
         """Return the validation images and labels."""
         images, labels = self._validation
         return {"image": images, "label": labels}
+
+    def null(self, size: int) -> Condition:
+        """Return labels of no class, (size,)."""
+        return {"label": torch.full((size,), self.info.n_classes)}
 
 
 @lru_cache

@@ -1,20 +1,20 @@
 """Diffusion objectives: the loss of a batch, and what its timesteps and noise are drawn from.
 
-A model is called as model(x_BCSS, t_B, label_B), with t in 0 … 1000. Images are scaled to [-1, 1].
+A model is called as model(x_BCSS, t_B, condition), with t in 0 … 1000; parts of a batch: `info`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from proxies.config import ObjectiveConfig
+from proxies.info import Batch, Condition, condition
 from proxies.streams import generator
 from proxies.vlb import bound, linear_chain
 
-Model = Callable[[Tensor, Tensor, Tensor], Tensor]
-Batch = Mapping[str, Tensor]
+Model = Callable[[Tensor, Tensor, Condition], Tensor]
 # What rectified flow multiplies t by, so that the time embedding spans what DDPM's spans.
 TIME_SCALE = 1000.0
 
@@ -42,7 +42,7 @@ class RectifiedFlow:
         """Return the mean squared error of the velocity, (B,)."""
         image = batch["image"]
         x_BCSS = torch.lerp(image, noise, t_B[:, None, None, None])
-        predicted = model(x_BCSS, TIME_SCALE * t_B, batch["label"])
+        predicted = model(x_BCSS, TIME_SCALE * t_B, condition(batch))
         return _mean(torch.square(predicted.to(image.dtype) - (noise - image)))
 
     def trivial_loss(self, batch: Batch, t_B: Tensor, noise: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class DDPM:
         x_BCSS = chain.noised(image, t_B, noise)
         # The model's time spans 0 … 1000 whatever the number of steps.
         time_B = t_B.to(image.dtype) * (TIME_SCALE / self.n_timesteps)
-        out = model(x_BCSS, time_B, batch["label"]).to(image.dtype)
+        out = model(x_BCSS, time_B, condition(batch)).to(image.dtype)
         if not self.learn_sigma:
             return _mean(torch.square(out - noise))
         eps, v = out.chunk(2, dim=1)
@@ -82,7 +82,7 @@ class DDPM:
     def trivial_loss(self, batch: Batch, t_B: Tensor, noise: Tensor) -> Tensor:
         """Return the loss of zero noise (and of the geometric mean of both variances), (B,)."""
         repeats = (1, 2 if self.learn_sigma else 1, 1, 1)
-        return self.loss(lambda x, t, label: torch.zeros_like(x).repeat(repeats), batch, t_B, noise)
+        return self.loss(lambda x, t, c: torch.zeros_like(x).repeat(repeats), batch, t_B, noise)
 
     def quantile(self, u_B: Tensor) -> Tensor:
         """Return whole timesteps 0 … n-1."""

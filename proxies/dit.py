@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxies.config import DiTConfig
+from proxies.info import Condition
 from proxies.layers import (
     MLP,
     Attention,
@@ -19,6 +19,7 @@ from proxies.layers import (
     patches,
     positions,
 )
+from proxies.model_config import DiTConfig
 from proxies.roles import Readout
 
 
@@ -84,17 +85,17 @@ class DiT(nn.Module):
             zero_readout=config.zero_readout,
         )
 
-    def forward(self, x_BCSS: Tensor, t_B: Tensor, label_B: Tensor) -> Tensor:
+    def forward(self, x_BCSS: Tensor, t_B: Tensor, condition: Condition) -> Tensor:
         """Return the prediction, (B, C or 2C, S, S).
 
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
-            label_B: Classes; n_classes stands for no class.
+            condition: Its label (B,) is read; n_classes stands for no class.
         """
         x_BTD = self.patch_embed(patches(x_BCSS, self.patch)) + self.pos_TD
         # Every modulation begins with the SiLU of the same condition: it is taken once.
-        c_BD = F.silu(self.time_embed(t_B) + self.label_table(label_B))
+        c_BD = F.silu(self.time_embed(t_B) + self.label_table(condition["label"]))
         for block in self.blocks:
             x_BTD = block(x_BTD, c_BD)
         return image(self.final(x_BTD, c_BD), self.out_channels, self.patch)

@@ -1,21 +1,13 @@
 """The families of models by name: the class of their configuration and what builds them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import nn
 
 from proxies.config import ConfigError, DiTConfig, ModelConfig, image_faults, width_faults
 from proxies.dit import DiT
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataInfo:
-    """What a model must know of its data: (channels, side, side) and the number of classes."""
-
-    shape: tuple[int, int, int]
-    n_classes: int
+from proxies.info import DataInfo
 
 
 class Family(NamedTuple):

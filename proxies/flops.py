@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from proxies import families
 from proxies.config import ModelConfig, TrialConfig
 from proxies.data import load
+from proxies.info import DataInfo, condition
 
 
 def training_flops(config: TrialConfig) -> float:
@@ -30,18 +31,19 @@ def n_params(config: TrialConfig) -> int:
 
 
 @lru_cache
-def _n_params(model: ModelConfig, width: int, info: families.DataInfo) -> int:
+def _n_params(model: ModelConfig, width: int, info: DataInfo) -> int:
     with torch.device("meta"):
         built = families.build(model, width, info)
     return sum(p.numel() for p in built.parameters() if p.requires_grad)
 
 
 @lru_cache
-def _sample_flops(model: ModelConfig, width: int, info: families.DataInfo) -> float:
+def _sample_flops(model: ModelConfig, width: int, info: DataInfo) -> float:
     """Return the FLOPs of one image; all counted work is proportional to the batch."""
     with torch.device("meta"):
         built = families.build(model, width, info)
-        inputs = torch.zeros(1, *info.shape), torch.zeros(1), torch.zeros(1, dtype=torch.int64)
+        batch = info.zeros(1)
+        inputs = batch["image"], torch.zeros(1), condition(batch)
         with FlopCounterMode(display=False) as counter:
             built(*inputs).sum().backward()
     return float(counter.get_total_flops())

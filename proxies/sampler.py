@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from proxies.diffusion import DDPM, TIME_SCALE, Model, RectifiedFlow
+from proxies.info import Condition
 from proxies.vlb import chain_of, linear_chain
 
 
@@ -11,41 +12,42 @@ from proxies.vlb import chain_of, linear_chain
 def sample(
     objective: RectifiedFlow | DDPM,
     model: nn.Module | Model,
-    label_B: Tensor,
+    condition: Condition,
     *,
     shape: tuple[int, int, int],
-    null_label: int,
+    null: Condition,
     rng: torch.Generator,
     steps: int = 50,
     guidance: float = 1.0,
 ) -> Tensor:
-    """Return images in about [-1, 1], (B, C, S, S), on the device of the labels.
+    """Return images in about [-1, 1], (B, C, S, S), on the device of the condition.
 
     Args:
         objective: What the model was trained with.
         model: Called as in `diffusion`.
-        label_B: Class of each image, int64.
+        condition: What each image is of; parts as in `info`.
         shape: (C, S, S) of the data.
-        null_label: The label that stands for no class.
+        null: The condition that stands for none, of as many samples.
         rng: CPU generator of all noise.
         steps: Calls of the model; DDPM takes a subset of its timesteps (arXiv 2102.09672).
         guidance: Scale of classifier-free guidance (arXiv 2207.12598): 1 is none.
     """
-    guided = _guided(model, null_label, guidance, n_channels=shape[0])
-    noise = torch.randn(len(label_B), *shape, generator=rng).to(label_B.device)
+    guided = _guided(model, null, guidance, n_channels=shape[0])
+    some = next(iter(condition.values()))
+    noise = torch.randn(len(some), *shape, generator=rng).to(some.device)
     if isinstance(objective, DDPM):
-        return _ancestral(objective, guided, noise, label_B, rng, steps)
-    return _euler(guided, noise, label_B, steps)
+        return _ancestral(objective, guided, noise, condition, rng, steps)
+    return _euler(guided, noise, condition, steps)
 
 
-def _guided(model: Model, null_label: int, guidance: float, *, n_channels: int) -> Model:
+def _guided(model: Model, null: Condition, guidance: float, *, n_channels: int) -> Model:
     """Return the model with guidance on its prediction; learned variances are not guided."""
     if guidance == 1.0:
         return model
 
-    def guided(x_BCSS: Tensor, t_B: Tensor, label_B: Tensor) -> Tensor:
-        labels = torch.cat([label_B, torch.full_like(label_B, null_label)])
-        conditional, free = model(x_BCSS.repeat(2, 1, 1, 1), t_B.repeat(2), labels).chunk(2)
+    def guided(x_BCSS: Tensor, t_B: Tensor, condition: Condition) -> Tensor:
+        both = {name: torch.cat([part, null[name]]) for name, part in condition.items()}
+        conditional, free = model(x_BCSS.repeat(2, 1, 1, 1), t_B.repeat(2), both).chunk(2)
         out = conditional.clone()
         out[:, :n_channels] = torch.lerp(free[:, :n_channels], out[:, :n_channels], guidance)
         return out
@@ -53,11 +55,11 @@ def _guided(model: Model, null_label: int, guidance: float, *, n_channels: int) 
     return guided
 
 
-def _euler(model: Model, x_BCSS: Tensor, label_B: Tensor, steps: int) -> Tensor:
+def _euler(model: Model, x_BCSS: Tensor, condition: Condition, steps: int) -> Tensor:
     """Follow the velocity from t = 1 to t = 0 in equal steps."""
     for k in range(steps, 0, -1):
         t_B = torch.full((len(x_BCSS),), TIME_SCALE * k / steps, device=x_BCSS.device)
-        x_BCSS = x_BCSS - model(x_BCSS, t_B, label_B) / steps
+        x_BCSS = x_BCSS - model(x_BCSS, t_B, condition) / steps
     return x_BCSS
 
 
@@ -65,7 +67,7 @@ def _ancestral(
     objective: DDPM,
     model: Model,
     x_BCSS: Tensor,
-    label_B: Tensor,
+    condition: Condition,
     rng: torch.Generator,
     steps: int,
 ) -> Tensor:
@@ -79,7 +81,7 @@ def _ancestral(
     for k in range(len(kept) - 1, -1, -1):
         k_B = torch.full((len(x_BCSS),), k, device=x_BCSS.device)
         time_B = torch.full_like(k_B, kept[k].item(), dtype=x_BCSS.dtype) * (TIME_SCALE / n)
-        out = model(x_BCSS, time_B, label_B)
+        out = model(x_BCSS, time_B, condition)
         eps, v = out.chunk(2, dim=1) if objective.learn_sigma else (out, -torch.ones_like(out))
         mean = chain.posterior_mean(chain.image_of(x_BCSS, k_B, eps), x_BCSS, k_B)
         if k == 0:

@@ -10,6 +10,7 @@ from torch import nn
 
 from proxies import data, families, mup
 from proxies.config import ModelConfig, TrialConfig
+from proxies.info import DataInfo
 from proxies.roles import Facts
 
 # Raise this whenever a change of code changes what a trial computes.
@@ -71,7 +72,7 @@ def build(config: TrialConfig) -> nn.Module:
 
 
 @lru_cache(maxsize=256)
-def _facts(model: ModelConfig, width: int, info: families.DataInfo) -> tuple[Facts, ...]:
+def _facts(model: ModelConfig, width: int, info: DataInfo) -> tuple[Facts, ...]:
     """Return the facts of a model; kept, since every trial of a width shares them."""
     return mup.inspect(
         lambda any_width: families.build(model, any_width, info),

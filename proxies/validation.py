@@ -21,7 +21,7 @@ class Validation:
     ) -> None:
         self._objective = objective
         whole = data.validation()
-        n_images = len(whole["label"])
+        n_images = len(whole["image"])
         t_B, noise = validation_draws(objective, n_images, config.val_draws, data.info.shape)
         repeats = torch.arange(n_images).repeat(config.val_draws)
         self._chunks: list[tuple[dict[str, Tensor], Tensor, Tensor]] = []

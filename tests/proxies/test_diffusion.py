@@ -29,8 +29,8 @@ class Recorder:
     def __init__(self, answer):
         self.answer, self.asked = answer, None
 
-    def __call__(self, x, t, label):
-        self.asked = x, t, label
+    def __call__(self, x, t, condition):
+        self.asked = x, t, condition
         return self.answer
 
 
@@ -124,7 +124,7 @@ def test_the_trivial_loss_is_that_of_the_zero_predictor(config, learn_sigma):
     batch = batch_of()
     t, noise = diffusion.draw(objective, generator("trivial"), 6, SHAPE)
     channels = 4 if learn_sigma else 2
-    zero = objective.loss(lambda x, t, label: torch.zeros(6, channels, 4, 4), batch, t, noise)
+    zero = objective.loss(lambda x, t, condition: torch.zeros(6, channels, 4, 4), batch, t, noise)
     torch.testing.assert_close(objective.trivial_loss(batch, t, noise), zero)
 
 
@@ -154,12 +154,16 @@ def test_validation_draws_are_fixed_and_stratified_in_time_and_image():
     assert abs(noise.mean()) < 0.05 and noise.shape == (200, *SHAPE)
 
 
+def no_class(size):
+    return {"label": torch.full((size,), 10)}
+
+
 POINT = torch.linspace(-0.8, 0.8, 32).view(1, *SHAPE)
 
 
-def velocity_to_point(x, t, label):
+def velocity_to_point(x, t, condition):
     """The velocity of data that is one image, shifted by the label: E[ε - x0 | x_t]."""
-    target = POINT + 0.01 * label[:, None, None, None]
+    target = POINT + 0.01 * condition["label"][:, None, None, None]
     return (x - target) / (t[:, None, None, None] / 1000)
 
 
@@ -169,9 +173,9 @@ def test_euler_steps_along_straight_paths_end_at_the_data(steps):
     out = sample(
         RectifiedFlow(),
         velocity_to_point,
-        label,
+        {"label": label},
         shape=SHAPE,
-        null_label=10,
+        null=no_class(3),
         rng=generator("euler"),
         steps=steps,
     )
@@ -184,7 +188,7 @@ def test_euler_steps_along_straight_paths_end_at_the_data(steps):
 def test_ancestral_sampling_ends_at_the_data(steps, learn_sigma):
     bar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
 
-    def noise_of_point(x, t, label):
+    def noise_of_point(x, t, condition):
         alpha = bar[t.long()][:, None, None, None]
         eps = ((x - alpha.sqrt() * POINT) / (1 - alpha).sqrt()).float()
         return torch.cat([eps, torch.zeros_like(eps)], 1) if learn_sigma else eps
@@ -192,9 +196,9 @@ def test_ancestral_sampling_ends_at_the_data(steps, learn_sigma):
     out = sample(
         DDPM(learn_sigma=learn_sigma),
         noise_of_point,
-        torch.zeros(3, dtype=torch.int64),
+        {"label": torch.zeros(3, dtype=torch.int64)},
         shape=SHAPE,
-        null_label=10,
+        null=no_class(3),
         rng=generator("ancestral"),
         steps=steps,
     )
@@ -206,9 +210,9 @@ def test_guidance_extrapolates_from_no_class_through_the_class():
         return sample(
             RectifiedFlow(),
             velocity_to_point,
-            torch.tensor([4]),
+            {"label": torch.tensor([4])},
             shape=SHAPE,
-            null_label=10,
+            null=no_class(1),
             rng=generator("guidance"),
             steps=1,
             guidance=guidance,

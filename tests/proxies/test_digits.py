@@ -20,7 +20,8 @@ def test_shapes_types_and_range():
     assert batch["image"].shape == (32, 1, 8, 8) and batch["image"].dtype == torch.float32
     assert batch["label"].shape == (32,) and batch["label"].dtype == torch.int64
     assert batch["image"].min() == -1 and batch["image"].max() == 1
-    assert (DIGITS.info.shape, DIGITS.info.n_classes, DIGITS.null_label) == ((1, 8, 8), 10, 10)
+    assert (DIGITS.info.shape, DIGITS.info.n_classes) == ((1, 8, 8), 10)
+    assert DIGITS.null(3)["label"].tolist() == [10, 10, 10]
 
 
 def test_a_batch_is_a_function_of_seed_and_step():
@@ -54,10 +55,10 @@ def test_a_batch_may_be_larger_than_the_data():
 def test_labels_are_dropped_at_the_given_rate_and_images_stay():
     dropped = torch.cat([DIGITS.batch(0, step, 100)["label"] for step in range(100)])
     whole = torch.cat([FULL.batch(0, step, 100)["label"] for step in range(100)])
-    is_null = dropped == DIGITS.null_label
+    is_null = dropped == DIGITS.info.n_classes
     assert abs(is_null.float().mean() - 0.1) < 4 * (0.1 * 0.9 / 10_000) ** 0.5
     assert torch.equal(dropped[~is_null], whole[~is_null])
-    assert not (whole == DIGITS.null_label).any()
+    assert not (whole == DIGITS.info.n_classes).any()
 
 
 def test_validation_is_fixed_stratified_apart_from_training_and_labelled():

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from proxies import families, layers
 from proxies.config import ConfigError, DiTConfig
-from proxies.families import DataInfo
+from proxies.info import DataInfo
 
 MODEL = DiTConfig(depth=2, head_dim=8, base_width=16, patch_size=4)
 INFO = DataInfo(shape=(3, 8, 8), n_classes=10)
@@ -24,7 +24,7 @@ def built(width=32, **changes):
 def inputs(n=5, seed=0):
     rng = torch.Generator().manual_seed(seed)
     image = torch.randn(n, 3, 8, 8, generator=rng)
-    return image, 1000 * torch.rand(n, generator=rng), torch.arange(n)
+    return image, 1000 * torch.rand(n, generator=rng), {"label": torch.arange(n)}
 
 
 def test_the_prediction_has_the_shape_of_the_image_or_twice_its_channels():
@@ -54,7 +54,7 @@ def test_the_prediction_depends_on_image_time_and_label_of_its_own_sample_alone(
             rest = model(*changed)[1:]
             torch.testing.assert_close(rest, out[1:], rtol=1e-4, atol=1e-5)
         assert (model(*changed)[0] - out[0]).abs().max() > 1e-3
-    other = model(image, time, (label + 1) % 10)
+    other = model(image, time, {"label": (label["label"] + 1) % 10})
     assert (other - out).abs().amax(dim=(1, 2, 3)).min() > 1e-3
 
 

@@ -139,7 +139,9 @@ def with_gradients(builder, made):
     torch.manual_seed(0)
     model = builder(64)
     mup.init_(model, made)
-    model(torch.randn(4, 1, 8, 8), torch.rand(4), torch.arange(4)).square().mean().backward()
+    model(
+        torch.randn(4, 1, 8, 8), torch.rand(4), {"label": torch.arange(4)}
+    ).square().mean().backward()
     return model, mup.param_groups(model, made, lr=0.1)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from proxies import families, mup
 from proxies.config import DiTConfig
-from proxies.families import DataInfo
+from proxies.info import DataInfo
 
 MODEL = DiTConfig(depth=2, head_dim=8, base_width=16, patch_size=4, zero_readout=False)
 INFO = DataInfo(shape=(1, 8, 8), n_classes=10)
@@ -162,7 +162,7 @@ def batches(n):
     for _ in range(n):
         image = torch.randn(8, 1, 8, 8, generator=rng, dtype=torch.float64)
         time = torch.rand(8, generator=rng, dtype=torch.float64) * 1000
-        yield image, time, torch.randint(11, (8,), generator=rng)
+        yield image, time, {"label": torch.randint(11, (8,), generator=rng)}
 
 
 def losses(builder, width, *, clip=mup.clip_grad_norm_, changes=None, steps=12, **options):
@@ -175,8 +175,8 @@ def losses(builder, width, *, clip=mup.clip_grad_norm_, changes=None, steps=12, 
     groups = mup.param_groups(model, made, lr=0.01, weight_decay=0.5, eps=1e-3)
     optimizer = torch.optim.AdamW(groups)
     found = []
-    for image, time, label in batches(steps):
-        loss = torch.square(model(image, time, label) - image).mean()
+    for image, time, condition in batches(steps):
+        loss = torch.square(model(image, time, condition) - image).mean()
         loss.backward()
         assert clip(optimizer.param_groups, 0.05) > 0.05, "clipping is active"
         optimizer.step()

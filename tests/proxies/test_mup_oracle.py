@@ -76,8 +76,8 @@ def test_effective_lr_and_weight_decay_agree(width):
 
 def trained(made):
     model, optimizer = made
-    for image, time, label in batches(6):
-        torch.square(model(image, time, label) - image).mean().backward()
+    for image, time, condition in batches(6):
+        torch.square(model(image, time, condition) - image).mean().backward()
         optimizer.step()
         optimizer.zero_grad()
     return model(*next(batches(1))).detach()
