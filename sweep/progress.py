@@ -44,14 +44,18 @@ class Terminal:
             self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def planned(self, state: State) -> None:
-        """Take in the new state; print a line where there is no terminal."""
+        """Take in the new state."""
         self._state = state
-        if not self._console.is_terminal and time.monotonic() - self._printed > LINE_EVERY_S:
-            self._printed = time.monotonic()
-            self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def beat(self, beat: Beat) -> None:
-        """Nothing to show: trials are short, and stages count finished ones."""
+        """Print a line now and then where there is no terminal.
+
+        Here and not in `planned`, which comes when a trial has ended and its slot is empty.
+        """
+        is_due = time.monotonic() - self._printed > LINE_EVERY_S
+        if is_due and self._state is not None and not self._console.is_terminal:
+            self._printed = time.monotonic()
+            self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def _stages(self) -> list[tuple[str, int, int]]:
         """(stage, done, planned) of each stage."""
