@@ -6,7 +6,7 @@ RUNS ?= runs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types imports figures bench clean
+.PHONY: help demo studies test test-slow lint types imports figures bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,14 @@ types: $(VENV)/.dev ## types
 
 imports: $(VENV)/.dev ## the import law
 	$(BIN)/lint-imports
+
+STUDIES ?= digits-uvit emoji-dit emoji-pixart emoji-mmdit
+studies: $(VENV)/.demo ## the paper's four families on digits and emoji, an hour or so on two cores
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[openmoji]'
+	for study in $(STUDIES); do \
+	  $(BIN)/mutransfer run $$study --runs $(RUNS) || exit; \
+	  $(BIN)/mutransfer analyze $$study --runs $(RUNS) || [ $$? -eq 3 ] || exit; \
+	done
 
 bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (about an hour)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

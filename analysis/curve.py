@@ -1,29 +1,36 @@
-"""The local curve of a slice: a polynomial in log2 x, with seeds as additive blocks.
+"""The local curve of a slice: a valley in log2 x and a smooth deviation from it.
 
-y_ij = f(u_i) + b_j + e_ij with u = log2 x − log2 x[argmin], f a cubic or a quadratic without
-constant, b_j the level of seed j, e independent with one variance. It is a linear model, so
-every contrast of f has an exact t interval. Noise is the pooled residual or, if larger, the
-mean square of the lack of fit: where the curve is no polynomial, its misfit is what errs.
+m_i = k0 + k1 u + k2 valley(u; a) + k4 u⁴… + e_i (`basis`), u = log2 x − log2 x[argmin] in octaves, m_i
+the mean loss over seeds. a/3, the cubic term in units of the quadratic one, is N(0, 0.6²): slow on
+one side and steep on the other. k4 ~ N(0, ((0.03 + 0.2 (a/3)²) k2)²): how far the curve may be from
+such a valley. Where the data are precise they determine both; where they are not, the intervals
+hold what such a curve may do between the values. Linearized in a, every contrast has a t interval.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
+from analysis import basis, noise
 from analysis.slices import Slice, bracket, mean_loss
 
 REACH_STEPS = 2.0
+REACH_OCTAVES = 4.0
 MIN_VALUES = 3
-MIN_VALUES_CUBIC = 5
-MIN_DF_CUBIC = 2
-# Four values get a cubic only if the quadratic's lack of fit is significant at this level.
-LACK_OF_FIT_LEVEL = 0.05
-# Excess per squared distance from the best stays below 2 times the next largest on a cubic.
-CLIFF_RATIO = 6.0
-# Below this share of the losses' size, residuals are rounding errors of the arithmetic.
-ROUNDING = 1e-9
+MIN_VALUES_ONE_SEED = 4
+# Standard deviations of a/3 (octave^-1) and of k4/k2 (octave^-2), and the limit of a/3.
+CUBIC_SD = 0.6
+MAX_CUBIC = 0.8
+ROUNDS = 8
+SETTLED = 0.01
+# An end value this many standard errors above what the others foretell is a cliff.
+CLIFF_ERRORS = 3.0
+# From this roughness on (or where noise is uneven) ends are tried as cliffs.
+ROUGH = 0.4
+# Standard deviation of the bend's random walk, in units of k2 per root octave.
+ROUGHNESS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+ROUGH_PRIOR = -0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,13 +44,15 @@ class Fit:
         window: (P,) True for the values on the curve.
         wall_left: log2 of the nearest value below the window that diverged or is a cliff.
         wall_right: The same above the window.
-        degree: 3, 2, or 0 where the values do not carry a curve.
-        beta: Coefficients: powers 1…degree of u, a level per seed, and perhaps one own level.
-        cov_unit: Their covariance divided by the noise variance.
-        noise_var: Variance of one loss about the curve, loss²; NaN without residual.
-        df: Residual degrees of freedom.
+        beta: (5,) coefficients k0…k4; empty where the values carry no curve.
+        cov: (5, 5) their covariance, loss²/octave^(k+l).
+        a: Asymmetry of the valley, octave^-1.
+        misfit: Factor by which ``cov`` was widened for a misfit, 1 for none.
+        noise_var: Variance of one loss that the values share, loss².
+        df: Degrees of freedom of the noise.
         n_seeds: Seeds with data in the window.
-        level_log2: log2 of a value that has its own level instead of a place on the curve.
+        own: A value compared by its own losses: log2, mean loss, variance of that mean.
+        variance: Variances of the mean losses in the window, loss².
     """
 
     slice: Slice
@@ -52,65 +61,59 @@ class Fit:
     window: np.ndarray
     wall_left: float | None
     wall_right: float | None
-    degree: int
     beta: np.ndarray
-    cov_unit: np.ndarray
+    cov: np.ndarray
+    a: float
+    steps: np.ndarray
+    roughness: float
     noise_var: float
-    df: int
+    df: float
     n_seeds: int
-    level_log2: float | None = None
+    own: tuple[float, float, float] | None
+    variance: np.ndarray
 
     @property
     def ok(self) -> bool:
-        """Whether there is a curve with a residual to judge it by."""
-        return self.degree >= 2 and self.df >= 1
+        """Whether there is a curve and a noise to judge it by."""
+        return self.beta.size > 0 and self.df >= 1
 
     @property
     def values(self) -> np.ndarray:
         """log2 of the values on the curve, ascending."""
         return self.slice.log2_x[self.window]
 
-    def rows(self, log2_x: np.ndarray) -> np.ndarray:
-        """Return the (N, k) linear forms whose product with ``beta`` is f at ``log2_x``."""
-        u = np.atleast_1d(np.asarray(log2_x, dtype=float)) - self.center
-        rows = np.zeros((u.size, self.beta.size))
-        for power in range(1, self.degree + 1):
-            rows[:, power - 1] = u**power
-        rows[:, self.degree : self.degree + self.n_seeds] = 1.0 / self.n_seeds
-        return rows
+    def rows(self, log2_x: float | np.ndarray) -> np.ndarray:
+        """Return the (N, 5) linear forms whose product with ``beta`` is f at ``log2_x``."""
+        return basis.values(self._u(log2_x), self.a, self.steps)
 
-    def slope_rows(self, log2_x: np.ndarray) -> np.ndarray:
-        """Return the (N, k) linear forms whose product with ``beta`` is f' at ``log2_x``."""
-        u = np.atleast_1d(np.asarray(log2_x, dtype=float)) - self.center
-        rows = np.zeros((u.size, self.beta.size))
-        for power in range(1, self.degree + 1):
-            rows[:, power - 1] = power * u ** (power - 1)
-        return rows
+    def slope_rows(self, log2_x: float | np.ndarray) -> np.ndarray:
+        """Return the (N, 5) linear forms whose product with ``beta`` is f' at ``log2_x``."""
+        return basis.slopes(self._u(log2_x), self.a, self.steps)
+
+    def bend_rows(self, log2_x: float | np.ndarray) -> np.ndarray:
+        """Return the (N, 5) linear forms whose product with ``beta`` is f'' at ``log2_x``."""
+        return basis.bends(self._u(log2_x), self.a, self.steps)
+
+    def _u(self, log2_x: float | np.ndarray) -> np.ndarray:
+        return np.atleast_1d(np.asarray(log2_x, dtype=float)) - self.center
 
     def value(self, log2_x: float | np.ndarray) -> np.ndarray:
         """Return f averaged over seeds, loss, (N,)."""
-        return self.rows(np.asarray(log2_x)) @ self.beta
+        return self.rows(log2_x) @ self.beta
 
     def bend(self, log2_x: float) -> float:
-        """Return f'', loss per octave²."""
-        if self.degree < 2:
-            return float("nan")
-        cubic = self.beta[2] if self.degree == 3 else 0.0
-        return float(2 * self.beta[1] + 6 * cubic * (log2_x - self.center))
-
-    def place(self, log2_x: float) -> np.ndarray:
-        """Return the linear form (1, k) of one value: its own level, or f."""
-        if self.level_log2 is not None and abs(self.level_log2 - log2_x) < 1e-4:
-            rows = self.rows(np.array([self.center]))
-            rows[0, -1] = 1.0
-            return rows
-        return self.rows(np.array([log2_x]))
+        """Return f'', loss per octave²; NaN without a curve."""
+        return float(self.bend_rows(log2_x)[0] @ self.beta) if self.beta.size else float("nan")
 
     def differences(self, log2_a: float, log2_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return estimates and standard errors of f(a) − f(b), loss, for each b, (N,) each."""
-        forms = self.place(log2_a) - self.rows(log2_b)
-        variance = np.einsum("nk,kl,nl->n", forms, self.cov_unit, forms) * self.noise_var
-        return forms @ self.beta, np.sqrt(np.maximum(variance, 0.0))
+        forms, extra, offset = -self.rows(log2_b), 0.0, 0.0
+        if self.own is not None and abs(self.own[0] - log2_a) < 1e-4:
+            _, offset, extra = self.own
+        else:
+            forms = forms + self.rows(log2_a)
+        variance = np.einsum("nk,kl,nl->n", forms, self.cov, forms) + extra
+        return offset + forms @ self.beta, np.sqrt(np.maximum(variance, 0.0))
 
     def difference(self, log2_a: float, log2_b: float) -> tuple[float, float]:
         """Return estimate and standard error of f(a) − f(b), loss."""
@@ -121,36 +124,34 @@ class Fit:
 def fit(slice_: Slice, *, spacing_log2: float = 1.0, own_level: float | None = None) -> Fit:
     """Return the local curve about the best value of a slice.
 
-    The window is the values within ±2 lattice steps of the best, up to the nearest diverged
-    one; cliffs at its ends are cut off (`_cut_cliffs`). A cubic, or a quadratic where a cubic
-    leaves fewer than 2 degrees of freedom or there are fewer than 5 values (4 values get a
-    cubic if the quadratic misfits them); with fewer than 3 values there is no curve
-    (``degree`` 0).
+    The window is the values within 4 octaves (or 2 lattice steps) of the best, up to the
+    nearest diverged one; cliffs at its ends are cut off (`_without_cliffs`). Fewer than 3 values
+    carry no curve. With several seeds the noise is what differs between them
+    (`noise.of_seeds`), with one it is the scatter about a polynomial of lower degree.
 
     Args:
         slice_: Losses along one HP.
         spacing_log2: Lattice step, octaves.
-        own_level: log2 of a value that enters with a level of its own, so that the curve need
-            not reach it; its seeds still tell the seed levels and the noise.
+        own_level: log2 of a value that is compared by its own losses, so that the curve need
+            not reach it; its seeds still tell the noise.
     """
     marks = bracket(slice_)
     if marks.best is None:
         return _no_fit(slice_, spacing_log2)
     x, means = slice_.log2_x, mean_loss(slice_)
     center = float(x[marks.best])
-    reach = REACH_STEPS * spacing_log2 * (1 + 1e-6)
+    reach = max(REACH_STEPS * spacing_log2, REACH_OCTAVES) * (1 + 1e-6)
     near = slice_.usable & (np.abs(x - center) <= reach)
     near &= x > (-np.inf if marks.diverged_left is None else marks.diverged_left)
     near &= x < (np.inf if marks.diverged_right is None else marks.diverged_right)
-    window = _cut_cliffs(x, means, near, marks.best, spacing_log2)
+    level = None if own_level is None else slice_.index(own_level)
+    window, solved = _without_cliffs(slice_, means, near, center, level, spacing_log2)
     cut = near & ~window
     walls_left = [*x[cut & (x < center)], *_known(marks.diverged_left)]
     walls_right = [*x[cut & (x > center)], *_known(marks.diverged_right)]
     on_curve = window.copy()
-    level = None if own_level is None else slice_.index(own_level)
     if level is not None:
         on_curve[level] = False
-    solved = _solve(slice_, on_curve, center, level)
     return Fit(
         slice=slice_,
         spacing_log2=spacing_log2,
@@ -158,13 +159,7 @@ def fit(slice_: Slice, *, spacing_log2: float = 1.0, own_level: float | None = N
         window=on_curve,
         wall_left=float(max(walls_left)) if walls_left else None,
         wall_right=float(min(walls_right)) if walls_right else None,
-        degree=solved.degree,
-        beta=solved.beta,
-        cov_unit=solved.cov_unit,
-        noise_var=solved.noise_var,
-        df=solved.df,
-        n_seeds=solved.n_seeds,
-        level_log2=None if level is None else float(x[level]),
+        **solved._asdict(),
     )
 
 
@@ -172,28 +167,66 @@ def _known(value: float | None) -> list[float]:
     return [] if value is None else [value]
 
 
-def _cut_cliffs(
-    x: np.ndarray, means: np.ndarray, near: np.ndarray, best: int, step: float
-) -> np.ndarray:
-    """Drop end values of the window whose excess over the best is a cliff's.
+def _without_cliffs(
+    slice_: Slice,
+    means: np.ndarray,
+    near: np.ndarray,
+    center: float,
+    level: int | None,
+    step: float,
+) -> tuple[np.ndarray, "_Solved"]:
+    """The window without cliffs at its ends, and the curve of what is left.
 
-    An end value goes when its excess per squared distance from the best is more than
-    CLIFF_RATIO times the largest of the other values; distances under half a step count as
-    half a step. The ends are looked at again until none goes or 3 values are left. The rule is
-    fixed beforehand and uses no other result than the window itself.
+    A cliff begins at a value, not next to the best, that lies above what the curve of those
+    inside it foretells by more than CLIFF_ERRORS standard errors, its own included. It is cut
+    off with all beyond it, the most surprising first, until none is left or 4 values are.
     """
-    distance = np.maximum(np.abs(x - x[best]), step / 2)
-    excess = (means - means[best]) / distance**2
     window = near.copy()
-    while window.sum() > MIN_VALUES:
-        inside = np.flatnonzero(window)
-        ends = [i for i in (inside[0], inside[-1]) if i != best]
-        worst = max(ends, key=lambda i: excess[i])
-        others = [i for i in inside if i not in (worst, best)]
-        if excess[worst] <= CLIFF_RATIO * excess[others].max():
-            return window
-        window[worst] = False
-    return window
+    solved = _solve(slice_, means, window, center, level, step)
+    while window.sum() > MIN_VALUES + 1 and _is_rough(solved):
+        tried = []
+        for first, less in _shortened(window, slice_.log2_x, center):
+            rest = _solve(slice_, means, less, center, level, step)
+            own = float(solved.variance[window[:first].sum()])
+            surprise = _surprise(rest, slice_.log2_x[first] - center, means[first], own)
+            tried.append((surprise, less, rest))
+        worst = max(tried, key=lambda t: t[0], default=None)
+        if worst is None or worst[0] <= CLIFF_ERRORS:
+            break
+        _, window, solved = worst
+    return window, solved
+
+
+def _shortened(
+    window: np.ndarray, log2_x: np.ndarray, center: float
+) -> list[tuple[int, np.ndarray]]:
+    """Every window without some values at one end: the innermost of them, and what is left.
+
+    The best value, its neighbours and at least 4 values stay.
+    """
+    at = np.flatnonzero(window)
+    best = int(np.abs(log2_x[at] - center).argmin())
+    found = []
+    for k in range(at.size):
+        gone = at[: k + 1] if k < best else at[k:]
+        if abs(k - best) > 1 and at.size - gone.size > MIN_VALUES:
+            less = window.copy()
+            less[gone] = False
+            found.append((int(at[k]), less))
+    return found
+
+
+def _is_rough(solved: "_Solved") -> bool:
+    """Whether something in the window does not go well with a valley and one noise."""
+    scattered = solved.variance.size > 0 and np.ptp(solved.variance) > 0
+    return bool(scattered or solved.roughness > ROUGH)
+
+
+def _surprise(rest: "_Solved", u: float, mean: float, variance: float) -> float:
+    """How many standard errors a mean lies above the curve of the others."""
+    row = basis.values(np.array([u]), rest.a, rest.steps)[0]
+    error = float(np.sqrt(row @ rest.cov @ row + variance))
+    return float(mean - row @ rest.beta) / error if rest.beta.size else 0.0
 
 
 def _no_fit(slice_: Slice, spacing_log2: float) -> Fit:
@@ -204,81 +237,140 @@ def _no_fit(slice_: Slice, spacing_log2: float) -> Fit:
         window=np.zeros(len(slice_.log2_x), dtype=bool),
         wall_left=None,
         wall_right=None,
-        degree=0,
-        beta=np.zeros(0),
-        cov_unit=np.zeros((0, 0)),
-        noise_var=float("nan"),
-        df=0,
-        n_seeds=0,
+        **_Solved()._asdict(),
     )
+
+
+class _Curve(NamedTuple):
+    beta: np.ndarray
+    cov: np.ndarray
+    a: float
+    steps: np.ndarray
+    roughness: float
 
 
 class _Solved(NamedTuple):
-    degree: int
-    beta: np.ndarray
-    cov_unit: np.ndarray
-    noise_var: float
-    df: int
-    n_seeds: int
-    lack_of_fit_p: float
+    beta: np.ndarray = np.zeros(0)
+    cov: np.ndarray = np.zeros((0, 0))
+    a: float = 0.0
+    steps: np.ndarray = np.zeros(0)
+    roughness: float = 0.0
+    noise_var: float = float("nan")
+    df: float = 0.0
+    n_seeds: int = 0
+    own: tuple[float, float, float] | None = None
+    variance: np.ndarray = np.zeros(0)
 
 
-def _solve(slice_: Slice, on_curve: np.ndarray, center: float, level: int | None) -> _Solved:
-    """Solve with the degree that the number of values allows."""
-    included = on_curve.copy()
-    if level is not None:
-        included[level] = True
-    i, j = np.nonzero(np.isfinite(slice_.loss) & included[:, None])
-    n_values = int(on_curve.sum())
-    spare = i.size - np.unique(j).size - int(level is not None)
-    cubic_fits = spare - 3 >= MIN_DF_CUBIC
-    if n_values < MIN_VALUES or spare < 2:
-        return _least_squares(slice_, on_curve, i, j, center, level, 0)
-    if n_values >= MIN_VALUES_CUBIC and cubic_fits:
-        return _least_squares(slice_, on_curve, i, j, center, level, 3)
-    quadratic = _least_squares(slice_, on_curve, i, j, center, level, 2)
-    if n_values == MIN_VALUES + 1 and cubic_fits and quadratic.lack_of_fit_p < LACK_OF_FIT_LEVEL:
-        return _least_squares(slice_, on_curve, i, j, center, level, 3)
-    return quadratic
-
-
-def _least_squares(
-    slice_: Slice,
-    on_curve: np.ndarray,
-    i: np.ndarray,
-    j: np.ndarray,
-    center: float,
-    level: int | None,
-    degree: int,
+def _solve(
+    slice_: Slice, means: np.ndarray, window: np.ndarray, center: float, level: int | None, spacing_log2: float
 ) -> _Solved:
-    """Solve for the powers, the seed levels and the own level from the cells (i, j)."""
-    seeds, block = np.unique(j, return_inverse=True)
-    levels = np.eye(seeds.size)[block]
-    powers = np.arange(1, degree + 1)
-    curve = np.where(on_curve[i], slice_.log2_x[i] - center, 0.0)[:, None] ** powers
-    own = (i == level)[:, None].astype(float) if level is not None else np.zeros((i.size, 0))
-    design = np.hstack([curve, levels, own])
-    y = slice_.loss[i, j]
-    beta, rss, rank = _residual(design, y)
-    _, rss_free, rank_free = _residual(np.hstack([levels, np.eye(on_curve.size)[i]]), y)
-    df, df_misfit, df_free = i.size - rank, rank_free - rank, i.size - rank_free
-    misfit = max(rss - rss_free, 0.0) / df_misfit if df_misfit else 0.0
-    p = 1.0
-    if df_misfit and df_free:
-        p = float(special.fdtrc(df_misfit, df_free, misfit * df_free / rss_free))
-    return _Solved(
-        degree=degree,
-        beta=beta,
-        cov_unit=np.linalg.pinv(design.T @ design),
-        noise_var=max(rss / df, misfit) if df else float("nan"),
-        df=df if degree else 0,
-        n_seeds=seeds.size,
-        lack_of_fit_p=p,
+    """Coefficients of the window's values but ``level``, with the noise of all of them."""
+    inside = window.copy()
+    if level is not None:
+        inside[level] = True
+    at = np.flatnonzero(inside)
+    seeds = np.isfinite(slice_.loss[at]).any(axis=0)
+    u, m = slice_.log2_x[at] - center, means[at]
+    on_curve = np.ones(at.size, dtype=bool) if level is None else at != level
+    n_seeds = int(seeds.sum())
+    if on_curve.sum() < MIN_VALUES or (n_seeds == 1 and on_curve.sum() < MIN_VALUES_ONE_SEED):
+        return _Solved(n_seeds=n_seeds)
+    losses = slice_.loss[at][:, seeds]
+    found = (
+        noise.of_seeds(losses)
+        if n_seeds > 1
+        else _of_residuals(u[on_curve], m[on_curve], at.size)
     )
+    variance = found.each / np.isfinite(losses).sum(axis=1)
+    curve = _posterior(u[on_curve], m[on_curve], variance[on_curve], spacing_log2)
+    own = None
+    if level is not None:
+        i = int(np.flatnonzero(at == level)[0])
+        own = (float(slice_.log2_x[level]), float(m[i]), float(variance[i]))
+    return _Solved(**curve._asdict(), noise_var=found.shared, df=found.df, n_seeds=n_seeds, own=own, variance=variance)
 
 
-def _residual(design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, int]:
-    """Return coefficients, residual sum of squares above rounding error, and rank."""
-    beta, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
-    floor = y.size * (ROUNDING * float(np.abs(y).max())) ** 2
-    return beta, float(((y - design @ beta) ** 2).sum()) + floor, int(rank)
+def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
+    """Noise of one seed: the scatter about a quadratic, from 6 values on about a cubic.
+
+    What the polynomial misses counts as noise; what differs from seed to seed stays unseen.
+    """
+    degree = 3 if u.size >= 6 else 2
+    residual = m - np.polynomial.Polynomial.fit(u, m, degree)(u)
+    df = u.size - 1 - degree
+    floor = (noise.ROUNDING * float(np.abs(m).max())) ** 2
+    shared = float((residual**2).sum()) / df + floor if df else float("nan")
+    return noise.Noise(shared=shared, each=np.full(n, shared), df=float(df))
+
+
+def _posterior(u: np.ndarray, m: np.ndarray, variance: np.ndarray, step: float) -> _Curve:
+    """The curve of highest posterior density, and its covariance to first order.
+
+    Each round solves for the coefficients at the last asymmetry and moves it by what its
+    derivative says (Gauss-Newton). The scale c of the priors is k2 with its standard error. The
+    roughness is the root of its posterior mean square on a grid, prior ∝ roughness^ROUGH_PRIOR.
+    """
+    steps = basis.knots(float(u[0]) - step, float(u[-1]) + step)
+    data = _Data(u, m - m.mean(), np.sqrt(variance), steps)
+    scale, rho, rough = _scale(data), 0.0, ROUGHNESS[0]
+    rounds_left = ROUNDS
+    while rounds_left:
+        rounds_left -= 1
+        if rounds_left == 1:
+            rough = _roughness(data, rho, scale)
+        beta, root, _ = _penalized(data, rho, scale, rough)
+        scale = float(np.hypot(beta[2], np.linalg.norm(root[2])))
+        last, rho = rho, float(np.clip(rho + beta[3] / scale, -MAX_CUBIC, MAX_CUBIC))
+        if rounds_left > 2 and abs(rho - last) < SETTLED:
+            rounds_left = 2
+    beta[0] += m.mean()
+    return _Curve(beta, root @ root.T, 3 * last, steps, rough)
+
+
+class _Data(NamedTuple):
+    u: np.ndarray
+    m: np.ndarray
+    error: np.ndarray
+    steps: np.ndarray
+
+
+def _scale(data: _Data) -> float:
+    """Size of the bend of a plain parabola, with its standard error, loss/octave²."""
+    design = data.u[:, None] ** np.arange(3) / data.error[:, None]
+    k = np.linalg.lstsq(design, data.m / data.error, rcond=None)[0]
+    cov = np.linalg.pinv(design.T @ design)
+    return float(np.hypot(k[2], np.sqrt(max(cov[2, 2], 0.0))))
+
+
+def _roughness(data: _Data, rho: float, scale: float) -> float:
+    """Root of the posterior mean square of the roughness, from the marginal likelihood."""
+    grid = np.array(ROUGHNESS)
+    log_p = np.array([_penalized(data, rho, scale, r)[2] for r in ROUGHNESS])
+    weight = np.exp(log_p - log_p.max()) * grid**ROUGH_PRIOR
+    return float(np.sqrt((weight * grid**2).sum() / weight.sum()))
+
+
+def _penalized(
+    data: _Data, rho: float, scale: float, rough: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Weighted least squares with a normal prior on asymmetry and steps.
+
+    Returns:
+        Coefficients, a root of their covariance, log of the marginal likelihood.
+    """
+    n, n_steps = data.u.size, data.steps.size
+    design = np.zeros((n + 1 + n_steps, basis.N_FIXED + n_steps))
+    design[:n] = basis.values(data.u, 3 * rho, data.steps) / data.error[:, None]
+    design[n, 3] = 1.0 / (CUBIC_SD * scale)
+    step_sd = rough * scale * basis.KNOT_OCTAVES**0.5
+    design[n + 1 :, basis.N_FIXED :] = np.eye(n_steps) / step_sd
+    target = np.zeros(len(design))
+    target[:n] = data.m / data.error
+    target[n] = -rho / CUBIC_SD
+    q, r = np.linalg.qr(design)
+    inverse = np.linalg.inv(r)
+    beta = inverse @ (q.T @ target)
+    misfit = float(((target - design @ beta) ** 2).sum())
+    log_det = float(np.log(np.abs(np.diag(r))).sum()) + n_steps * np.log(step_sd)
+    return beta, inverse, -misfit / 2 - log_det

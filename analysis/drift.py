@@ -1,8 +1,9 @@
-"""Drift of the optimum with width, and whether that of the control differs."""
+"""Drift of the optimum with width, whether it is 0 or −1, and whether the control's differs."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -11,9 +12,33 @@ from analysis.curve import Fit
 from analysis.optimum import LEVEL, optimum, profile
 
 MIN_WIDTHS = 3
+MIN_WIDTHS_FINITE = 4
 MAX_SLOPE = 4.0
 GRID_PER_STEP = 32
+N_SLOPES, N_INTERCEPTS, N_PASSES = 61, 17, 3
 _FAR = 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiniteWidth:
+    """log2 optimum = limit + bias/width: where the optimum goes as width grows.
+
+    Attributes:
+        log2_limit: log2 of the optimum at infinite width; ``log2_limit_low`` and
+            ``log2_limit_high`` are its 95 % interval.
+        bias: Octaves times channels; ``bias_low`` and ``bias_high`` are its 95 % interval.
+        n_widths: Widths in the fit.
+
+    Source: the optimum of a width-n network is off by O(1/n) under μP (2505.02222, §4).
+    """
+
+    log2_limit: float
+    log2_limit_low: float
+    log2_limit_high: float
+    bias: float
+    bias_low: float
+    bias_high: float
+    n_widths: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +50,11 @@ class Drift:
         low, high: Its 95 % interval; None where the data leave an end open.
         intercept: log2 of the fitted optimum at the narrowest width used.
         n_widths, widths: Widths with a bracketed optimum.
+        p_zero: p value of slope 0 (μP).
+        p_minus_one: p value of slope −1 (SP with Adam, hidden layers dominating).
         reason: Why there is no estimate.
         without_narrowest: The drift without the narrowest width; None with under 4 widths.
+        finite_width: The 1/width law in the same optima; None with under 4 widths.
     """
 
     estimate: float | None
@@ -35,8 +63,11 @@ class Drift:
     intercept: float | None
     n_widths: int
     widths: tuple[int, ...]
+    p_zero: float | None = None
+    p_minus_one: float | None = None
     reason: str | None = None
     without_narrowest: "Drift | None" = None
+    finite_width: FiniteWidth | None = None
 
     @property
     def bound(self) -> float | None:
@@ -60,14 +91,15 @@ class Contrast:
 def drift(fits: Sequence[Fit]) -> Drift:
     """Return the drift of the optimum over the widths of one arm and HP.
 
-    Joint profile over intercept a and slope s of Σ_w q_w(a + s·log2(w/w0)), where q_w is
-    `profile` of width w (each in units of its own noise). The interval holds the slopes whose
-    profile exceeds the least one by no more than F(0.95; 1, smallest df), enlarged by the mean
-    square misfit of the line where that is above 1. Only widths with a bracketed optimum and a
-    minimum inside take part; fewer than 3 give no estimate.
+    Joint profile over intercept a and slope s of Σ_w z_w(a + s·log2(w/w0))², where z_w is
+    `profile` of width w (in units of its own noise). The interval holds the slopes whose
+    profile exceeds the least one by no more than F(0.95; 1, df), enlarged by the mean square
+    misfit of the line where that is above 1; df by Satterthwaite from those of the widths. Only
+    widths with a bracketed optimum and a minimum inside take part; fewer than 3 give none.
     """
-    usable = sorted((f for f in fits if _has_place(f)), key=lambda f: f.slice.width)
-    widths = tuple(f.slice.width for f in usable)
+    places = [found for f in fits if (found := _place(f)) is not None]
+    places.sort(key=lambda place: place.width)
+    widths = tuple(place.width for place in places)
     if len(widths) < MIN_WIDTHS:
         return Drift(
             estimate=None,
@@ -78,74 +110,152 @@ def drift(fits: Sequence[Fit]) -> Drift:
             widths=widths,
             reason=f"{len(widths)} widths with a bracketed optimum; a drift needs {MIN_WIDTHS}",
         )
-    line = _line(usable)
-    rest = _line(usable[1:]) if len(usable) > MIN_WIDTHS else None
-    return replace(line, without_narrowest=rest)
+    rest = _line(places[1:]) if len(places) > MIN_WIDTHS else None
+    bias = _finite_width(places) if len(places) >= MIN_WIDTHS_FINITE else None
+    return replace(_line(places), without_narrowest=rest, finite_width=bias)
 
 
-def _has_place(fitted: Fit) -> bool:
-    place = optimum(fitted)
-    edge = {"edge_of_stability", "no_minimum"} & set(place.flags)
-    return place.bracketed and place.curvature is not None and not edge
+class _Place(NamedTuple):
+    """The optimum of a width: place, variance to first order, noise, and its `profile`."""
+
+    width: int
+    log2_opt: float
+    variance: float
+    df: float
+    grid: np.ndarray
+    z: np.ndarray
 
 
-def _line(fits: Sequence[Fit]) -> Drift:
-    widths = np.array([f.slice.width for f in fits], dtype=float)
-    doublings = np.log2(widths / widths[0])
-    tables = [_profile_table(f) for f in fits]
-    centers = np.array([optimum(f).log2_opt for f in fits], dtype=float)
-    slope, start = np.polyfit(doublings, centers, 1)
-    quantile = float(special.fdtri(1, min(f.df for f in fits), LEVEL))
-    span, n_slopes = MAX_SLOPE, 161
-    # Each pass looks closer around the slopes that the last one allowed.
-    for _ in range(3):
-        slopes = np.linspace(slope - span, slope + span, n_slopes)
-        cost, intercepts = _profile_of_slopes(slopes, doublings, tables, start)
-        limit = cost.min() + quantile * max(1.0, float(cost.min()) / (len(fits) - 2))
-        allowed = slopes[cost <= limit]
-        slope, start = float(slopes[cost.argmin()]), float(intercepts[cost.argmin()])
-        reach = max(abs(allowed[0] - slope), abs(allowed[-1] - slope))
-        edge_low, edge_high = allowed[0] <= slopes[0], allowed[-1] >= slopes[-1]
-        span = max(2.0 * reach, 4 * (slopes[1] - slopes[0]))
-        if edge_low or edge_high:
-            break
-    return Drift(
-        estimate=slope,
-        low=None if edge_low else float(allowed[0]),
-        high=None if edge_high else float(allowed[-1]),
-        intercept=start,
-        n_widths=len(fits),
-        widths=tuple(int(w) for w in widths),
-    )
-
-
-def _profile_table(fitted: Fit) -> tuple[np.ndarray, np.ndarray]:
+def _place(fitted: Fit) -> _Place | None:
+    """The optimum of a width; None where it is not bracketed or stands at the edge."""
+    found = optimum(fitted)
+    edge = {"edge_of_stability", "no_minimum"} & set(found.flags)
+    if not found.bracketed or found.curvature is None or found.log2_opt is None or edge:
+        return None
+    row = fitted.slope_rows(found.log2_opt)[0]
+    variance = float(row @ fitted.cov @ row) / (2 * found.curvature) ** 2
     step = fitted.spacing_log2
     first, last = fitted.values[0] - step, fitted.values[-1] + step
     grid = np.linspace(first, last, math.ceil((last - first) / step * GRID_PER_STEP) + 1)
-    return grid, np.minimum(np.sqrt(profile(fitted, grid)), _FAR)
+    z, bends = profile(fitted, grid)
+    # Where no minimum can be it is far off, on the side of its sign.
+    side = np.where(grid < found.log2_opt, -_FAR, _FAR)
+    z = np.where(bends, np.clip(z, -_FAR, _FAR), side)
+    return _Place(fitted.slice.width, found.log2_opt, variance, fitted.df, grid, z)
+
+
+def _line(places: Sequence[_Place]) -> Drift:
+    widths = np.array([p.width for p in places], dtype=float)
+    doublings = np.log2(widths / widths[0])
+    linear = _Weighted.solve(np.stack([np.ones_like(doublings), doublings], 1), places)
+    df = linear.df(1)
+    quantile = float(special.fdtri(1, df, LEVEL))
+    slope, start, half = float(linear.beta[1]), float(linear.beta[0]), linear.half_length(1)
+    span = min(3 * half, MAX_SLOPE)
+    for _ in range(N_PASSES):
+        slopes = np.linspace(slope - span, slope + span, N_SLOPES)
+        cost, intercepts = _profile_of_slopes(slopes, doublings, places, start)
+        misfit = max(1.0, float(cost.min()) / (len(places) - 2))
+        allowed = slopes[cost <= cost.min() + quantile * misfit]
+        slope, start = float(slopes[cost.argmin()]), float(intercepts[cost.argmin()])
+        low, high = float(allowed[0]), float(allowed[-1])
+        open_low, open_high = low <= slopes[0], high >= slopes[-1]
+        if not (open_low or open_high):
+            span = max(1.3 * max(slope - low, high - slope), 4 * (slopes[1] - slopes[0]))
+        elif span >= MAX_SLOPE:
+            break
+        else:
+            span = min(4 * span, MAX_SLOPE)
+    tested, _ = _profile_of_slopes(np.array([0.0, -1.0]), doublings, places, start)
+    p_values = special.fdtrc(1, df, np.maximum(tested - cost.min(), 0.0) / misfit)
+    return Drift(
+        estimate=slope,
+        low=None if open_low else low,
+        high=None if open_high else high,
+        intercept=start,
+        n_widths=len(places),
+        widths=tuple(p.width for p in places),
+        p_zero=float(p_values[0]),
+        p_minus_one=float(p_values[1]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Weighted:
+    """A weighted linear fit of places: coefficients, covariance, influence of each place."""
+
+    beta: np.ndarray
+    cov: np.ndarray
+    influence: np.ndarray
+    places: Sequence[_Place]
+    misfit: float
+
+    @classmethod
+    def solve(cls, design: np.ndarray, places: Sequence[_Place]) -> "_Weighted":
+        x = np.array([p.log2_opt for p in places])
+        weighted = design / np.array([p.variance for p in places])[:, None]
+        cov = np.linalg.inv(design.T @ weighted)
+        influence = cov @ weighted.T
+        beta = influence @ x
+        spare = x.size - design.shape[1]
+        statistic = float((weighted[:, 0] * (x - design @ beta) ** 2).sum()) if spare else 0.0
+        return cls(
+            beta=beta,
+            cov=cov,
+            influence=influence,
+            places=places,
+            misfit=max(1.0, statistic / spare) if spare else 1.0,
+        )
+
+    def df(self, i: int) -> float:
+        """Degrees of freedom of coefficient ``i`` (Satterthwaite 1946)."""
+        parts = self.influence[i] ** 2 * np.array([p.variance for p in self.places])
+        each = np.array([p.df for p in self.places])
+        return float(parts.sum() ** 2 / (parts**2 / each).sum())
+
+    def half_length(self, i: int) -> float:
+        """Half the length of the 95 % t interval of coefficient ``i``, widened for misfit."""
+        quantile = float(special.stdtrit(self.df(i), 0.5 + LEVEL / 2))
+        return quantile * math.sqrt(self.cov[i, i] * self.misfit)
+
+
+def _finite_width(places: Sequence[_Place]) -> FiniteWidth:
+    """The weighted least squares fit of limit + bias/width to the optima of the widths."""
+    widths = np.array([p.width for p in places], dtype=float)
+    found = _Weighted.solve(np.stack([np.ones_like(widths), 1.0 / widths], axis=1), places)
+    limit, bias = (float(k) for k in found.beta)
+    return FiniteWidth(
+        log2_limit=limit,
+        log2_limit_low=limit - found.half_length(0),
+        log2_limit_high=limit + found.half_length(0),
+        bias=bias,
+        bias_low=bias - found.half_length(1),
+        bias_high=bias + found.half_length(1),
+        n_widths=len(places),
+    )
 
 
 def _profile_of_slopes(
-    slopes: np.ndarray,
-    doublings: np.ndarray,
-    tables: Sequence[tuple[np.ndarray, np.ndarray]],
-    start: float,
+    slopes: np.ndarray, doublings: np.ndarray, places: Sequence[_Place], start: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Least cost over the intercept for each slope, and where it is; two closer passes."""
-    centers, span = np.full(slopes.size, start), MAX_SLOPE
-    costs = np.zeros(slopes.size)
-    for _ in range(4):
-        a = centers[:, None] + np.linspace(-span, span, 65)[None, :]
+    """Least cost over the intercept for each slope, and where it is; closer in each pass."""
+    # A line of another slope turns about the middle of the widths.
+    near = np.array([p.log2_opt for p in places]).mean() - slopes * doublings.mean()
+    span = max(float(np.abs(near - start).max()), 1.0)
+    centers, costs = near, np.zeros(slopes.size)
+    while span > 1e-6:
+        a = centers[:, None] + np.linspace(-span, span, N_INTERCEPTS)[None, :]
         cost = np.zeros_like(a)
-        for (grid, root), d in zip(tables, doublings, strict=True):
-            x = a + slopes[:, None] * d
-            # The root is piecewise linear near its zero, where the square is not.
-            cost += np.interp(x, grid, root, left=_FAR, right=_FAR) ** 2
+        for place, d in zip(places, doublings, strict=True):
+            # z is nearly linear, its square is not.
+            z = np.interp(a + slopes[:, None] * d, place.grid, place.z, left=-_FAR, right=_FAR)
+            cost += z**2
         best = cost.argmin(axis=1)
         rows = np.arange(slopes.size)
         costs, centers = cost[rows, best], a[rows, best]
-        span /= 10
+        span /= 6
+        if span < 1e-3 * min(p.variance for p in places) ** 0.5:
+            break
     return costs, centers
 
 

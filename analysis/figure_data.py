@@ -25,6 +25,7 @@ HP_LABELS: Mapping[str, str] = {
     "weight_decay": "weight decay (base)",
     "warmup_steps": "warmup steps",
     "grad_clip": "gradient clip norm",
+    "repa_weight": "weight of REPA's alignment",
 }
 ARM_LABELS: Mapping[str, str] = {"mup": "μP", "sp": "SP (control)"}
 

@@ -12,10 +12,8 @@ from analysis.slices import Bracket, Slice, bracket, mean_loss
 __all__ = ["Fit", "Optimum", "fit", "optimum", "profile", "slice_optimum"]
 
 LEVEL = 0.95
-GRID_PER_STEP = 64
-# A lattice cannot tell the shape of a curve finer: measured, a kink at the minimum moves the
-# vertex of the cubic by up to 0.13 steps however small the noise.
-MODEL_ERROR_STEPS = 0.125
+GRID_PER_STEP = 32
+CLOSER = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +34,14 @@ class Optimum:
             optimum; None where it leaves the window.
         log2_first_diverged: log2 of the nearest diverged value above the optimum;
             ``octaves_to_divergence`` is its distance.
-        n_seeds, n_values, df: Seeds and values in the fit, residual degrees of freedom.
-        noise_sd: Standard deviation of one loss about the curve.
+        n_seeds, n_values, df: Seeds and values in the fit, degrees of freedom of the noise.
+        noise_sd: Standard deviation of one loss in the basin.
         bracketed: A worse point (or a diverged one) stands on either side, and the interval
             is closed on both (design §7 b).
-        flags: Codes: censored_left, censored_right, edge_of_stability, cliff, one_seed,
-            too_few_values, no_minimum, flat, missing_cells, no_data.
+        flags: Codes: censored_left, censored_right (the optimum lies at or beyond the last
+            value), open_left, open_right (noise leaves that end of the interval open),
+            edge_of_stability, cliff, one_seed, too_few_values, no_minimum, flat,
+            missing_cells, no_data.
     """
 
     hp: str
@@ -61,7 +61,7 @@ class Optimum:
     octaves_to_divergence: float | None
     n_seeds: int
     n_values: int
-    df: int
+    df: float
     noise_sd: float | None
     bracketed: bool
     flags: tuple[str, ...]
@@ -86,33 +86,31 @@ def _exp2(log2_x: float | None) -> float | None:
     return None if log2_x is None else 2.0**log2_x
 
 
-def profile(fitted: Fit, log2_x: np.ndarray) -> np.ndarray:
-    """Return how much the data resist a minimum at each place, in units of noise variance.
+def profile(fitted: Fit, log2_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return f'/standard error at each place, and whether a minimum could be there, (N,) each.
 
-    (RSS with f'(x) = 0 − RSS) / noise variance, (N,); infinite where the constrained curve
-    has no minimum there. A linear constraint c'β = 0 costs (c'β̂)² / c'(X'X)⁻¹c.
+    The square of the first is what it costs, in units of noise, to force f'(x) = 0; the curve so
+    forced must bend upwards: f'' − cov(f'', f')·f'/var(f') > 0.
 
-    Source: for a quadratic the set below an F quantile is Fieller's (Fieller 1954).
+    Source: for a parabola the places below a t quantile are Fieller's set (Fieller 1954).
     """
-    forms = fitted.slope_rows(log2_x)
-    slopes = forms @ fitted.beta
-    spread = forms @ fitted.cov_unit
-    unit_var = np.einsum("nk,nk->n", spread, forms)
-    bent = fitted.beta - spread * (slopes / unit_var)[:, None]
-    u = np.asarray(log2_x) - fitted.center
-    bend = 2 * bent[:, 1] + (6 * bent[:, 2] * u if fitted.degree == 3 else 0.0)
-    return np.where(bend > 0, slopes**2 / unit_var / fitted.noise_var, np.inf)
+    slope_rows, bend_rows = fitted.slope_rows(log2_x), fitted.bend_rows(log2_x)
+    spread = slope_rows @ fitted.cov
+    variance = np.einsum("nk,nk->n", spread, slope_rows)
+    slope = slope_rows @ fitted.beta
+    common = np.einsum("nk,nk->n", spread, bend_rows)
+    bend = bend_rows @ fitted.beta - common * slope / variance
+    return slope / np.sqrt(variance), bend > 0
 
 
 def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
     """Return the optimum of a fitted slice with its 95 % interval and flags.
 
-    The interval is the set of places where a minimum is not refuted (`profile` below
-    F(0.95; 1, df)) from one lattice step left of the window to one step right. A set that
-    reaches an end of the window is open there, unless a diverged value or a cliff stands
-    next: then the interval ends at that value at the latest. It is never narrower than a
-    quarter of a step (MODEL_ERROR_STEPS). With one seed the noise is the scatter about the
-    curve only (flag ``one_seed``).
+    The interval is the set of places where a minimum is not refuted (`profile` within the t
+    quantile), looked for from one lattice step left of the window to one step right. A set
+    that reaches an end of the window is open there, unless a diverged value or a cliff stands
+    next: then the interval ends at that value at the latest. With one seed the noise is the
+    scatter about the curve only (flag ``one_seed``).
 
     Args:
         fitted: A fit from `fit`, without own level.
@@ -123,7 +121,7 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
         return _nothing(fitted, marks)
     vertex = _vertex(fitted) if fitted.ok else None
     at_wall = marks.diverged_right is not None and marks.n_worse_right == 0
-    ends = _interval(fitted) if fitted.ok else None
+    ends = _interval(fitted, vertex) if fitted.ok else None
     if ends is None and fitted.ok and at_wall:
         ends = (_refuted_below(fitted), marks.diverged_right)
     low, high = ends or (None, None)
@@ -153,7 +151,7 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
         df=fitted.df,
         noise_sd=math.sqrt(fitted.noise_var) if fitted.ok else None,
         bracketed=found and has_worse_sides(marks) and low is not None and high is not None,
-        flags=_flags(fitted, marks, found=found, low=low, high=high),
+        flags=_flags(fitted, marks, vertex=vertex, found=found, low=low, high=high),
     )
 
 
@@ -182,7 +180,7 @@ def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
         octaves_to_divergence=None,
         n_seeds=0,
         n_values=0,
-        df=0,
+        df=0.0,
         noise_sd=None,
         bracketed=False,
         flags=("no_data",),
@@ -191,42 +189,77 @@ def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
 
 def _vertex(fitted: Fit) -> float | None:
     """Place of the curve's minimum if it lies inside the window and below its ends."""
-    powers = np.arange(1, fitted.degree + 1)
-    slope = (fitted.beta[: fitted.degree] * powers)[::-1]
-    roots = np.roots(np.trim_zeros(slope, "f"))
     first, last = fitted.values[0], fitted.values[-1]
-    for root in roots[np.isreal(roots)].real + fitted.center:
-        inside = first <= root <= last and fitted.bend(float(root)) > 0
-        if inside and fitted.value(root)[0] <= fitted.value(np.array([first, last])).min():
-            return float(root)
-    return None
+    slope = _Slope(fitted, first, last)
+    inside = [x for x in slope.crossings(0.0) if fitted.bend(x) > 0]
+    if not inside:
+        return None
+    lowest = min(inside, key=lambda x: float(fitted.value(x)[0]))
+    ends = fitted.value(np.array([first, last])).min()
+    return lowest if fitted.value(lowest)[0] <= ends else None
 
 
-def _interval(fitted: Fit) -> tuple[float | None, float | None] | None:
-    """Ends of the profile F set; None if no place for a minimum is left."""
+class _Slope:
+    """f' in standard errors on a grid of a stretch: where it takes a value."""
+
+    def __init__(self, fitted: Fit, start: float, stop: float) -> None:
+        n = math.ceil((stop - start) / fitted.spacing_log2 * GRID_PER_STEP) + 1
+        self.fitted, self.grid = fitted, np.linspace(start, stop, max(n, 2))
+        self.z, self.bends = profile(fitted, self.grid)
+
+    def crossings(self, value: float) -> list[float]:
+        """Places where f' in standard errors is ``value``."""
+        above = self.z > value
+        return [self._close(i, value) for i in np.flatnonzero(above[1:] != above[:-1])]
+
+    def turns(self) -> list[float]:
+        """Places, to half a cell, from where on a minimum could be, or could no longer."""
+        i = np.flatnonzero(self.bends[1:] != self.bends[:-1])
+        return list((self.grid[i] + self.grid[i + 1]) / 2)
+
+    def _close(self, i: int, value: float) -> float:
+        """The crossing in cell i, by two rounds of regula falsi."""
+        a, b, za, zb = self.grid[i], self.grid[i + 1], self.z[i] - value, self.z[i + 1] - value
+        for _ in range(CLOSER):
+            x = a - za * (b - a) / (zb - za)
+            z = float(profile(self.fitted, np.array([x]))[0][0]) - value
+            if z == 0 or abs(z) < 1e-9:
+                break
+            a, za, b, zb = (x, z, b, zb) if (z > 0) == (za > 0) else (a, za, x, z)
+        return float(x)
+
+
+def _interval(fitted: Fit, vertex: float | None) -> tuple[float | None, float | None] | None:
+    """Ends of the set of places where a minimum is not refuted; None if it is empty."""
     step = fitted.spacing_log2
     first, last = fitted.values[0], fitted.values[-1]
     start, stop = first - step, last + step
     start = start if fitted.wall_left is None else fitted.wall_left
     stop = stop if fitted.wall_right is None else fitted.wall_right
-    n = math.ceil((stop - start) / step * GRID_PER_STEP) + 1
-    grid = np.linspace(start, stop, n)
-    allowed = profile(fitted, grid) <= special.fdtri(1, fitted.df, LEVEL)
-    inside = grid[allowed]
-    vertex = _vertex(fitted)
+    pieces = _allowed(fitted, start, stop)
     if vertex is not None:
-        error = MODEL_ERROR_STEPS * step
-        inside = np.append(inside, [vertex - error, vertex + error])
-    if not inside.size:
+        pieces.append((vertex, vertex))
+    if not pieces:
         return None
-    least, most = float(inside.min()), float(inside.max())
-    low: float | None = max(least, start)
-    high: float | None = min(most, stop)
+    least, most = min(a for a, _ in pieces), max(b for _, b in pieces)
+    low: float | None = least
+    high: float | None = most
     if least <= first and fitted.wall_left is None:
         low = None
     if most >= last and fitted.wall_right is None:
         high = None
     return low, high
+
+
+def _allowed(fitted: Fit, start: float, stop: float) -> list[tuple[float, float]]:
+    """The stretches of [start, stop] in which a minimum is not refuted."""
+    quantile = float(special.stdtrit(fitted.df, 0.5 + LEVEL / 2))
+    slope = _Slope(fitted, start, stop)
+    ends = [*slope.crossings(-quantile), *slope.crossings(quantile), *slope.turns()]
+    marks = np.array([start, *sorted(ends), stop])
+    z, bends = profile(fitted, (marks[:-1] + marks[1:]) / 2)
+    kept = bends & (np.abs(z) <= quantile)
+    return [(float(marks[i]), float(marks[i + 1])) for i in np.flatnonzero(kept)]
 
 
 def _refuted_below(fitted: Fit) -> float | None:
@@ -240,16 +273,25 @@ def _refuted_below(fitted: Fit) -> float | None:
 
 
 def _flags(
-    fitted: Fit, marks: Bracket, *, found: bool, low: float | None, high: float | None
+    fitted: Fit,
+    marks: Bracket,
+    *,
+    vertex: float | None,
+    found: bool,
+    low: float | None,
+    high: float | None,
 ) -> tuple[str, ...]:
     at_wall = marks.diverged_right is not None and (
         marks.n_worse_right == 0 or (high is not None and high >= marks.diverged_right)
     )
     cut = [w for w in (fitted.wall_left, fitted.wall_right) if w is not None]
     walls = (marks.diverged_left, marks.diverged_right)
+    censored = _censored(fitted, marks, vertex)
     flags = {
-        "censored_left": low is None,
-        "censored_right": high is None,
+        "censored_left": censored[0],
+        "censored_right": censored[1],
+        "open_left": low is None and not censored[0],
+        "open_right": high is None and not censored[1],
         "edge_of_stability": at_wall,
         "cliff": any(w not in walls for w in cut),
         "one_seed": fitted.n_seeds == 1,
@@ -261,20 +303,35 @@ def _flags(
     return tuple(name for name, raised in flags.items() if raised)
 
 
+def _censored(fitted: Fit, marks: Bracket, vertex: float | None) -> tuple[bool, bool]:
+    """Whether the optimum lies at or beyond the first value, and the last.
+
+    The best value is the outermost one, or the curve falls all the way to it.
+    """
+    x = fitted.slice.log2_x[fitted.slice.usable]
+    left = marks.diverged_left is None and marks.n_worse_left == 0
+    right = marks.diverged_right is None and marks.n_worse_right == 0
+    if vertex is None and fitted.ok:
+        first, last = fitted.values[0], fitted.values[-1]
+        f_first, f_last = fitted.value(np.array([first, last]))
+        left |= fitted.wall_left is None and first == x[0] and f_first < f_last
+        right |= fitted.wall_right is None and last == x[-1] and f_last < f_first
+    return bool(left), bool(right)
+
+
 def _is_flat(fitted: Fit) -> bool:
-    """Whether an F test does not tell the curve from a constant."""
-    k = fitted.degree
-    beta, cov = fitted.beta[:k], fitted.cov_unit[:k, :k]
-    statistic = float(beta @ np.linalg.solve(cov, beta)) / k / fitted.noise_var
-    return bool(statistic <= special.fdtri(k, fitted.df, LEVEL))
+    """Whether an F test does not tell the slope and bend of the curve from nothing."""
+    beta, cov = fitted.beta[1:3], fitted.cov[1:3, 1:3]
+    statistic = float(beta @ np.linalg.solve(cov, beta)) / 2
+    return bool(statistic <= special.fdtri(2, fitted.df, LEVEL))
 
 
 def _loss_at(fitted: Fit, log2_x: float) -> tuple[float, float | None, float | None]:
     if not fitted.ok:
         return float(np.nanmin(mean_loss(fitted.slice))), None, None
-    form = fitted.rows(np.array([log2_x]))[0]
+    form = fitted.rows(log2_x)[0]
     loss = float(form @ fitted.beta)
-    error = math.sqrt(float(form @ fitted.cov_unit @ form) * fitted.noise_var)
+    error = math.sqrt(float(form @ fitted.cov @ form))
     half = float(special.stdtrit(fitted.df, 0.5 + LEVEL / 2)) * error
     return loss, loss - half, loss + half
 

@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import rows
+from analysis.gallery import Gallery
 from analysis.question import Question
 from analysis.report_template import PAGE
 from analysis.rows import TextTable, text_summary
@@ -24,6 +25,7 @@ def html(
     df: pd.DataFrame,
     question: Question,
     figures: Mapping[str, bytes],
+    gallery: Gallery | None = None,
 ) -> str:
     """Return the report as one HTML page without outside references.
 
@@ -33,6 +35,7 @@ def html(
         df: The results table.
         question: What was asked.
         figures: Files by name, as `analysis.figures.files`; those ending in .svg are shown.
+        gallery: Samples to show beside real images.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined)
     return environment.from_string(PAGE).render(
@@ -47,6 +50,7 @@ def html(
         limits=rows.limits(question, verdict),
         n_rows=len(df),
         caption=caption,
+        gallery=gallery,
         figures=[
             (name.removesuffix(".svg"), _inline(name, svg))
             for name, svg in figures.items()
@@ -62,10 +66,11 @@ def write(
     question: Question,
     figures: Mapping[str, bytes],
     out_path: str | Path,
+    gallery: Gallery | None = None,
 ) -> Path:
     """Write `html` to a local file and return its path."""
     path = Path(out_path)
-    path.write_text(html(run_info, verdict, df, question, figures), encoding="utf-8")
+    path.write_text(html(run_info, verdict, df, question, figures, gallery), encoding="utf-8")
     return path
 
 

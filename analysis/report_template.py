@@ -23,6 +23,9 @@ th, td { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left;
   vertical-align: top; overflow-wrap: normal; } th { background: var(--soft); }
 figure { margin: 1rem 0; background: #fff; color: #000; padding: .5rem; overflow-x: auto; }
 figure svg { height: auto; max-width: none; display: block; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .75rem; }
+.pairs figure { margin: 0; font-size: .8rem; } .pairs img { width: 4rem; height: 4rem;
+  image-rendering: pixelated; border: 1px solid #bbb; } .pairs figcaption { line-height: 1.25; }
 @media print { body { max-width: none; font-size: 11pt; } figure, table { break-inside: avoid; }
   figure svg { max-width: 100%; } .scroll { overflow: visible; } }
 </style>
@@ -50,6 +53,14 @@ at least two seeds and four values.</p>
 {% for name, svg in figures %}<figure aria-label="{{ name }}">{{ svg }}
 <figcaption>{{ caption(name) }}</figcaption></figure>
 {% endfor %}
+{% if gallery and gallery.pairs %}<h2>Samples</h2>
+<p>Left: drawn by the transferred set at width {{ gallery.width }} (trial {{ gallery.trial_id }});
+right: a real validation image of the same condition.</p>
+<div class="pairs">{% for pair in gallery.pairs %}
+<figure><img src="{{ pair.drawn_url }}" alt="drawn: {{ pair.text }}">
+<img src="{{ pair.real_url }}" alt="real: {{ pair.text }}">
+<figcaption>{{ pair.text }}</figcaption></figure>{% endfor %}
+</div>{% endif %}
 {{ show(optima) }}
 <p>Curvature: loss per octave². Intervals: 95 %, from the fitted curve with seeds as blocks;
 "open": the data give no end. With one seed they rest on the scatter about the curve only.</p>

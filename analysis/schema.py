@@ -37,6 +37,7 @@ HPS: Mapping[str, str] = {
     "weight_decay": "AdamW weight decay λ at the base width",
     "warmup_steps": "steps of linear warmup",
     "grad_clip": "global gradient norm limit, null: no clipping",
+    "repa_weight": "weight of REPA's alignment, null: no projector",
 }
 
 

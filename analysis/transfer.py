@@ -93,7 +93,7 @@ def regret(
         lower=_lower(placed, log2_x, level),
         upper=max(float(upper.max()), 0.0),
         level=level,
-        own_level=placed.level_log2 is not None,
+        own_level=placed.own is not None,
     )
 
 

@@ -20,7 +20,7 @@ from diffusers import DiTTransformer2DModel
 from torch import Tensor, nn
 
 from proxies import families, mup
-from proxies.config import DataConfig, DiTConfig
+from proxies.config import DigitsConfig, DiTConfig
 from proxies.data import load
 from proxies.streams import generator
 
@@ -73,7 +73,7 @@ def ours(width: int, depth: int, patch: int) -> tuple[nn.Module, list[dict[str, 
     config = DiTConfig(depth=depth, head_dim=HEAD_DIM, base_width=32, patch_size=patch)
 
     def build(any_width: int) -> nn.Module:
-        return families.build(config, any_width, load(DataConfig()).info)
+        return families.build(config, any_width, load(DigitsConfig()).info)
 
     plan = mup.plan(build, base_width=32, width=width)
     model = build(width)

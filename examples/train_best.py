@@ -10,7 +10,7 @@ import torch
 
 from analysis.export import load_best
 from proxies import families, mup
-from proxies.config import DataConfig, DiTConfig, ObjectiveConfig
+from proxies.config import DigitsConfig, DiTConfig, ObjectiveConfig
 from proxies.data import load
 from proxies.diffusion import draw, objective
 from proxies.streams import generator
@@ -27,7 +27,7 @@ def main() -> None:
     # Whatever the trainer does differently from the study is warned of here.
     actual = {"steps": args.steps} | ({"depth": args.depth} if args.depth else {})
     best = load_best(args.best, **actual)
-    hps, held, data = best["hps"], best["valid_for"], load(DataConfig())
+    hps, held, data = best["hps"], best["valid_for"], load(DigitsConfig())
     config = DiTConfig(
         depth=args.depth or held["depth"],
         head_dim=held["head_dim"],

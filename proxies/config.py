@@ -5,13 +5,15 @@ enforces when a spec embeds these classes; rules across fields are in `faults`.
 """
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, Le
 
-from proxies.data_config import DataConfig
+from proxies.data_config import DATA_CONFIGS, DataConfig, DigitsConfig
+from proxies.info import DataInfo
 from proxies.limits import (
     STRICT,
     Beta,
@@ -25,8 +27,13 @@ from proxies.limits import (
 from proxies.model_config import (
     MODEL_CONFIGS,
     DiTConfig,
+    MMDiTConfig,
     ModelConfig,
-    image_faults,
+    PixArtConfig,
+    UViTConfig,
+    data_faults,
+    depth_faults,
+    repa_block,
     width_faults,
 )
 
@@ -37,14 +44,20 @@ __all__ = [
     "DataConfig",
     "Device",
     "DiTConfig",
+    "DigitsConfig",
     "Fault",
     "HPs",
+    "MMDiTConfig",
     "ModelConfig",
     "ObjectiveConfig",
+    "PixArtConfig",
     "TrainConfig",
     "TrialConfig",
+    "UViTConfig",
+    "data_faults",
+    "depth_faults",
     "faults",
-    "image_faults",
+    "repa_block",
     "width_faults",
 ]
 
@@ -102,6 +115,8 @@ class HPs:
     """Base hyperparameters: their values at base width, rounded to 6 significant digits.
 
     The rounding is here, so that what is run and what is hashed into an identity are one value.
+    `repa_weight` multiplies the loss of REPA; None becomes 0.5 in a `TrialConfig` whose model has a
+    projector.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -115,6 +130,7 @@ class HPs:
     weight_decay: NonNegative = 0.0
     warmup_steps: Annotated[int, Ge(0)] = 0
     grad_clip: Positive | None = None
+    repa_weight: NonNegative | None = None
 
     def __post_init__(self) -> None:
         """Round every real value."""
@@ -133,6 +149,8 @@ class HPs:
 
 
 PLAN_HPS = ("init_std", "init_std_hidden", "init_std_input", "init_std_vector", "output_mult")
+# Weight of the alignment in arXiv 2410.06940.
+REPA_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +160,7 @@ class TrialConfig:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     model: ModelConfig
-    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    data: DataConfig = dataclasses.field(default_factory=DigitsConfig)
     objective: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
     train: TrainConfig
     hps: HPs
@@ -152,6 +170,12 @@ class TrialConfig:
     device: Device = "cpu"
     threads: Count = 1
 
+    def __post_init__(self) -> None:
+        """Give a model with a projector the weight that it has by default."""
+        if self.hps.repa_weight is None and repa_block(self.model) is not None:
+            hps = dataclasses.replace(self.hps, repa_weight=REPA_WEIGHT)
+            object.__setattr__(self, "hps", hps)
+
     @property
     def base_width(self) -> int:
         """Width where μP and SP agree."""
@@ -159,9 +183,7 @@ class TrialConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data; `from_dict` gives the equal configuration back."""
-        plain = dataclasses.asdict(self)
-        plain["train"]["betas"] = list(self.train.betas)
-        return plain
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -176,7 +198,9 @@ class TrialConfig:
         try:
             model_class = MODEL_CONFIGS[parts["model"].get("family", "dit")]
             parts["model"] = model_class(**parts["model"])
-            parts["data"] = DataConfig(**parts.get("data", {}))
+            given = parts.get("data", {})
+            shapes = {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
+            parts["data"] = DATA_CONFIGS[given.get("source", "digits")](**given | shapes)
             parts["objective"] = ObjectiveConfig(**parts.get("objective", {}))
             parts["train"] = TrainConfig(**train)
             parts["hps"] = HPs(**parts["hps"])
@@ -193,7 +217,7 @@ def faults(
     train: TrainConfig,
     *,
     widths: Sequence[int],
-    image_shape: tuple[int, int, int],
+    info: DataInfo,
     hps: HPs | None = None,
 ) -> list[Fault]:
     """Return every broken rule that spans several fields, in reading order; empty when sound.
@@ -203,13 +227,13 @@ def faults(
         objective: The diffusion loss.
         train: How a trial trains.
         widths: Widths that are to be built; the base width is looked at in any case.
-        image_shape: (channels, side, side) of the data.
+        info: Shapes of the data.
         hps: Base HPs, where they are known already.
     """
-    found = width_faults(model, model.base_width, ("model", "base_width"))
+    found = depth_faults(model) + width_faults(model, model.base_width, ("model", "base_width"))
     for width in widths:
         found += width_faults(model, width, ("width",))
-    found += image_faults(model, image_shape)
+    found += data_faults(model, info)
     is_ddpm = objective.kind == "ddpm"
     if model.learn_sigma and not is_ddpm:
         path, rule = ("model", "learn_sigma"), "a learned σ belongs to the ddpm objective"
@@ -221,4 +245,7 @@ def faults(
         rule = f"the warmup ends before the last of {train.steps} steps"
         path = ("hps", "warmup_steps")
         found.append(Fault(path, rule, hps.warmup_steps, "shorten it or train longer"))
+    if hps is not None and hps.repa_weight is not None and repa_block(model) is None:
+        path, rule = ("hps", "repa_weight"), "REPA's weight needs a model with a projector"
+        found.append(Fault(path, rule, hps.repa_weight, "set model.repa_block, or leave it out"))
     return found

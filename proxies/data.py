@@ -1,21 +1,21 @@
-"""Data sets whose batches are pure functions of (seed, step), equal on every device and width."""
+"""Data sets by the source that a configuration names."""
 
-import hashlib
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
-import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from proxies.config import DataConfig
+from proxies import digits, image_folder, latents, openmoji
+from proxies.data_config import DataConfig, LatentsConfig
 from proxies.info import Condition, DataInfo
-from proxies.streams import generator
 
-VALIDATION_FRAC = 0.2
-_SPLIT_SEED = 0
+_LOAD: dict[str, Callable[[Any], "Data"]] = {
+    "digits": digits.load,
+    "openmoji": openmoji.load,
+    "images": image_folder.load,
+    "latents": latents.load,
+}
 
 
 class Data(Protocol):
@@ -25,95 +25,61 @@ class Data(Protocol):
     fingerprint: str
 
     def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
-        """Return the training batch of a step, counted from 0; labels are dropped at random."""
+        """Return the training batch of a step, counted from 0; conditions are dropped at random."""
 
     def validation(self) -> dict[str, Tensor]:
         """Return the whole validation set, always the same, with all its conditions."""
+
+    def validation_texts(self) -> list[str]:
+        """Return what each validation sample is of, for people."""
 
     def null(self, size: int) -> Condition:
         """Return the condition that stands for none, of `size` samples."""
 
 
-class Labelled:
-    """Images with class labels, held in memory."""
-
-    def __init__(
-        self,
-        *,
-        train: tuple[Tensor, Tensor],
-        validation: tuple[Tensor, Tensor],
-        n_classes: int,
-        label_dropout: float,
-    ) -> None:
-        """Take (images, labels) of both parts; `label_dropout` is a share of the labels."""
-        self._train = train
-        self._validation = validation
-        self._label_dropout = label_dropout
-        channels, height, side = train[0].shape[1:]
-        self.info = DataInfo(shape=(channels, height, side), n_classes=n_classes)
-        self.fingerprint = _digest(*train, *validation)
-
-    def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
-        """Return the batch of a step: the epochs of a seed are one endless row of samples."""
-        rows = _rows(seed, step * size, size, len(self._train[1]))
-        images, labels = (part[rows] for part in self._train)
-        if self._label_dropout:
-            dropped = torch.rand(size, generator=generator("dropout", seed, step))
-            labels = labels.masked_fill(dropped < self._label_dropout, self.info.n_classes)
-        return {"image": images, "label": labels}
-
-    def validation(self) -> dict[str, Tensor]:
-        """Return the validation images and labels."""
-        images, labels = self._validation
-        return {"image": images, "label": labels}
-
-    def null(self, size: int) -> Condition:
-        """Return labels of no class, (size,)."""
-        return {"label": torch.full((size,), self.info.n_classes)}
-
-
 @lru_cache
 def load(config: DataConfig) -> Data:
-    """Return the data set of a configuration; loaded once a process."""
-    return {"digits": digits}[config.source](label_dropout=config.label_dropout)
+    """Return the data set of a configuration; loaded once a process.
+
+    Raises:
+        DataError: it is not there or not fit for use; all faults are named.
+    """
+    return _LOAD[config.source](config)
 
 
-def digits(*, label_dropout: float) -> Labelled:
-    """Return the 1797 digits of scikit-learn, 8×8, a fifth of each class for validation."""
-    bunch = load_digits()
-    labels = bunch.target.astype(np.int64)
-    images = (bunch.images[:, None] / 8 - 1).astype(np.float32)
-    train, validation = train_test_split(
-        np.arange(len(labels)),
-        test_size=VALIDATION_FRAC,
-        stratify=labels,
-        random_state=_SPLIT_SEED,
-    )
+def info(config: DataConfig) -> DataInfo:
+    """Return the shapes of a data set; latents, whose shapes are declared, are not opened.
 
-    def part(rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(images[rows]), torch.from_numpy(labels[rows])
-
-    return Labelled(
-        train=part(train), validation=part(validation), n_classes=10, label_dropout=label_dropout
-    )
+    Raises:
+        DataError: as `load`.
+    """
+    return latents.info(config) if isinstance(config, LatentsConfig) else load(config).info
 
 
-def _rows(seed: int, start: int, size: int, n: int) -> Tensor:
-    """Return `size` sample numbers from position `start` of the endless row of permuted epochs."""
-    epochs = range(start // n, (start + size - 1) // n + 1)
-    row = torch.cat([_epoch(seed, epoch, n) for epoch in epochs])
-    return row[start - epochs[0] * n :][:size]
+def identity(config: DataConfig) -> dict[str, Any]:
+    """Return what a trial's result depends on: the content, wherever it lies, and how it is fed.
+
+    Raises:
+        DataError: as `load`, but for latents that are not there: they have a name of their own,
+            under which nothing can run.
+    """
+    if isinstance(config, LatentsConfig):
+        fingerprint = latents.fingerprint(config)
+    else:
+        fingerprint = load(config).fingerprint
+    return {
+        "fingerprint": fingerprint,
+        "label_dropout": config.label_dropout,
+        "caption_dropout": getattr(config, "caption_dropout", 0.0),
+        "val_draws": config.val_draws,
+    }
 
 
-@lru_cache(maxsize=8)
-def _epoch(seed: int, epoch: int, n: int) -> Tensor:
-    return torch.randperm(n, generator=generator("epoch", seed, epoch))
+def is_present(config: DataConfig) -> bool:
+    """Return whether there is data to train on; only latents may be absent from a checked study."""
+    return not isinstance(config, LatentsConfig) or latents.is_present(config)
 
 
-def _digest(*tensors: Tensor) -> str:
-    """Return 16 hex digits of the content of tensors."""
-    sha = hashlib.sha256()
-    for tensor in tensors:
-        sha.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
-        sha.update(tensor.numpy().tobytes())
-    return sha.hexdigest()[:16]
+def attribution(config: DataConfig) -> str | None:
+    """Return the line that the licence of the data asks for, if there is one."""
+    return openmoji.ATTRIBUTION if config.source == "openmoji" else None

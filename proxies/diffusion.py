@@ -1,6 +1,7 @@
 """Diffusion objectives: the loss of a batch, and what its timesteps and noise are drawn from.
 
-A model is called as model(x_BCSS, t_B, condition), with t in 0 … 1000; parts of a batch: `info`.
+A model is called as model(x_BCSS, t_B, condition), with t in 0 … 1000; parts of a batch: `info`. It
+returns its prediction or, with REPA's projector, (prediction, projected tokens).
 """
 
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from proxies.info import Batch, Condition, condition
 from proxies.streams import generator
 from proxies.vlb import bound, linear_chain
 
-Model = Callable[[Tensor, Tensor, Condition], Tensor]
+Prediction = Tensor | tuple[Tensor, Tensor]
+Model = Callable[[Tensor, Tensor, Condition], Prediction]
 # What rectified flow multiplies t by, so that the time embedding spans what DDPM's spans.
 TIME_SCALE = 1000.0
 
@@ -42,8 +44,8 @@ class RectifiedFlow:
         """Return the mean squared error of the velocity, (B,)."""
         image = batch["image"]
         x_BCSS = torch.lerp(image, noise, t_B[:, None, None, None])
-        predicted = model(x_BCSS, TIME_SCALE * t_B, condition(batch))
-        return _mean(torch.square(predicted.to(image.dtype) - (noise - image)))
+        out = predicted(model(x_BCSS, TIME_SCALE * t_B, condition(batch)))
+        return _mean(torch.square(out.to(image.dtype) - (noise - image)))
 
     def trivial_loss(self, batch: Batch, t_B: Tensor, noise: Tensor) -> Tensor:
         """Return the loss of zero velocity, (B,)."""
@@ -72,7 +74,7 @@ class DDPM:
         x_BCSS = chain.noised(image, t_B, noise)
         # The model's time spans 0 … 1000 whatever the number of steps.
         time_B = t_B.to(image.dtype) * (TIME_SCALE / self.n_timesteps)
-        out = model(x_BCSS, time_B, condition(batch)).to(image.dtype)
+        out = predicted(model(x_BCSS, time_B, condition(batch))).to(image.dtype)
         if not self.learn_sigma:
             return _mean(torch.square(out - noise))
         eps, v = out.chunk(2, dim=1)
@@ -87,6 +89,11 @@ class DDPM:
     def quantile(self, u_B: Tensor) -> Tensor:
         """Return whole timesteps 0 … n-1."""
         return (u_B * self.n_timesteps).long().clamp(max=self.n_timesteps - 1)
+
+
+def predicted(out: Prediction) -> Tensor:
+    """Return the prediction in what a model returned."""
+    return out[0] if isinstance(out, tuple) else out
 
 
 def objective(config: ObjectiveConfig, *, learn_sigma: bool = False) -> RectifiedFlow | DDPM:

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxies.info import Condition
+from proxies.info import Condition, DataInfo
 from proxies.layers import (
     MLP,
+    AdaLNReadout,
     Attention,
     TimeEmbedder,
     drawn,
@@ -20,7 +21,7 @@ from proxies.layers import (
     positions,
 )
 from proxies.model_config import DiTConfig
-from proxies.roles import Readout
+from proxies.repa import projector_of
 
 
 class Block(nn.Module):
@@ -41,30 +42,14 @@ class Block(nn.Module):
         return torch.addcmul(x_BTD, gate_2, self.mlp(modulate(x_BTD, shift_2, scale_2)))
 
 
-class FinalLayer(nn.Module):
-    """Modulated norm and the readout onto patches."""
-
-    def __init__(self, width: int, n_out: int, *, is_zero: bool, zero_readout: bool) -> None:
-        super().__init__()
-        self.modulation = linear(width, 2 * width, is_zero=is_zero)
-        self.readout = drawn(Readout(width, n_out), 0.0 if zero_readout else width**-0.5)
-
-    def forward(self, x_BTD: Tensor, c_BD: Tensor) -> Tensor:
-        """Return (B, T, n_out)."""
-        shift, scale = self.modulation(c_BD).unsqueeze(1).chunk(2, dim=2)
-        return self.readout(modulate(x_BTD, shift, scale))
-
-
 class DiT(nn.Module):
     """A DiT for square images: predicts as many channels as it gets, or twice that (learned σ)."""
 
     pos_TD: Tensor
 
-    def __init__(
-        self, config: DiTConfig, *, width: int, image_shape: tuple[int, int, int], n_classes: int
-    ) -> None:
+    def __init__(self, config: DiTConfig, *, width: int, info: DataInfo) -> None:
         super().__init__()
-        channels, side, _ = image_shape
+        channels, side, _ = info.shape
         is_zero = config.adaln == "zero"
         self.patch = config.patch_size
         self.out_channels = 2 * channels if config.learn_sigma else channels
@@ -72,21 +57,25 @@ class DiT(nn.Module):
         self.patch_embed = linear(channels * patch_pixels, width)
         self.register_buffer("pos_TD", positions(width, side // self.patch), persistent=False)
         self.time_embed = TimeEmbedder(width)
-        self.label_table = drawn(nn.Embedding(n_classes + 1, width), config.embedding_std)
+        self.label_table = drawn(nn.Embedding(info.n_classes + 1, width), config.embedding_std)
         hidden = int(config.mlp_ratio * width)
         self.blocks = nn.ModuleList(
             Block(width, head_dim=config.head_dim, hidden=hidden, is_zero=is_zero)
             for _ in range(config.depth)
         )
-        self.final = FinalLayer(
+        self.final = AdaLNReadout(
             width,
             self.out_channels * patch_pixels,
             is_zero=is_zero,
             zero_readout=config.zero_readout,
         )
+        self.projector = projector_of(config, width, info)
+        self.repa_block = config.repa_block
 
-    def forward(self, x_BCSS: Tensor, t_B: Tensor, condition: Condition) -> Tensor:
-        """Return the prediction, (B, C or 2C, S, S).
+    def forward(
+        self, x_BCSS: Tensor, t_B: Tensor, condition: Condition
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the prediction, (B, C or 2C, S, S); with a projector, its features as well.
 
         Args:
             x_BCSS: Noised images.
@@ -96,6 +85,10 @@ class DiT(nn.Module):
         x_BTD = self.patch_embed(patches(x_BCSS, self.patch)) + self.pos_TD
         # Every modulation begins with the SiLU of the same condition: it is taken once.
         c_BD = F.silu(self.time_embed(t_B) + self.label_table(condition["label"]))
-        for block in self.blocks:
+        projected = None
+        for k, block in enumerate(self.blocks):
             x_BTD = block(x_BTD, c_BD)
-        return image(self.final(x_BTD, c_BD), self.out_channels, self.patch)
+            if self.projector is not None and k == self.repa_block:
+                projected = self.projector(x_BTD)
+        out = image(self.final(x_BTD, c_BD), self.out_channels, self.patch)
+        return out if projected is None else (out, projected)

@@ -5,9 +5,8 @@ from functools import lru_cache
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from proxies import families
+from proxies import data, families
 from proxies.config import ModelConfig, TrialConfig
-from proxies.data import load
 from proxies.info import DataInfo, condition
 
 
@@ -21,13 +20,13 @@ def training_flops(config: TrialConfig) -> float:
 
 def step_flops(config: TrialConfig) -> float:
     """Return the FLOPs of one training step; see `training_flops`."""
-    info = load(config.data).info
+    info = data.info(config.data)
     return config.train.batch_size * _sample_flops(config.model, config.width, info)
 
 
 def n_params(config: TrialConfig) -> int:
     """Return the number of trainable parameters."""
-    return _n_params(config.model, config.width, load(config.data).info)
+    return _n_params(config.model, config.width, data.info(config.data))
 
 
 @lru_cache
@@ -45,5 +44,8 @@ def _sample_flops(model: ModelConfig, width: int, info: DataInfo) -> float:
         batch = info.zeros(1)
         inputs = batch["image"], torch.zeros(1), condition(batch)
         with FlopCounterMode(display=False) as counter:
-            built(*inputs).sum().backward()
+            out = built(*inputs)
+            # A projector's output is a part of the loss as well.
+            outputs = out if isinstance(out, tuple) else (out,)
+            torch.cat([part.flatten() for part in outputs]).sum().backward()
     return float(counter.get_total_flops())

@@ -1,5 +1,6 @@
 """What the configurations share: constraints of fields, and faults as data."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -30,3 +31,18 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         """Return the fault as one sentence."""
         return f"{'.'.join(self.path)}: {self.rule}; got {self.got}; {self.remedy}"
+
+
+class DataError(ConfigError):
+    """Data that no trial can be fed with; `faults` holds all that was found."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Take at least one fault."""
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def some(examples: Sequence[str], n: int = 3) -> str:
+    """Return the first few examples as one text, and how many more there are."""
+    more = f" and {len(examples) - n} more" if len(examples) > n else ""
+    return ", ".join(examples[:n]) + more

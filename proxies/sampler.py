@@ -1,17 +1,21 @@
 """Samples of a trained model: Euler for rectified flow, ancestral for DDPM, both with guidance."""
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Callable
 
-from proxies.diffusion import DDPM, TIME_SCALE, Model, RectifiedFlow
+import torch
+from torch import Tensor
+
+from proxies.diffusion import DDPM, TIME_SCALE, Model, RectifiedFlow, predicted
 from proxies.info import Condition
 from proxies.vlb import chain_of, linear_chain
+
+Predictor = Callable[[Tensor, Tensor, Condition], Tensor]
 
 
 @torch.no_grad()
 def sample(
     objective: RectifiedFlow | DDPM,
-    model: nn.Module | Model,
+    model: Model,
     condition: Condition,
     *,
     shape: tuple[int, int, int],
@@ -40,14 +44,15 @@ def sample(
     return _euler(guided, noise, condition, steps)
 
 
-def _guided(model: Model, null: Condition, guidance: float, *, n_channels: int) -> Model:
-    """Return the model with guidance on its prediction; learned variances are not guided."""
+def _guided(model: Model, null: Condition, guidance: float, *, n_channels: int) -> Predictor:
+    """Return the model's prediction with guidance; learned variances are not guided."""
     if guidance == 1.0:
-        return model
+        return lambda x_BCSS, t_B, condition: predicted(model(x_BCSS, t_B, condition))
 
     def guided(x_BCSS: Tensor, t_B: Tensor, condition: Condition) -> Tensor:
         both = {name: torch.cat([part, null[name]]) for name, part in condition.items()}
-        conditional, free = model(x_BCSS.repeat(2, 1, 1, 1), t_B.repeat(2), both).chunk(2)
+        out = predicted(model(x_BCSS.repeat(2, 1, 1, 1), t_B.repeat(2), both))
+        conditional, free = out.chunk(2)
         out = conditional.clone()
         out[:, :n_channels] = torch.lerp(free[:, :n_channels], out[:, :n_channels], guidance)
         return out
@@ -55,7 +60,7 @@ def _guided(model: Model, null: Condition, guidance: float, *, n_channels: int) 
     return guided
 
 
-def _euler(model: Model, x_BCSS: Tensor, condition: Condition, steps: int) -> Tensor:
+def _euler(model: Predictor, x_BCSS: Tensor, condition: Condition, steps: int) -> Tensor:
     """Follow the velocity from t = 1 to t = 0 in equal steps."""
     for k in range(steps, 0, -1):
         t_B = torch.full((len(x_BCSS),), TIME_SCALE * k / steps, device=x_BCSS.device)
@@ -65,7 +70,7 @@ def _euler(model: Model, x_BCSS: Tensor, condition: Condition, steps: int) -> Te
 
 def _ancestral(
     objective: DDPM,
-    model: Model,
+    model: Predictor,
     x_BCSS: Tensor,
     condition: Condition,
     rng: torch.Generator,

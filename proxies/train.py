@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from proxies import data, diffusion, flops, mup, trial
-from proxies.config import ConfigError, TrialConfig
+from proxies.config import ConfigError, TrialConfig, repa_block
 from proxies.divergence import LOSS, NORM, first_diverged_step, window
 from proxies.ema import EMA
+from proxies.info import Batch
+from proxies.repa import Recorder
 from proxies.schedule import lr_scale
 from proxies.streams import generator, stream_seed
 from proxies.validation import Validation
@@ -75,6 +77,7 @@ class Training:
         self.objective = diffusion.objective(config.objective, learn_sigma=config.model.learn_sigma)
         self.model = born(config).to(self.device)
         self._forward = torch.compile(self.model) if config.train.compile else self.model
+        self._recorder = None if repa_block(config.model) is None else Recorder(self._forward)
         self.optimizer = _optimizer(self.model, config)
         self._base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self._ema = None
@@ -106,7 +109,7 @@ class Training:
             stop = min(train.steps, (self.step // train.steps_per_log + 1) * train.steps_per_log)
             begin = self.step
             while self.step < stop:
-                self._take_step()
+                self.take_step()
             progress = self._look(begin)
             self.train_s += time.perf_counter() - started
             yield progress
@@ -179,19 +182,22 @@ class Training:
 
     def validate(self) -> float:
         """Return the mean loss over the validation set, of the EMA weights if there are any."""
-        with self._ema.in_place() if self._ema and self.step else nullcontext():
+        with self.judged_weights():
             return self._validation.loss(self.model, self._autocast())
 
-    def _take_step(self) -> None:
+    def judged_weights(self) -> AbstractContextManager[object]:
+        """Return a context in which the model has its EMA weights, if there are any."""
+        return self._ema.in_place() if self._ema and self.step else nullcontext()
+
+    def take_step(self) -> None:
         """Do one training step; what it measured stays on the device until `_look`."""
         config = self.config
         scale = lr_scale(self.step, config.train, config.hps.warmup_steps)
         for group, lr in zip(self.optimizer.param_groups, self._base_lrs, strict=True):
             group["lr"] = lr * scale
-        batch, t_B, noise = self._training_batch()
-        with self._autocast():
-            loss = self.objective.loss(self._forward, batch, t_B, noise).mean()
-        loss.backward()
+        batch, t_B, noise = self.batch()
+        loss, trained_loss = self.losses(batch, t_B, noise)
+        trained_loss.backward()
         groups, clip = self.optimizer.param_groups, config.hps.grad_clip
         norm = mup.grad_norm(groups) if clip is None else mup.clip_grad_norm_(groups, clip)
         self.optimizer.step()
@@ -202,7 +208,18 @@ class Training:
         trivial = self.objective.trivial_loss(batch, t_B, noise).mean()
         self._fresh.append(torch.stack([loss.detach(), trivial, norm]))
 
-    def _training_batch(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def losses(self, batch: Batch, t_B: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the diffusion loss, which is judged, and the loss that is trained on."""
+        with self._autocast():
+            if self._recorder is None:
+                loss = self.objective.loss(self._forward, batch, t_B, noise).mean()
+                return loss, loss
+            loss = self.objective.loss(self._recorder, batch, t_B, noise).mean()
+            repa_loss = self._recorder.loss(batch["feature"])
+        assert self.config.hps.repa_weight is not None, "a TrialConfig fills it in"
+        return loss, loss + self.config.hps.repa_weight * repa_loss
+
+    def batch(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Return batch, timesteps and noise of this step, drawn on the CPU."""
         seed, size = self.config.seed, self.config.train.batch_size
         batch = self.data.batch(seed, self.step, size)

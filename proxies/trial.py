@@ -23,7 +23,7 @@ def plan(config: TrialConfig) -> dict[str, Any]:
     Raises:
         ConfigError: the width or the images do not fit the model.
     """
-    info = data.load(config.data).info
+    info = data.info(config.data)
     return mup.plan_of(
         _facts(config.model, config.width, info),
         base_width=config.base_width,
@@ -50,8 +50,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
         "params": plan(config)["params"],
         "model": model,
         "objective": dataclasses.asdict(config.objective),
-        "data": dataclasses.asdict(config.data)
-        | {"fingerprint": data.load(config.data).fingerprint},
+        "data": data.identity(config.data),
         "train": train,
         "hps": config.hps.outside_plan(),
         "seed": config.seed,
@@ -68,7 +67,7 @@ def identity(config: TrialConfig) -> str:
 
 def build(config: TrialConfig) -> nn.Module:
     """Return the newborn model of a trial, before the plan; draws from torch's global stream."""
-    return families.build(config.model, config.width, data.load(config.data).info)
+    return families.build(config.model, config.width, data.info(config.data))
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from analysis.question import Question
 from analysis.verdict import Verdict, judge
 from sweep import estimate, rundir
 from sweep.faults import UserError
+from sweep.gallery import gallery
 from sweep.question import question
 from sweep.spec import Study
 from sweep.store import Store
@@ -48,7 +49,14 @@ def write(found: Analysis, study: Study, store: Store) -> list[str]:
     drawn = figures.files(figures.all_figures(data))
     files: dict[tuple[str, ...], bytes] = {("plots", n): drawn[n] for n in drawn}
     files[("verdict.json",)] = json.dumps(found.verdict.to_dict(), indent=1).encode()
-    page = report.html(run_info(study, store), found.verdict, found.table, found.question, drawn)
+    page = report.html(
+        run_info(study, store),
+        found.verdict,
+        found.table,
+        found.question,
+        drawn,
+        gallery(found.table, store),
+    )
     files[("report.html",)] = page.encode()
     for parts, content in files.items():
         store.write(content, *parts)

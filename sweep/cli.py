@@ -10,15 +10,15 @@ from rich.console import Console
 
 from analysis.export import dump
 from analysis.rows import text_summary
-from sweep import __version__, estimate, rundir, spec, terminal
+from proxies import data
+from sweep import __version__, coordcheck, estimate, memory, model_commands, rundir, spec, terminal
 from sweep.driver import State, run_inline
 from sweep.faults import Stopped, UserError
+from sweep.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, err, out
 from sweep.progress import Terminal, clock
 from sweep.spec import Study
 from sweep.store import Store
 
-out = Console()
-err = Console(stderr=True)
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -30,12 +30,6 @@ app = typer.Typer(
     "goes on where it stopped.\n\n"
     "Exit codes: 0 done; 1 it failed; 2 wrong input; 3 (analyze, export) the verdict is not PASS.",
 )
-
-StudyArg = Annotated[str, typer.Argument(help="A study of the spec, or a run directory.")]
-SpecOpt = Annotated[Path, typer.Option("--spec", help="The YAML file with the studies.")]
-RunsOpt = Annotated[str, typer.Option("--runs", help="Where run directories stand; s3://… works.")]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-SPEC, RUNS = Path("sweeps.yaml"), "runs"
 
 
 def main() -> None:
@@ -82,6 +76,9 @@ def check(
     ]
     columns = ("study", "family", "sliced", "search", "ladder", "target")
     out.print(terminal.table(f"{spec_path}: no faults", columns, rows))
+    for line in dict.fromkeys(map(_attribution, found.values())):
+        if line:
+            out.print(line, highlight=False)
 
 
 @app.command()
@@ -104,16 +101,20 @@ def plan(
         step_s, source = estimate.timed_step_s(found), "a few steps timed on this machine"
     costs = estimate.stages(found, step_s)
     one = estimate.target_flops(found)
+    paper_share = estimate.paper_share(found)
     total = sum(cost.flops for cost in costs)
     serial_s = estimate.total_s(costs)
+    gate_flops = coordcheck.flops(found)
     if json_:
         terminal.as_json(
             {
                 "study": found.name,
+                "coordcheck_flops": gate_flops,
                 "stages": [dataclasses.asdict(cost) for cost in costs],
                 "flops": total,
                 "target_run_flops": one,
                 "share_of_one_target_run": total / one,
+                "search_share_by_paper": paper_share,
                 "train_s": serial_s,
                 "speed_source": source if step_s else None,
             }
@@ -144,7 +145,17 @@ def plan(
         f"({terminal.flops(one)}, width {found.target.width}).",
         highlight=False,
     )
+    unit = "the production run" if found.production else "one run at the target width"
+    out.print(
+        f"Counted as parameters × batch × steps, the search costs {100 * paper_share:.3g} % of {unit}.",
+        highlight=False,
+    )
+    if found.coordcheck.gate != "off":
+        widths = " ".join(map(str, coordcheck.widths(found)))
+        _say(f"Before it, a coordinate check at widths {widths}: {terminal.flops(gate_flops)}.")
     out.print(_plan_notes(found, source if step_s else None), highlight=False)
+    if line := _attribution(found):
+        out.print(line, highlight=False)
 
 
 def _plan_notes(study: Study, source: str | None) -> str:
@@ -153,6 +164,10 @@ def _plan_notes(study: Study, source: str | None) -> str:
     notes[0] += " as results come in, so this is a lower bound."
     notes.append(f"Times: {source}." if source else "No times: no speed was measured.")
     return " ".join(notes)
+
+
+app.command()(model_commands.coordcheck)
+app.command()(model_commands.roles)
 
 
 @app.command()
@@ -166,19 +181,27 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run failed trials again.")
     ] = False,
+    no_coordcheck: Annotated[
+        bool, typer.Option("--no-coordcheck", help="Sweep without a coordinate check.")
+    ] = False,
     json_: JsonOpt = False,
 ) -> None:
-    """Start a study or go on with it.
+    """Start a study or go on with it. Its model passes a coordinate check first.
 
     [dim]mutransfer run digits-dit · mutransfer run runs/digits-dit --retry-failed[/dim]
     """
     found, store = rundir.find(study, spec_path, runs)
+    data.load(found.data)  # says what is wrong with it before anything is written
+    if not json_ and (line := _attribution(found)):
+        out.print(line, highlight=False)
     with store.lock():
         for change in rundir.claim(store, found):
             out.print(f"extended: {change}", markup=False, highlight=False)
         store.sweep_temporaries()
         if retry_failed:
             out.print(f"failed trials to run again: {store.forget_failed()}")
+        if not no_coordcheck:
+            coordcheck.gate(found, store, tell=lambda line: None if json_ else _say(line))
         state = _run(found, store, inline)
     counts = state.counts()
     if json_:
@@ -191,12 +214,24 @@ def run(
     out.print(f"next: mutransfer analyze {study}", highlight=False)
 
 
+def _say(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _attribution(study: Study) -> str | None:
+    """What the licence of the study's data asks to be shown."""
+    line = data.attribution(study.data)
+    return line and f"data: {line}"
+
+
 def _run(study: Study, store: Store, inline: bool) -> State:
     # Bound to today's stdout: Ray's lines are kept off the terminal by replacing sys.stdout.
     with Terminal(Console(file=sys.stdout), study) as watcher:
         try:
             state = State.load(study, store, watcher)
             if not state.next.finished:  # Ray takes seconds to start: only for something to do
+                if inline:
+                    memory.check(study, memory.of_this_machine(), "this machine")
                 _executor(inline)(state)
         except (Stopped, KeyboardInterrupt):
             err.print(

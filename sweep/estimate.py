@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from proxies import data
 from proxies.config import TrialConfig
-from proxies.flops import step_flops, training_flops
+from proxies.flops import n_params, step_flops, training_flops
 from proxies.train import Training
 from sweep.ask import Ask, trial
 from sweep.plan import STAGES, nominal
@@ -35,6 +36,24 @@ def target_flops(study: Study) -> float:
     """Training FLOPs of one run at the target width: the unit in which a sweep's cost is told."""
     hps = {name: found.middle for name, found in study.parameters.items()}
     return training_flops(trial(study, width=study.target.width, arm="mup", hps=hps, seed=0))
+
+
+def paper_share(study: Study) -> float:
+    """Search as a share of one production run, counted as arXiv 2505.15270 does.
+
+    Parameters × batch × steps; without a `production` section, of one run at the target width.
+    """
+    hps = {name: found.middle for name, found in study.parameters.items()}
+
+    def size(width: int) -> int:
+        return n_params(trial(study, width=width, arm="mup", hps=hps, seed=0))
+
+    searched = study.search.trials * size(study.search.width)
+    searched *= study.train.batch_size * study.train.steps
+    run = study.production
+    if run is None:
+        return searched / (size(study.target.width) * study.train.batch_size * study.train.steps)
+    return searched / (size(run.width) * run.batch_size * run.steps)
 
 
 def stages(study: Study, step_s: Mapping[int, float]) -> list[StageCost]:
@@ -97,9 +116,11 @@ def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[int, float]:
 def timed_step_s(study: Study) -> dict[int, float]:
     """Seconds of a training step by width, from a few real steps on this machine.
 
-    Empty where this machine has not the study's device; widths of more than ``TOO_LARGE`` FLOPs
-    a step are left out.
+    Empty where this machine has not the study's device or data; widths of more than ``TOO_LARGE``
+    FLOPs a step are left out.
     """
+    if not data.is_present(study.data):
+        return {}
     if study.resources.device == "cuda" and not torch.cuda.is_available():
         return {}
     hps = {name: found.middle for name, found in study.parameters.items()}

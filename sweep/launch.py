@@ -35,11 +35,12 @@ for _name, _value in QUIET.items():  # Ray reads these when it is imported
 
 import ray  # noqa: E402
 import ray.tune.execution.tune_controller as tune_controller  # noqa: E402
+import torch  # noqa: E402
 from ray import tune  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from proxies.config import TrialConfig  # noqa: E402
-from sweep import worker  # noqa: E402
+from sweep import memory, worker  # noqa: E402
 from sweep.ask import Ask  # noqa: E402
 from sweep.driver import State  # noqa: E402
 from sweep.faults import RunError, Stopped, UserError  # noqa: E402
@@ -64,6 +65,7 @@ def run(state: State) -> None:
     with _log_of_ray(state.store), _cluster(state.study.resources):
         _keep_actors()
         slots = state.slots = _slots(state.study.resources)
+        memory.check(state.study, _slot_bytes(state.study.resources, slots), "the cluster")
         state.store.clear(WARM)
         searcher, watch = PlanSearcher(state), Watch(state)
         with _tune_directory(state.store) as directory, _signals(watch.stop_soon):
@@ -379,6 +381,24 @@ def _slots(resources: Resources) -> int:
         for node in _nodes()
     )
     return min(slots, resources.max_concurrent or slots)
+
+
+def _slot_bytes(resources: Resources, slots: int) -> float:
+    """Memory of one trial: of a GPU, as a worker sees it, else its part of the largest node."""
+    if resources.gpus_per_trial > 0:
+        share = min(1.0, resources.gpus_per_trial)
+        ask = ray.remote(num_gpus=resources.gpus_per_trial, num_cpus=0)(_gpu_bytes)
+        return share * float(ray.get(ask.remote()))
+    return max(
+        node.get("memory", 0.0)
+        / max(1, min(slots, int(node.get("CPU", 0) / resources.cpus_per_trial)))
+        for node in _nodes()
+    )
+
+
+def _gpu_bytes() -> int:
+    """Total memory of the GPU that Ray gave to this worker."""
+    return int(torch.cuda.mem_get_info()[1])
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from proxies.config import faults as faults_of_trial
-from proxies.config import width_faults
-from proxies.data import load
+from proxies.config import repa_block, width_faults
+from proxies.data import info as data_info
+from proxies.limits import DataError
 from sweep import space
 
 Path = tuple[str | int, ...]
@@ -34,12 +35,15 @@ def _rule(*needs: str) -> Callable[[Rule], Rule]:
     return register
 
 
-@_rule("model", "search", "transfer", "target")
-def _widths_fit(model: Any, search: Any, transfer: Any, target: Any) -> Iterator[Found]:
+@_rule("model", "search", "transfer", "target", "production")
+def _widths_fit(
+    model: Any, search: Any, transfer: Any, target: Any, production: Any
+) -> Iterator[Found]:
     """Each width that is trained can be built."""
     places: list[tuple[Path, int]] = [(("search", "width"), search.width)]
     places += [(("transfer", "widths", i), width) for i, width in enumerate(transfer.widths)]
     places += [(("target", "width"), target.width)]
+    places += [(("production", "width"), production.width)] if production else []
     for place, width in places:
         for fault in width_faults(model, width, ()):
             yield place, fault.rule, fault.got, fault.remedy
@@ -47,11 +51,23 @@ def _widths_fit(model: Any, search: Any, transfer: Any, target: Any) -> Iterator
 
 @_rule("model", "data", "objective", "train")
 def _model_fits(model: Any, data: Any, objective: Any, train: Any) -> Iterator[Found]:
-    """The base width, the image and the objective fit the model."""
-    for fault in faults_of_trial(
-        model, objective, train, widths=(), image_shape=load(data).info.shape
-    ):
+    """The base width, the data and the objective fit the model."""
+    try:
+        info = data_info(data)
+    except DataError:
+        return  # `_data_fit` says what is wrong with them
+    for fault in faults_of_trial(model, objective, train, widths=(), info=info):
         yield fault.path, fault.rule, fault.got, fault.remedy
+
+
+@_rule("data")
+def _data_fit(data: Any) -> Iterator[Found]:
+    """The data can be loaded (latents may still be absent: their shapes are declared)."""
+    try:
+        data_info(data)
+    except DataError as error:
+        for fault in error.faults:
+            yield fault.path, fault.rule, fault.got, fault.remedy
 
 
 @_rule("search", "transfer", "target")
@@ -119,6 +135,15 @@ def _lr_given(parameters: Mapping[str, Any]) -> Iterator[Found]:
             if name in parameters:
                 rule = "`init_std` multiplies what this multiplies: one of the two"
                 yield ("parameters", name), rule, name, "remove one of them"
+
+
+@_rule("model", "parameters")
+def _repa_weight_acts(model: Any, parameters: Mapping[str, Any]) -> Iterator[Found]:
+    if "repa_weight" in parameters and repa_block(model) is None:
+        rule = "`repa_weight` weighs a model's projector"
+        can = model.family in ("dit", "mmdit")
+        remedy = "set `model.repa_block`" if can else "remove it, or take the family dit or mmdit"
+        yield ("parameters", "repa_weight"), rule, "a model without projector", remedy
 
 
 @_rule("parameters", "train")

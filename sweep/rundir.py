@@ -13,12 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from proxies import data
+from proxies.data_config import DATA_CONFIGS
 from sweep import worker
 from sweep.faults import UserError
 from sweep.spec import Study, from_resolved, read
 from sweep.store import Store
 
-FREE = ("resources.",)
+FREE = ("resources.", "coordcheck", "production")
+# Where data lie may change; what they are is compared by content.
+FREE_PATHS = tuple({f"data.{n}" for kind in DATA_CONFIGS.values() for n in kind.paths})
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")  # device and threads: identity
 MAY_GROW = ("transfer.seeds", "transfer.widths", "target.seeds", "transfer.max_extend")
 STUDY_FILE = "study.json"
@@ -81,10 +85,13 @@ def claim(store: Store, study: Study) -> list[Change]:
             raise UserError(
                 f"{store.root}: has results but no {STUDY_FILE}; move it away or restore that file"
             )
-        _write(store, now, [])
+        _write(store, study, [])
         return []
     held = store.read_json(STUDY_FILE)
     changes = list(_changes(held.get("spec", {}), now))
+    was, found = held.get("data"), data.identity(study.data)["fingerprint"]
+    if was != found:
+        changes.append(Change(path="the content of the data", was=was, now=found, allowed=False))
     refused = [change for change in changes if not change.allowed]
     if refused:
         raise UserError(
@@ -95,7 +102,7 @@ def claim(store: Store, study: Study) -> list[Change]:
         )
     if changes:
         past = [{"at": _now(), "changed": [vars(change) for change in changes]}]
-        _write(store, now, [*held.get("history", []), *past])
+        _write(store, study, [*held.get("history", []), *past])
     return changes
 
 
@@ -105,14 +112,15 @@ def provenance(store: Store) -> dict[str, Any]:
     return {key: value for key, value in held.items() if key != "spec"}
 
 
-def _write(store: Store, spec: dict[str, Any], history: list[dict[str, Any]]) -> None:
+def _write(store: Store, study: Study, history: list[dict[str, Any]]) -> None:
     content = {
         "format": 1,
         "written_at": _now(),
         "versions": worker.versions(),
         "commit": commit(),
         "history": history,
-        "spec": spec,
+        "data": data.identity(study.data)["fingerprint"],
+        "spec": study.resolved(),
     }
     store.write(json.dumps(content, indent=1).encode(), STUDY_FILE)
 
@@ -129,7 +137,7 @@ def _changes(was: Any, now: Any, path: str = "") -> Iterator[Change]:
 def _allowed(path: str, was: Any, now: Any) -> bool:
     if path in NOT_FREE:
         return False
-    if path.startswith(FREE):
+    if path.startswith(FREE) or path in FREE_PATHS:
         return True
     if path not in MAY_GROW:
         return False

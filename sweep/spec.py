@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from proxies import config as pc
 from proxies.config import MODEL_CONFIGS
+from proxies.data_config import DATA_CONFIGS, is_name
 from sweep import rules, space
 from sweep.faults import Fault, SpecError, UserError
 from sweep.yamlfile import Path_, YamlFile, load
@@ -31,6 +32,7 @@ HPName = Literal[
     "weight_decay",
     "warmup_steps",
     "grad_clip",
+    "repa_weight",
 ]
 HP_NAMES: tuple[str, ...] = get_args(HPName)
 Method = Literal["tpe", "gp", "qmc", "random", "grid"]
@@ -106,6 +108,36 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Production:
+    """The run that the HPs are for: only costs are told in its units."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    width: Annotated[int, Ge(1)]
+    steps: Annotated[int, Ge(1)]
+    batch_size: Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoordCheck:
+    """Stage `coordinate check`: a few steps at each width, before anything is swept.
+
+    `gate` says what a failed check does to `run`; `widths` None: those of the study. `lr` None: the
+    largest at which the median module changes by half. Seeds are added until a slope of 0.25
+    would be seen, at most up to `max_seeds`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    gate: Literal["stop", "warn", "off"] = "stop"
+    widths: tuple[Annotated[int, Ge(1)], ...] | None = None
+    seeds: Annotated[int, Ge(2)] = 3
+    max_seeds: Annotated[int, Ge(2)] = 6
+    steps: Annotated[int, Ge(3)] = 4
+    batch_size: Annotated[int, Ge(1)] = 16
+    lr: Annotated[float, Gt(0)] | None = None
+    tolerance: Annotated[float, Gt(0)] = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resources:
     """What one trial gets and where trials run. Only device and threads enter identities."""
 
@@ -144,7 +176,9 @@ class Study:
     transfer: Transfer
     target: Target
     resources: Resources
+    coordcheck: CoordCheck
     seed: int
+    production: Production | None = None
 
     @property
     def control_parameters(self) -> tuple[str, ...]:
@@ -170,8 +204,14 @@ class Study:
         return json.loads(json.dumps(plain))
 
 
+# Sections of several kinds, and the key that tells them apart.
+KINDS: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "model": ("family", MODEL_CONFIGS),
+    "data": ("source", DATA_CONFIGS),
+}
 SECTIONS: dict[str, Any] = {
-    "data": pc.DataConfig,
+    "model": None,  # by KINDS
+    "data": None,
     "objective": pc.ObjectiveConfig,
     "train": pc.TrainConfig,
     "metric": Metric,
@@ -180,15 +220,19 @@ SECTIONS: dict[str, Any] = {
     "transfer": Transfer,
     "target": Target,
     "resources": Resources,
+    "coordcheck": CoordCheck,
     "seed": Annotated[int, Ge(0)],
+    "production": Production | None,
 }
 OPTIONAL: dict[str, Any] = {  # a section that may be left out, and what stands for it then
     "metric": {},
     "method": "tpe",
     "resources": {},
+    "coordcheck": {},
     "seed": 0,
+    "production": None,
 }
-KEYS = ("model", "parameters", *SECTIONS)
+KEYS = ("parameters", *SECTIONS)
 
 
 def read(path: Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
@@ -227,14 +271,18 @@ def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
 
 
 def from_resolved(plain: Mapping[str, Any]) -> Study:
-    """The study that ``Study.resolved`` wrote down. Raises SpecError where it no longer fits."""
+    """The study that ``Study.resolved`` wrote down. Raises SpecError where it no longer fits.
+
+    Its data, which were looked at when the study began, may be gone by now: a result can still be
+    analyzed.
+    """
     data = {key: value for key, value in plain.items() if key != "name" and value is not None}
     data["parameters"] = {
         name: {key: value for key, value in entry.items() if value is not None}
         for name, entry in plain["parameters"].items()
     }
     file = YamlFile(name="run directory's spec", data={}, marks={})
-    study, faults = _study(file, str(plain["name"]), data)
+    study, faults = _study(file, str(plain["name"]), data, look_at_data=False)
     if study is None:
         raise SpecError(faults)
     return study
@@ -261,7 +309,9 @@ def _top_faults(file: YamlFile) -> list[Fault]:
     return faults
 
 
-def _study(file: YamlFile, name: Any, data: Any) -> tuple[Study | None, list[Fault]]:
+def _study(
+    file: YamlFile, name: Any, data: Any, *, look_at_data: bool = True
+) -> tuple[Study | None, list[Fault]]:
     """The study, or None with all its faults."""
     at: Path_ = ("studies", name)
     faults = _name_faults(file, at, name)
@@ -274,7 +324,7 @@ def _study(file: YamlFile, name: Any, data: Any) -> tuple[Study | None, list[Fau
         if key not in KEYS
     ]
     valid: dict[str, Any] = {}
-    for key, kind in {"model": None, **SECTIONS}.items():
+    for key, kind in SECTIONS.items():
         if key not in data and key not in OPTIONAL:
             faults.append(file.fault(at, f"`{key}` is given", "nothing", f"add `{key}: …`"))
             continue
@@ -286,7 +336,8 @@ def _study(file: YamlFile, name: Any, data: Any) -> tuple[Study | None, list[Fau
     faults += space_faults
     if not space_faults:
         valid["parameters"] = parameters
-    for path, rule, got, remedy in rules.faults(valid):
+    looked_at = {key: value for key, value in valid.items() if look_at_data or key != "data"}
+    for path, rule, got, remedy in rules.faults(looked_at):
         faults.append(file.fault((*at, *path), rule, got, remedy))
     return (None, faults) if faults else (Study(name=name, **valid), [])
 
@@ -300,22 +351,36 @@ def _name_faults(file: YamlFile, at: Path_, name: Any) -> list[Fault]:
 
 
 def _section(file: YamlFile, at: Path_, kind: Any, value: Any) -> tuple[Any, list[Fault]]:
-    if at[-1] == "model":
-        family = value.get("family") if isinstance(value, dict) else None
-        if not isinstance(family, str) or family not in MODEL_CONFIGS:
-            got = "no family" if family is None else family
-            rule = f"model.family is one of {', '.join(MODEL_CONFIGS)}"
-            near = _nearest(family, MODEL_CONFIGS)
-            return None, [file.fault((*at, "family"), rule, got, f"choose a known family{near}")]
-        kind = MODEL_CONFIGS[family]
+    section = str(at[-1])
+    if section in KINDS:
+        tag, kinds = KINDS[section]
+        named = value.get(tag) if isinstance(value, dict) else None
+        if not isinstance(named, str) or named not in kinds:
+            got = f"no {tag}" if named is None else named
+            rule = f"{section}.{tag} is one of {', '.join(kinds)}"
+            near = _nearest(named, kinds)
+            return None, [file.fault((*at, tag), rule, got, f"choose a known {tag}{near}")]
+        kind = kinds[named]
     try:
         text = json.dumps(value)
     except TypeError:
         return None, [file.fault(at, "plain numbers, texts, lists", str(value), "remove dates")]
     try:
-        return TypeAdapter(kind).validate_json(text, strict=True), []
+        found = TypeAdapter(kind).validate_json(text, strict=True)
+        return (_located(found, file) if section == "data" else found), []
     except ValidationError as error:
         return None, [_pydantic_fault(file, at, kind, dict(e)) for e in error.errors()]
+
+
+def _located(data: Any, file: YamlFile) -> Any:
+    """The data section with its relative paths taken from the folder of the spec."""
+    folder = Path(file.name).absolute().parent
+    found = {}
+    for name in data.paths:
+        given = getattr(data, name)
+        if given is not None and not is_name(name, given):
+            found[name] = str(folder / Path(given).expanduser())
+    return dataclasses.replace(data, **found)
 
 
 def _pydantic_fault(file: YamlFile, at: Path_, kind: Any, error: dict[str, Any]) -> Fault:

@@ -25,7 +25,7 @@ import torch
 from analysis import table as results
 from proxies.flops import n_params
 from proxies.train import Training
-from sweep import __version__
+from sweep import __version__, gallery
 from sweep.ask import Ask, hp_values
 from sweep.store import Store
 
@@ -150,7 +150,10 @@ def _train(
             train_loss=progress.train_loss,
             pid=os.getpid(),
         )
-    return _result_columns(training, resumed_from)
+    columns = _result_columns(training, resumed_from)
+    if gallery.is_wanted(ask) and columns[0]["status"] == "done":
+        gallery.draw(training, ask.trial_id, store)
+    return columns
 
 
 def _restore(training: Training, content: bytes) -> int | None:

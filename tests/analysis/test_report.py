@@ -1,5 +1,6 @@
 """The report: self-contained, the verdict on top, names cannot break out."""
 
+import base64
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis import report
+from analysis.gallery import Gallery, Pair
 from analysis.verdict import Verdict, judge
 from tests.analysis import planted
 
@@ -52,6 +54,19 @@ def test_ids_of_the_figures_do_not_collide(page: str) -> None:
     assert len(ids) == len(set(ids))
     used = set(re.findall(r"url\(#([^)]+)\)", page)) | set(re.findall(r'href="#([^"]+)"', page))
     assert used <= set(ids)
+
+
+def test_samples_stand_beside_real_images_with_their_captions_escaped(
+    study: pd.DataFrame, verdict: Verdict
+) -> None:
+    pairs = [Pair(text=HOSTILE, real_png=b"real", drawn_png=b"drawn")]
+    gallery = Gallery(trial_id="0f", width=64, pairs=pairs)
+    page = report.html({}, verdict, study, planted.question(), {}, gallery)
+    drawn, real = (base64.b64encode(png).decode() for png in (b"drawn", b"real"))
+    assert page.index(f"data:image/png;base64,{drawn}") < page.index(f"base64,{real}")
+    assert "width 64" in page and HOSTILE not in page and "alert(" in page
+    without = report.html({}, verdict, study, planted.question(), {})
+    assert "<img" not in without and "<h2>Samples" not in without
 
 
 def test_reasons_are_shown_when_it_is_no_pass(study: pd.DataFrame, tmp_path: Path) -> None:

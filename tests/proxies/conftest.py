@@ -3,8 +3,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
 
-from proxies.config import DataConfig, DiTConfig, HPs, ObjectiveConfig, TrainConfig, TrialConfig
+from proxies import data
+from proxies.config import DigitsConfig, DiTConfig, HPs, ObjectiveConfig, TrainConfig, TrialConfig
+from proxies.data_config import LatentsConfig
+
+# Digits with features: how many, and tokens along a side and features of a token.
+N, GRID, N_FEATURES = 600, 2, 8
 
 MODEL = DiTConfig(depth=2, head_dim=8, base_width=16, patch_size=4)
 TRAIN = TrainConfig(steps=20, batch_size=8, n_val=1)
@@ -12,14 +21,14 @@ PARTS: dict[type, Any] = {
     DiTConfig: MODEL,
     TrainConfig: TRAIN,
     HPs: HPs(lr=2**-7),
-    DataConfig: DataConfig(val_draws=1),
+    DigitsConfig: DigitsConfig(val_draws=1),
     ObjectiveConfig: ObjectiveConfig(),
 }
 NAMES = {
     DiTConfig: "model",
     TrainConfig: "train",
     HPs: "hps",
-    DataConfig: "data",
+    DigitsConfig: "data",
     ObjectiveConfig: "objective",
 }
 
@@ -37,3 +46,52 @@ def trial_of() -> Callable[..., TrialConfig]:
         return TrialConfig(**parts, width=changes.pop("width", 16), **changes)
 
     return make
+
+
+def encoder(images: torch.Tensor, labels: torch.Tensor) -> nn.Module:
+    """The features of a convolutional classifier of digits, trained and frozen: (n, 8, 2, 2)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        features = nn.Sequential(
+            nn.Conv2d(1, 16, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, N_FEATURES, 3, stride=2, padding=1),
+        )
+        head = nn.Linear(N_FEATURES * GRID**2, 10)
+    optimizer = torch.optim.Adam([*features.parameters(), *head.parameters()], lr=0.01)
+    for _ in range(150):
+        scores = head(F.relu(features(images)).flatten(1))
+        F.cross_entropy(scores, labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert (scores.argmax(1) == labels).float().mean() > 0.9, "the encoder has learned digits"
+    return features.requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def featured(tmp_path_factory) -> LatentsConfig:
+    """Digits with the encoder's features, and their class as a caption of one-hot tokens."""
+    digits = data.load(DigitsConfig(label_dropout=0.0)).batch(0, 0, N)
+    image, label = digits["image"], digits["label"]
+    one_hot = F.one_hot(label, 10).float()
+    tensors = {
+        **digits,
+        "caption": one_hot[:, None].repeat(1, 2, 1),
+        "caption_mask": torch.ones(N, 2, dtype=torch.bool),
+        "pooled": one_hot,
+        "feature": encoder(image, label)(image).flatten(2).transpose(1, 2).contiguous(),
+    }
+    folder = tmp_path_factory.mktemp("features")
+    save_file(tensors, folder / "0.safetensors")
+    return LatentsConfig(
+        path=str(folder),
+        n_samples=N,
+        n_validation=100,
+        shape=(1, 8, 8),
+        n_classes=10,
+        caption=(2, 10),
+        pooled=10,
+        feature=(GRID**2, N_FEATURES),
+        fingerprint="digits with features",
+        val_draws=1,
+    )

@@ -7,18 +7,23 @@ from annotated_types import Ge
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from proxies.config import (
+    MODEL_CONFIGS,
     ConfigError,
-    DataConfig,
+    DigitsConfig,
     DiTConfig,
     HPs,
+    MMDiTConfig,
     ObjectiveConfig,
+    PixArtConfig,
     TrainConfig,
     TrialConfig,
+    UViTConfig,
     faults,
 )
+from proxies.info import DataInfo
 
 ADAPTER = TypeAdapter(TrialConfig)
-DIGITS = (1, 8, 8)
+DIGITS = DataInfo(shape=(1, 8, 8), n_classes=10)
 
 
 def test_pydantic_reads_a_trial_and_fills_in_the_defaults(trial_of):
@@ -66,6 +71,7 @@ def test_unknown_keys_are_refused_everywhere(trial_of, path):
         ("hps", "weight_decay", -0.1),
         ("hps", "warmup_steps", -1),
         ("hps", "grad_clip", 0),
+        ("hps", "repa_weight", -0.1),
     ],
 )
 def test_constraints_are_enforced_when_a_spec_embeds_the_classes(trial_of, part, key, value):
@@ -91,6 +97,15 @@ def test_plain_data_round_trips_through_json(trial_of):
     assert TrialConfig.from_dict(plain) != trial_of()
 
 
+@pytest.mark.parametrize("family", MODEL_CONFIGS)
+def test_each_family_round_trips_through_plain_data(trial_of, family):
+    parts = {"depth": 3, "head_dim": 8, "base_width": 16, "patch_size": 4}
+    config = dataclasses.replace(trial_of(), model=MODEL_CONFIGS[family](**parts))
+    plain = json.loads(json.dumps(config.to_dict()))
+    assert TrialConfig.from_dict(plain) == config == ADAPTER.validate_python(plain)
+    assert plain["model"]["family"] == family
+
+
 def test_a_missing_part_is_named(trial_of):
     plain = trial_of().to_dict()
     del plain["hps"]
@@ -111,7 +126,8 @@ def test_hps_are_those_of_the_plan_and_the_others():
         "__pydantic_config__"
     }
     assert not hps.of_plan().keys() & hps.outside_plan().keys()
-    assert set(hps.outside_plan()) == {"lr", "weight_decay", "warmup_steps", "grad_clip"}
+    outside = {"lr", "weight_decay", "warmup_steps", "grad_clip", "repa_weight"}
+    assert set(hps.outside_plan()) == outside
 
 
 MODEL = DiTConfig(depth=1, head_dim=8, base_width=16, patch_size=2)
@@ -119,8 +135,8 @@ FLOW = ObjectiveConfig()
 TRAIN = TrainConfig(steps=10, batch_size=4)
 
 
-def paths(model=MODEL, objective=FLOW, widths=(16, 32), hps=None, shape=DIGITS):
-    found = faults(model, objective, TRAIN, widths=widths, image_shape=shape, hps=hps)
+def paths(model=MODEL, objective=FLOW, widths=(16, 32), hps=None, info=DIGITS):
+    found = faults(model, objective, TRAIN, widths=widths, info=info, hps=hps)
     return [".".join(fault.path) for fault in found]
 
 
@@ -134,17 +150,22 @@ def test_each_broken_rule_is_found_at_its_place():
     assert paths(change(MODEL, base_width=12)) == ["model.base_width"]
     assert paths(change(MODEL, head_dim=2, base_width=6), widths=(8,)) == ["model.base_width"]
     assert paths(change(MODEL, patch_size=3)) == ["model.patch_size"]
-    assert paths(shape=(3, 8, 4)) == ["data"]
+    assert paths(info=DataInfo(shape=(3, 8, 4), n_classes=10)) == ["data"]
     assert paths(change(MODEL, mlp_ratio=2.3), widths=()) == ["model.base_width"]
     assert paths(change(MODEL, learn_sigma=True)) == ["model.learn_sigma"]
     ddpm = ObjectiveConfig(kind="ddpm", t_distribution="logit_normal")
     assert paths(change(MODEL, learn_sigma=True), ddpm) == ["objective.t_distribution"]
     assert paths(hps=HPs(lr=1, warmup_steps=10)) == ["hps.warmup_steps"]
+    assert paths(hps=HPs(lr=1, repa_weight=0.5)) == ["hps.repa_weight"]
+    assert paths(change(MODEL, repa_block=0)) == ["model.repa_block"], "digits have no features"
+    parts = {"depth": 2, "head_dim": 8, "base_width": 16, "patch_size": 2}
+    assert paths(UViTConfig(**parts)) == ["model.depth"]
+    assert paths(PixArtConfig(**parts)) == paths(MMDiTConfig(**parts)) == ["data"]
 
 
 def test_all_faults_are_reported_together_as_sentences():
     model = dataclasses.replace(MODEL, patch_size=3)
-    found = faults(model, FLOW, TRAIN, widths=(20, 28), image_shape=DIGITS)
+    found = faults(model, FLOW, TRAIN, widths=(20, 28), info=DIGITS)
     assert [fault.got for fault in found] == [20, 28, 3]
     assert str(found[0]) == "width: a width is a multiple of head_dim = 8; got 20; take 16 or 24"
 
@@ -156,4 +177,4 @@ def test_points_of_the_curve_follow_the_length_unless_they_are_set():
 
 
 def test_defaults_of_data_are_those_of_the_class():
-    assert DataConfig() == DataConfig(source="digits", label_dropout=0.1, val_draws=4)
+    assert DigitsConfig() == DigitsConfig(source="digits", label_dropout=0.1, val_draws=4)

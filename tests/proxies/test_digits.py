@@ -2,13 +2,15 @@
 
 import torch
 
-from proxies import data
-from proxies.config import DataConfig
+from proxies import data, digits
+from proxies.config import DigitsConfig
+from proxies.feed import digest
 from proxies.streams import generator, stream_seed
 
-DIGITS = data.load(DataConfig())
-FULL = data.load(DataConfig(label_dropout=0.0))
+DIGITS = data.load(DigitsConfig())
+FULL = data.load(DigitsConfig(label_dropout=0.0))
 N_TRAIN = 1437
+TRAINING = FULL.batch(0, 0, N_TRAIN)  # one epoch
 
 
 def key_of(image):
@@ -28,7 +30,7 @@ def test_a_batch_is_a_function_of_seed_and_step():
     first = DIGITS.batch(3, 70, 32)
     torch.manual_seed(123)
     DIGITS.batch(3, 5, 32)
-    again = data.digits(label_dropout=0.1).batch(3, 70, 32)
+    again = digits.load(DigitsConfig()).batch(3, 70, 32)
     for name, part in first.items():
         assert torch.equal(part, again[name])
     for other in (DIGITS.batch(3, 71, 32), DIGITS.batch(4, 70, 32)):
@@ -39,7 +41,7 @@ def test_an_epoch_has_every_image_once_though_batches_straddle_epochs():
     size = 100
     batches = [FULL.batch(0, step, size)["image"] for step in range(3 * N_TRAIN // size + 1)]
     row = torch.cat(batches)
-    everything = {key_of(image) for image in FULL._train[0]}
+    everything = {key_of(image) for image in TRAINING["image"]}
     epochs = [row[k * N_TRAIN : (k + 1) * N_TRAIN] for k in range(3)]
     for epoch in epochs:
         assert {key_of(image) for image in epoch} == everything
@@ -49,7 +51,7 @@ def test_an_epoch_has_every_image_once_though_batches_straddle_epochs():
 def test_a_batch_may_be_larger_than_the_data():
     images = FULL.batch(0, 1, 2 * N_TRAIN)["image"]
     assert len(images) == 2 * N_TRAIN
-    assert len({key_of(image) for image in images}) == len({key_of(i) for i in FULL._train[0]})
+    assert len({key_of(image) for image in images}) == len({key_of(i) for i in TRAINING["image"]})
 
 
 def test_labels_are_dropped_at_the_given_rate_and_images_stay():
@@ -62,27 +64,23 @@ def test_labels_are_dropped_at_the_given_rate_and_images_stay():
 
 
 def test_validation_is_fixed_stratified_apart_from_training_and_labelled():
-    part, again = DIGITS.validation(), data.digits(label_dropout=0.5).validation()
+    part, again = DIGITS.validation(), digits.load(DigitsConfig(label_dropout=0.5)).validation()
     assert torch.equal(part["image"], again["image"])
     counts = part["label"].bincount()
-    of_all = counts + FULL._train[1].bincount()
+    of_all = counts + TRAINING["label"].bincount()
     assert len(counts) == 10 and counts.sum() == 360
     assert (counts - 0.2 * of_all).abs().max() < 1
-    training = {key_of(image) for image in FULL._train[0]}
+    training = {key_of(image) for image in TRAINING["image"]}
     # The images are distinct in this data set but for a handful of true duplicates.
     assert sum(key_of(image) in training for image in part["image"]) <= 2
 
 
 def test_the_fingerprint_is_that_of_the_content():
     assert DIGITS.fingerprint == FULL.fingerprint and len(DIGITS.fingerprint) == 16
-    images, labels = FULL._train
-    brighter = data.Labelled(
-        train=(images + 0.01, labels),
-        validation=FULL._validation,
-        n_classes=10,
-        label_dropout=0.0,
-    )
-    assert brighter.fingerprint != FULL.fingerprint
+    image = TRAINING["image"]
+    assert digest(image, "a") == digest(image.clone(), "a")
+    others = {digest(image + 0.01, "a"), digest(image.double(), "a"), digest(image, "b")}
+    assert len(others | {digest(image, "a"), digest(image.flatten(1), "a")}) == 5
 
 
 def test_streams_are_functions_of_the_whole_key():

@@ -1,4 +1,4 @@
-"""The plan against microsoft/mup, on the DiT: init, output, effective LR and WD, training."""
+"""The plan against microsoft/mup, on every family: init, output, effective LR and WD, training."""
 
 import warnings
 
@@ -7,7 +7,17 @@ import torch
 from torch import nn
 
 from proxies import mup
-from tests.proxies.test_mup import ROLES, batches, build, seeded
+from proxies.roles import Readout
+from tests.proxies.family_cases import (
+    BASE,
+    FAMILIES,
+    ROLES,
+    batches,
+    builder,
+    loss_of,
+    outputs,
+    seeded,
+)
 
 with warnings.catch_warnings():
     # Its plotting part imports seaborn and pandas in deprecated ways.
@@ -15,21 +25,33 @@ with warnings.catch_warnings():
     import mup as microsoft
 
 LR, WD = 0.01, 0.1
+WIDTHS = (BASE, 2 * BASE, 8 * BASE)
+every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def build_oracle(width: int) -> nn.Module:
-    model = build(width)
-    old = model.final.readout
+def oracle_builder(family: str):
+    def build(width: int) -> nn.Module:
+        model = builder(family)(width)
+        for path, old in list(model.named_modules()):
+            if isinstance(old, Readout):
+                model.set_submodule(path, as_mu_readout(old))
+        return model
+
+    return build
+
+
+def as_mu_readout(old: Readout) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.final.readout = microsoft.MuReadout(old.in_features, old.out_features)
-    model.final.readout.weight, model.final.readout.bias = old.weight, old.bias
-    return model
+        new = microsoft.MuReadout(old.in_features, old.out_features)
+    new.weight, new.bias = old.weight, old.bias
+    return new
 
 
-def oracle(width: int, weight_decay: float):
-    model = seeded(build_oracle, width)
-    microsoft.set_base_shapes(model, seeded(build_oracle, 16), delta=seeded(build_oracle, 32))
+def oracle(family: str, width: int, weight_decay: float):
+    build = oracle_builder(family)
+    model = seeded(build, width)
+    microsoft.set_base_shapes(model, seeded(build, BASE), delta=seeded(build, 2 * BASE))
     model.double()
     optimizer = microsoft.MuAdamW(
         list(model.parameters()), lr=LR, weight_decay=weight_decay, eps=1e-12
@@ -37,9 +59,10 @@ def oracle(width: int, weight_decay: float):
     return model, optimizer
 
 
-def ours(width: int, weight_decay: float, **options):
+def ours(family: str, width: int, weight_decay: float, **options):
+    build = builder(family)
     model = seeded(build, width)
-    plan = mup.plan(build, base_width=16, width=width, **options)
+    plan = mup.plan(build, base_width=BASE, width=width, **options)
     mup.init_(model, plan)
     model.double()
     groups = mup.param_groups(model, plan, lr=LR, weight_decay=weight_decay)
@@ -55,19 +78,23 @@ def effective(model, optimizer):
     }
 
 
-@pytest.mark.parametrize("width", [16, 32, 128])
-def test_init_and_output_agree(width):
-    model, other = ours(width, WD)[0], oracle(width, WD)[0]
-    for own, theirs in zip(model.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(own, theirs, rtol=1e-6, atol=0)
+@every_family
+@pytest.mark.parametrize("width", WIDTHS)
+def test_init_and_output_agree(family, width):
+    model, other = ours(family, width, WD)[0], oracle(family, width, WD)[0]
+    theirs = dict(other.named_parameters())
+    for name, own in model.named_parameters():
+        torch.testing.assert_close(own, theirs[name], rtol=1e-6, atol=0)
     inputs = next(batches(1))
-    torch.testing.assert_close(model(*inputs), other(*inputs), rtol=1e-6, atol=1e-8)
+    for own, their in zip(outputs(model, *inputs), outputs(other, *inputs), strict=True):
+        torch.testing.assert_close(own, their, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("width", [16, 32, 128])
-def test_effective_lr_and_weight_decay_agree(width):
-    found, expected = effective(*ours(width, WD)), effective(*oracle(width, WD))
-    for name, role in ROLES.items():
+@every_family
+@pytest.mark.parametrize("width", WIDTHS)
+def test_effective_lr_and_weight_decay_agree(family, width):
+    found, expected = effective(*ours(family, width, WD)), effective(*oracle(family, width, WD))
+    for name, role in ROLES[family].items():
         assert found[name][0] == pytest.approx(expected[name][0], rel=1e-12), name
         # microsoft/mup decays vectors as well; here, they are not decayed.
         wanted = 0.0 if role in ("vector", "scalar") else expected[name][1]
@@ -76,14 +103,29 @@ def test_effective_lr_and_weight_decay_agree(width):
 
 def trained(made):
     model, optimizer = made
-    for image, time, condition in batches(6):
-        torch.square(model(image, time, condition) - image).mean().backward()
+    for batch, t in batches(6):
+        loss_of(model, batch, t).backward()
         optimizer.step()
         optimizer.zero_grad()
-    return model(*next(batches(1))).detach()
+    return outputs(model, *next(batches(1)))[0].detach()
 
 
-def test_training_agrees_under_mup_and_not_under_sp():
-    expected = trained(oracle(64, 0.0))
-    torch.testing.assert_close(trained(ours(64, 0.0)), expected, rtol=1e-5, atol=1e-6)
-    assert (trained(ours(64, 0.0, arm="sp")) - expected).abs().max() > 0.01
+@every_family
+def test_training_agrees_under_mup_and_not_under_sp(family):
+    expected = trained(oracle(family, 4 * BASE, 0.0))
+    own = trained(ours(family, 4 * BASE, 0.0))
+    torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-6)
+    assert (trained(ours(family, 4 * BASE, 0.0, arm="sp")) - expected).abs().max() > 0.01
+
+
+@every_family
+def test_at_base_width_both_arms_are_the_model_as_it_is_bit_for_bit(family):
+    untouched = seeded(builder(family), BASE)
+    made = {arm: ours(family, BASE, WD, arm=arm) for arm in ("mup", "sp")}
+    for model, _ in made.values():
+        for own, other in zip(model.parameters(), untouched.double().parameters(), strict=True):
+            assert torch.equal(own, other)
+    one, other = (trained(pair) for pair in made.values())
+    assert torch.equal(one, other)
+    one, other = (trained(ours(family, 2 * BASE, WD, arm=arm)) for arm in ("mup", "sp"))
+    assert not torch.equal(one, other)

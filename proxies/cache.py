@@ -1,0 +1,56 @@
+"""What is expensive to make and always the same is kept in the user's cache directory."""
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+def directory() -> Path:
+    """Return $MUTRANSFER_CACHE, else mutransfer in $XDG_CACHE_HOME, else in ~/.cache."""
+    own = os.environ.get("MUTRANSFER_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mutransfer"
+
+
+def arrays(name: str, make: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays kept under a name, or make and keep them.
+
+    A file appears whole or not at all, whoever else writes it; a damaged one is made again. Where
+    nothing can be written the arrays are made each time.
+    """
+    path = directory() / f"{name}.npz"
+    unreadable = (OSError, ValueError, EOFError, zipfile.BadZipFile)
+    with suppress(*unreadable), np.load(path, allow_pickle=False) as kept:
+        return {key: kept[key] for key in kept.files}
+    made = make()
+    with suppress(OSError):
+        _write(path, made)
+    return made
+
+
+def _write(path: Path, made: Arrays) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        try:
+            np.savez(file, **cast(Any, made))
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def text(name: str, make: Callable[[], str]) -> str:
+    """Return the text kept under a name, or make and keep it; see `arrays`."""
+    kept = arrays(name, lambda: {"text": np.array(make())})
+    return str(kept["text"])
