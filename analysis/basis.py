@@ -11,7 +11,7 @@ f'' = valley'' + a random walk, in steps at fixed knots (a smoothing spline, Wah
 import numpy as np
 
 N_FIXED = 4
-KNOT_OCTAVES = 0.25
+KNOT_OCTAVES = 0.5
 # exp(sau) is smooth on [0, 1]: 12 nodes are exact to rounding for |au| < 10.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _S, _W = (_NODES + 1) / 2, _WEIGHTS / 2

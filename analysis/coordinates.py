@@ -16,9 +16,14 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
+RULES = 1  # raise it where a change of this file may change a verdict
+Verdict = Literal["PASS", "FAIL", "BLIND"]
 Word = Literal["flat", "growing", "vanishing", "uncertain"]
 # A slope that must be seen, and one that is let pass: wide models of finite size are not yet flat.
 DETECTABLE, TOLERANCE, CONFIDENCE, POWER = 0.25, 0.15, 0.95, 0.8
+# The change of an output may fall this much more: in models of finite width an update lies the
+# less along its inputs the wider they are. A multiplier applied twice has slope -1.
+FADING = 0.25
 FIRST_JUDGED_STEP = 3  # zero readouts and gates keep gradients from the rest for two steps
 MIN_SEEDS, WIDEST = 2, 4
 MAX_PRIOR_DF = 50.0
@@ -42,6 +47,7 @@ class Trend:
     low: float
     high: float
     detectable: float
+    tolerance: float
     word: Word
     sizes: dict[int, float]
 
@@ -72,7 +78,7 @@ class Check:
     nothing grows under SP either, so that the check shows nothing.
     """
 
-    verdict: Literal["PASS", "FAIL", "BLIND"]
+    verdict: Verdict
     findings: tuple[Finding, ...]
     control_grows: tuple[str, ...]
     trends: tuple[Trend, ...]
@@ -114,7 +120,7 @@ def judge(rows: pd.DataFrame, *, tolerance: float = TOLERANCE, arm: str = "mup")
     broken = _failing(judged)
     control = _failing([t for t in trends if t.arm == "sp"])
     grows = tuple(dict.fromkeys(t.name for t in control if t.word == "growing"))
-    passed = "PASS" if grows or arm == "sp" else "BLIND"
+    passed: Verdict = "PASS" if grows or arm == "sp" else "BLIND"
     seen = [t.detectable for t in judged if _is_judged(t)]
     return Check(
         verdict="FAIL" if broken else passed,
@@ -141,15 +147,17 @@ def _failing(trends: Sequence[Trend]) -> list[Trend]:
         series.setdefault((trend.kind, trend.name), []).append(trend)
     return [
         found[-1]
-        for (kind, _), found in series.items()
-        if all(t.word == "growing" for t in found)
-        or (all(t.word == "vanishing" for t in found) and _may_not_vanish(kind, found[0].role))
+        for found in series.values()
+        if all(t.word == "growing" for t in found) or all(map(_fails_by_vanishing, found))
     ]
 
 
-def _may_not_vanish(kind: str, role: str | None) -> bool:
-    # Outputs may: under μP a readout is born smaller the wider it is.
-    return kind in ("update", "change") or (kind == "weight" and role != "output")
+def _fails_by_vanishing(trend: Trend) -> bool:
+    if trend.word != "vanishing" or trend.kind == "output":
+        return False
+    if trend.kind == "weight":
+        return trend.role != "output"  # under μP a readout is born smaller the wider it is
+    return trend.kind == "update" or trend.high < -trend.tolerance - FADING
 
 
 def _trends(rows: pd.DataFrame, tolerance: float) -> list[Trend]:
@@ -223,7 +231,8 @@ def _trend(fit: Mapping[str, Any], n_series: int, tolerance: float) -> Trend:
     low, high = fit["slope"] - critical * se, fit["slope"] + critical * se
     seen = tolerance + (critical + float(stats.t.ppf(POWER, fit["df"]))) * se
     rest = {key: fit[key] for key in ("arm", "kind", "name", "role", "step", "slope", "sizes")}
-    return Trend(**rest, low=low, high=high, detectable=seen, word=_word(low, high, tolerance))
+    word = _word(low, high, tolerance)
+    return Trend(**rest, low=low, high=high, detectable=seen, tolerance=tolerance, word=word)
 
 
 def _word(low: float, high: float, tolerance: float) -> Word:
@@ -247,7 +256,7 @@ def _findings(broken: Sequence[Trend]) -> list[Finding]:
 def _behind(trend: Trend, own: Sequence[Trend]) -> str | None:
     """Return the failing parameter inside the module, else the first one of the model."""
     inside = [t.name for t in own if t.name.startswith(f"{trend.name}.")]
-    return (inside or [t.name for t in own] or [None])[0]
+    return next(iter(inside or [t.name for t in own]), None)
 
 
 def _cause(trend: Trend) -> str:

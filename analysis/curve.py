@@ -52,7 +52,7 @@ class Fit:
         df: Degrees of freedom of the noise.
         n_seeds: Seeds with data in the window.
         own: A value compared by its own losses: log2, mean loss, variance of that mean.
-        variance: Variances of the mean losses in the window, loss².
+        variance: (P,) variances of the mean losses, loss²; NaN off the window.
     """
 
     slice: Slice
@@ -187,7 +187,7 @@ def _without_cliffs(
         tried = []
         for first, less in _shortened(window, slice_.log2_x, center):
             rest = _solve(slice_, means, less, center, level, step)
-            own = float(solved.variance[window[:first].sum()])
+            own = float(solved.variance[first])
             surprise = _surprise(rest, slice_.log2_x[first] - center, means[first], own)
             tried.append((surprise, less, rest))
         worst = max(tried, key=lambda t: t[0], default=None)
@@ -218,7 +218,8 @@ def _shortened(
 
 def _is_rough(solved: "_Solved") -> bool:
     """Whether something in the window does not go well with a valley and one noise."""
-    scattered = solved.variance.size > 0 and np.ptp(solved.variance) > 0
+    known = solved.variance[np.isfinite(solved.variance)]
+    scattered = known.size > 0 and np.ptp(known) > 0
     return bool(scattered or solved.roughness > ROUGH)
 
 
@@ -284,11 +285,13 @@ def _solve(
     )
     variance = found.each / np.isfinite(losses).sum(axis=1)
     curve = _posterior(u[on_curve], m[on_curve], variance[on_curve], spacing_log2)
+    each = np.full(means.size, np.nan)
+    each[at] = variance
     own = None
     if level is not None:
         i = int(np.flatnonzero(at == level)[0])
         own = (float(slice_.log2_x[level]), float(m[i]), float(variance[i]))
-    return _Solved(**curve._asdict(), noise_var=found.shared, df=found.df, n_seeds=n_seeds, own=own, variance=variance)
+    return _Solved(**curve._asdict(), noise_var=found.shared, df=found.df, n_seeds=n_seeds, own=own, variance=each)
 
 
 def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
@@ -312,33 +315,37 @@ def _posterior(u: np.ndarray, m: np.ndarray, variance: np.ndarray, step: float) 
     roughness is the root of its posterior mean square on a grid, prior ∝ roughness^ROUGH_PRIOR.
     """
     steps = basis.knots(float(u[0]) - step, float(u[-1]) + step)
-    data = _Data(u, m - m.mean(), np.sqrt(variance), steps)
-    scale, rho, rough = _scale(data), 0.0, ROUGHNESS[0]
-    rounds_left = ROUNDS
-    while rounds_left:
-        rounds_left -= 1
-        if rounds_left == 1:
+    shapes = basis.values(u, 0.0, steps)[:, basis.N_FIXED :]
+    data = _Data(u, m - m.mean(), variance, shapes @ shapes.T * basis.KNOT_OCTAVES)
+    scale, rho, rough, rounds = _scale(data), 0.0, ROUGHNESS[0], ROUNDS
+    while rounds:
+        rounds -= 1
+        if rounds == 1:
             rough = _roughness(data, rho, scale)
-        beta, root, _ = _penalized(data, rho, scale, rough)
-        scale = float(np.hypot(beta[2], np.linalg.norm(root[2])))
-        last, rho = rho, float(np.clip(rho + beta[3] / scale, -MAX_CUBIC, MAX_CUBIC))
-        if rounds_left > 2 and abs(rho - last) < SETTLED:
-            rounds_left = 2
+        k, cov, _ = _generalized(data, rho, scale, np.array([rough]))
+        scale = float(np.hypot(k[0, 2], np.sqrt(cov[0, 2, 2])))
+        last, rho = rho, float(np.clip(rho + k[0, 3] / scale, -MAX_CUBIC, MAX_CUBIC))
+        if rounds > 2 and abs(rho - last) < SETTLED:
+            rounds = 2
+    beta, root = _penalized(data, steps, last, scale, rough)
     beta[0] += m.mean()
     return _Curve(beta, root @ root.T, 3 * last, steps, rough)
 
 
 class _Data(NamedTuple):
+    """Places, centred means, their variances, and the covariance of a walk of unit roughness."""
+
     u: np.ndarray
     m: np.ndarray
-    error: np.ndarray
-    steps: np.ndarray
+    variance: np.ndarray
+    walk: np.ndarray
 
 
 def _scale(data: _Data) -> float:
     """Size of the bend of a plain parabola, with its standard error, loss/octave²."""
-    design = data.u[:, None] ** np.arange(3) / data.error[:, None]
-    k = np.linalg.lstsq(design, data.m / data.error, rcond=None)[0]
+    error = np.sqrt(data.variance)
+    design = data.u[:, None] ** np.arange(3) / error[:, None]
+    k = np.linalg.lstsq(design, data.m / error, rcond=None)[0]
     cov = np.linalg.pinv(design.T @ design)
     return float(np.hypot(k[2], np.sqrt(max(cov[2, 2], 0.0))))
 
@@ -346,31 +353,56 @@ def _scale(data: _Data) -> float:
 def _roughness(data: _Data, rho: float, scale: float) -> float:
     """Root of the posterior mean square of the roughness, from the marginal likelihood."""
     grid = np.array(ROUGHNESS)
-    log_p = np.array([_penalized(data, rho, scale, r)[2] for r in ROUGHNESS])
+    log_p = _generalized(data, rho, scale, grid)[2]
     weight = np.exp(log_p - log_p.max()) * grid**ROUGH_PRIOR
     return float(np.sqrt((weight * grid**2).sum() / weight.sum()))
 
 
-def _penalized(
-    data: _Data, rho: float, scale: float, rough: float
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Weighted least squares with a normal prior on asymmetry and steps.
+def _generalized(
+    data: _Data, rho: float, scale: float, rough: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Generalized least squares for k0…k3 with the walk as correlated noise.
+
+    Args:
+        data: What to fit.
+        rho: Asymmetry at which to linearize.
+        scale: c of the priors.
+        rough: (R,) roughnesses, each solved for.
 
     Returns:
-        Coefficients, a root of their covariance, log of the marginal likelihood.
+        Coefficients (R, 4), their covariances (R, 4, 4), log of the marginal likelihood (R,).
     """
-    n, n_steps = data.u.size, data.steps.size
+    walk = (rough * scale)[:, None, None] ** 2 * data.walk
+    root = np.linalg.cholesky(np.diag(data.variance) + walk)
+    known = np.column_stack([basis.values(data.u, 3 * rho, np.zeros(0)), data.m])
+    white = np.linalg.solve(root, np.broadcast_to(known, (rough.size, *known.shape)))
+    prior = np.array([0.0, 0.0, 0.0, 1.0, -rho * scale]) / (CUBIC_SD * scale)
+    rows = np.concatenate([white, np.broadcast_to(prior, (rough.size, 1, 5))], axis=1)
+    r = np.linalg.qr(rows, mode="r")
+    inverse = np.linalg.inv(r[:, :4, :4])
+    k = (inverse @ r[:, :4, 4:])[:, :, 0]
+    misfit = (r[:, 4:, 4] ** 2).sum(axis=1)
+    log_det = _log_det(root) + _log_det(r[:, :4, :4])
+    return k, inverse @ inverse.transpose(0, 2, 1), -misfit / 2 - log_det
+
+
+def _log_det(triangular: np.ndarray) -> np.ndarray:
+    return np.log(np.abs(np.diagonal(triangular, axis1=1, axis2=2))).sum(axis=1)
+
+
+def _penalized(
+    data: _Data, steps: np.ndarray, rho: float, scale: float, rough: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same estimate with the steps of the walk told: coefficients, root of covariance."""
+    n, n_steps, error = data.u.size, steps.size, np.sqrt(data.variance)
     design = np.zeros((n + 1 + n_steps, basis.N_FIXED + n_steps))
-    design[:n] = basis.values(data.u, 3 * rho, data.steps) / data.error[:, None]
+    design[:n] = basis.values(data.u, 3 * rho, steps) / error[:, None]
     design[n, 3] = 1.0 / (CUBIC_SD * scale)
     step_sd = rough * scale * basis.KNOT_OCTAVES**0.5
     design[n + 1 :, basis.N_FIXED :] = np.eye(n_steps) / step_sd
     target = np.zeros(len(design))
-    target[:n] = data.m / data.error
+    target[:n] = data.m / error
     target[n] = -rho / CUBIC_SD
     q, r = np.linalg.qr(design)
     inverse = np.linalg.inv(r)
-    beta = inverse @ (q.T @ target)
-    misfit = float(((target - design @ beta) ** 2).sum())
-    log_det = float(np.log(np.abs(np.diag(r))).sum()) + n_steps * np.log(step_sd)
-    return beta, inverse, -misfit / 2 - log_det
+    return inverse @ (q.T @ target), inverse

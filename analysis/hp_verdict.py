@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from analysis.alternatives import Loss, alternatives
 from analysis.curve import Fit
 from analysis.optimum import Optimum, optimum
 from analysis.question import Evidence, Question
@@ -34,6 +35,7 @@ class HPVerdict:
         target: Optimum at the target width.
         regret: Regret at the target, bounds of 95 % each.
         regret_percent: (estimate, lower, upper) in % of the best loss at the target.
+        alternatives: What the transferred and other values lose, in several units.
         sensitivity: Condition (c).
         drift_mup: Drift of the μP optimum.
         drift_sp: Drift of the control's optimum; it does not enter the verdict.
@@ -53,6 +55,7 @@ class HPVerdict:
     target: Optimum | None
     regret: Regret | None
     regret_percent: tuple[float, float, float] | None
+    alternatives: tuple[Loss, ...]
     sensitivity: Sensitivity | None
     drift_mup: Drift
     drift_sp: Drift | None
@@ -92,6 +95,7 @@ def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
         target=found.target_opt if found else None,
         regret=found.regret if found else None,
         regret_percent=_percent(found) if found else None,
+        alternatives=alternatives(evidence, question),
         sensitivity=found.sensitivity if found else None,
         drift_mup=drift_mup,
         drift_sp=drift_sp,

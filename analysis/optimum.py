@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -187,6 +188,7 @@ def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
     )
 
 
+@lru_cache(maxsize=512)
 def _vertex(fitted: Fit) -> float | None:
     """Place of the curve's minimum if it lies inside the window and below its ends."""
     first, last = fitted.values[0], fitted.values[-1]
@@ -229,6 +231,7 @@ class _Slope:
         return float(x)
 
 
+@lru_cache(maxsize=512)
 def _interval(fitted: Fit, vertex: float | None) -> tuple[float | None, float | None] | None:
     """Ends of the set of places where a minimum is not refuted; None if it is empty."""
     step = fitted.spacing_log2
@@ -320,10 +323,11 @@ def _censored(fitted: Fit, marks: Bracket, vertex: float | None) -> tuple[bool, 
 
 
 def _is_flat(fitted: Fit) -> bool:
-    """Whether an F test does not tell the slope and bend of the curve from nothing."""
-    beta, cov = fitted.beta[1:3], fitted.cov[1:3, 1:3]
-    statistic = float(beta @ np.linalg.solve(cov, beta)) / 2
-    return bool(statistic <= special.fdtri(2, fitted.df, LEVEL))
+    """Whether an F test does not tell the values of the window from one another."""
+    means, weight = mean_loss(fitted.slice)[fitted.window], 1 / fitted.variance[fitted.window]
+    middle = (weight * means).sum() / weight.sum()
+    statistic = float((weight * (means - middle) ** 2).sum()) / (means.size - 1)
+    return bool(statistic <= special.fdtri(means.size - 1, fitted.df, LEVEL))
 
 
 def _loss_at(fitted: Fit, log2_x: float) -> tuple[float, float | None, float | None]:

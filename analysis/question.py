@@ -85,6 +85,7 @@ class Question:
         transferred: All HPs of the transferred set, None as long as it is not chosen.
         transferred_flags: Remarks on single HPs of that set.
         search_best: All HPs of the best search trial.
+        defaults: Values somebody would take untuned; their regret is told beside.
     """
 
     parameters: tuple[str, ...]
@@ -102,6 +103,7 @@ class Question:
     transferred: Mapping[str, float | None] | None = None
     transferred_flags: Mapping[str, list[str]] = field(default_factory=dict)
     search_best: Mapping[str, float | None] | None = None
+    defaults: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

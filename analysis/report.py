@@ -26,6 +26,7 @@ def html(
     question: Question,
     figures: Mapping[str, bytes],
     gallery: Gallery | None = None,
+    coordcheck: str | None = None,
 ) -> str:
     """Return the report as one HTML page without outside references.
 
@@ -36,6 +37,7 @@ def html(
         question: What was asked.
         figures: Files by name, as `analysis.figures.files`; those ending in .svg are shown.
         gallery: Samples to show beside real images.
+        coordcheck: What the coordinate check said; its plots are among the figures.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined)
     return environment.from_string(PAGE).render(
@@ -45,12 +47,14 @@ def html(
         causes=rows.causes_table(verdict),
         optima=rows.optima_table(verdict),
         drifts=rows.drift_table(verdict),
+        alternatives=rows.alternatives_table(verdict),
         hps=rows.hps_table(question),
         cost=rows.cost_table(verdict.cost),
         limits=rows.limits(question, verdict),
         n_rows=len(df),
         caption=caption,
         gallery=gallery,
+        coordcheck=coordcheck,
         figures=[
             (name.removesuffix(".svg"), _inline(name, svg))
             for name, svg in figures.items()
@@ -81,6 +85,8 @@ def caption(name: str) -> str:
         "loss": f"Final validation loss against {hp} at each width: minimum with its 95 % interval "
         "(bar), range of seeds (band), divergence (hatched), transferred value (dotted).",
         "drift": f"The best {hp} against width with 95 % intervals, and the fitted drift.",
+        "coordcheck": f"Coordinate check, {hp}: size against width at each step, SP above μP; "
+        "under μP it is to be flat.",
         "search": "The trials of the search at the search width; crosses diverged.",
     }.get(kind, name)
 

@@ -61,10 +61,13 @@ right: a real validation image of the same condition.</p>
 <img src="{{ pair.real_url }}" alt="real: {{ pair.text }}">
 <figcaption>{{ pair.text }}</figcaption></figure>{% endfor %}
 </div>{% endif %}
+{% if coordcheck %}<h2>Coordinate check</h2>
+<p style="white-space: pre-wrap">{{ coordcheck }}</p>{% endif %}
 {{ show(optima) }}
 <p>Curvature: loss per octave². Intervals: 95 %, from the fitted curve with seeds as blocks;
 "open": the data give no end. With one seed they rest on the scatter about the curve only.</p>
 {{ show(drifts) }}
+{{ show(alternatives) }}
 {{ show(hps) }}
 {{ show(cost) }}
 <h2>What this does not cover</h2>

@@ -7,7 +7,7 @@ from analysis.cost import Cost
 from analysis.figure_data import ARM_LABELS
 from analysis.optimum import Optimum
 from analysis.question import Question
-from analysis.transfer import Drift
+from analysis.transfer import Drift, FiniteWidth
 from analysis.verdict import Verdict
 
 # What fits a terminal of 80 columns; the report holds them all.
@@ -29,6 +29,7 @@ def text_summary(verdict: Verdict) -> list[TextTable]:
         causes_table(verdict),
         columns_of(optima_table(verdict), SHORT_OPTIMA),
         drift_table(verdict),
+        alternatives_table(verdict),
         cost_table(verdict.cost),
     ]
 
@@ -123,6 +124,8 @@ def drift_table(verdict: Verdict) -> TextTable:
             if found is None:
                 continue
             rows.append((e.hp, ARM_LABELS[arm], *_drift_cells(found)))
+            if found.finite_width is not None:
+                rows.append((e.hp, f"{ARM_LABELS[arm]}, limit + bias/width", *_bias_cells(found.finite_width)))
             if found.without_narrowest is not None:
                 label = f"{ARM_LABELS[arm]}, without the narrowest width"
                 rows.append((e.hp, label, *_drift_cells(found.without_narrowest)))
@@ -139,7 +142,47 @@ def _drift_cells(found: Drift) -> tuple[str, ...]:
     interval = f"{_fixed(found.low, 'open')} … {_fixed(found.high, 'open')}"
     if found.estimate is None:
         interval = "–"
-    return _fixed(found.estimate), interval, str(found.n_widths), found.reason or ""
+    tests = ""
+    if found.p_zero is not None and found.p_minus_one is not None:
+        tests = f"p {_p(found.p_zero)} for 0, p {_p(found.p_minus_one)} for −1"
+    return _fixed(found.estimate), interval, str(found.n_widths), found.reason or tests
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
+
+
+def _bias_cells(found: FiniteWidth) -> tuple[str, ...]:
+    limit = f"{found.log2_limit_low:.2f} … {found.log2_limit_high:.2f}"
+    bias = f"bias {found.bias:.3g} ({found.bias_low:.3g} … {found.bias_high:.3g}) octaves·channels"
+    return "–", "–", str(found.n_widths), f"log2 limit {found.log2_limit:.2f} ({limit}), {bias}"
+
+
+def alternatives_table(verdict: Verdict) -> TextTable:
+    """Return what the transferred and other values lose, estimate and bounds."""
+    rows = [
+        (
+            loss.hp,
+            loss.name,
+            str(loss.width),
+            number(2.0**loss.log2_x),
+            loss.note or _bounded(loss.in_loss),
+            _bounded(loss.percent),
+            _bounded(loss.seed_noise),
+            _bounded(loss.width_gain),
+        )
+        for e in verdict.hps
+        for loss in e.alternatives
+    ]
+    columns = ("HP", "value", "width", "", "regret", "% of loss", "seed noise", "of width's gain")
+    return TextTable("Regret of the transferred and other values", columns, tuple(rows))
+
+
+def _bounded(cell: tuple[float, float, float] | None) -> str:
+    if cell is None:
+        return "–"
+    estimate, lower, upper = cell
+    return f"{estimate:.3g} ({lower:.3g} … {upper:.3g})"
 
 
 def cost_table(cost: Cost) -> TextTable:

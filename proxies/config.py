@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, Le
 
-from proxies.data_config import DATA_CONFIGS, DataConfig, DigitsConfig
+from proxies.data_config import DATA_CONFIGS, CustomDataConfig, DataConfig, DigitsConfig
 from proxies.info import DataInfo
 from proxies.limits import (
     STRICT,
@@ -26,6 +26,7 @@ from proxies.limits import (
 )
 from proxies.model_config import (
     MODEL_CONFIGS,
+    CustomConfig,
     DiTConfig,
     MMDiTConfig,
     ModelConfig,
@@ -33,6 +34,7 @@ from proxies.model_config import (
     UViTConfig,
     data_faults,
     depth_faults,
+    learns_sigma,
     repa_block,
     width_faults,
 )
@@ -41,6 +43,8 @@ __all__ = [
     "MODEL_CONFIGS",
     "Arm",
     "ConfigError",
+    "CustomConfig",
+    "CustomDataConfig",
     "DataConfig",
     "Device",
     "DiTConfig",
@@ -52,11 +56,13 @@ __all__ = [
     "ObjectiveConfig",
     "PixArtConfig",
     "TrainConfig",
+    "TrainerConfig",
     "TrialConfig",
     "UViTConfig",
     "data_faults",
     "depth_faults",
     "faults",
+    "learns_sigma",
     "repa_block",
     "width_faults",
 ]
@@ -154,6 +160,22 @@ REPA_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """The user's own trainer, in place of ours: exactly one of `run` and `command`.
+
+    `run` is a function, `package.module:function`; `command` a program, in which `{config_json}`
+    stands for the file that tells it what to train. A program that is silent for `silence_s`
+    seconds is ended.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    run: str | None = None
+    command: str | None = None
+    silence_s: Positive = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialConfig:
     """All that determines one trial."""
 
@@ -169,6 +191,7 @@ class TrialConfig:
     seed: Annotated[int, Ge(0)] = 0
     device: Device = "cpu"
     threads: Count = 1
+    trainer: TrainerConfig | None = None
 
     def __post_init__(self) -> None:
         """Give a model with a projector the weight that it has by default."""
@@ -204,6 +227,8 @@ class TrialConfig:
             parts["objective"] = ObjectiveConfig(**parts.get("objective", {}))
             parts["train"] = TrainConfig(**train)
             parts["hps"] = HPs(**parts["hps"])
+            trainer = parts.get("trainer")
+            parts["trainer"] = None if trainer is None else TrainerConfig(**trainer)
             return cls(**parts)
         except (KeyError, TypeError) as error:
             raise ConfigError(
@@ -235,7 +260,7 @@ def faults(
         found += width_faults(model, width, ("width",))
     found += data_faults(model, info)
     is_ddpm = objective.kind == "ddpm"
-    if model.learn_sigma and not is_ddpm:
+    if learns_sigma(model) and not is_ddpm:
         path, rule = ("model", "learn_sigma"), "a learned σ belongs to the ddpm objective"
         found.append(Fault(path, rule, True, "set it to false, or objective.kind to ddpm"))
     if is_ddpm and objective.t_distribution != "uniform":

@@ -105,13 +105,13 @@ def of_trial(config: TrialConfig) -> Run:
         ConfigError: as `Training`.
     """
     training = Training(config)
-    first = training.batch()
+    first = training.task.inputs(0)
     return Run(
         model=training.model,
         optimizer=training.optimizer,
         plan=trial.plan(config),
         take_step=training.take_step,
-        probe=lambda: training.losses(*first),
+        probe=lambda: training.losses(first),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from proxies import digits, image_folder, latents, openmoji
+from proxies import custom_data, digits, image_folder, latents, openmoji
 from proxies.data_config import DataConfig, LatentsConfig
 from proxies.info import Condition, DataInfo
 
@@ -15,6 +15,7 @@ _LOAD: dict[str, Callable[[Any], "Data"]] = {
     "openmoji": openmoji.load,
     "images": image_folder.load,
     "latents": latents.load,
+    "custom": custom_data.load,
 }
 
 
@@ -69,7 +70,7 @@ def identity(config: DataConfig) -> dict[str, Any]:
         fingerprint = load(config).fingerprint
     return {
         "fingerprint": fingerprint,
-        "label_dropout": config.label_dropout,
+        "label_dropout": getattr(config, "label_dropout", 0.0),
         "caption_dropout": getattr(config, "caption_dropout", 0.0),
         "val_draws": config.val_draws,
     }

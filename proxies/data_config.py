@@ -1,10 +1,12 @@
 """The options of each source of data, and their defaults."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Lt
 
+from proxies.frozen import Frozen
 from proxies.limits import STRICT, Count
 
 Dropout = Annotated[float, Ge(0), Lt(1)]
@@ -134,11 +136,36 @@ def is_name(option: str, value: str) -> bool:
     return option == "features" and value == RANDOM_CONV
 
 
-DataConfig = DigitsConfig | OpenmojiConfig | ImagesConfig | LatentsConfig
+@dataclass(frozen=True, kw_only=True)
+class CustomDataConfig:
+    """Data of the user's; see `proxies.custom.UserData` for what `build(**args)` returns.
+
+    Attributes:
+        source: Tells the sources apart.
+        build: Makes the data, named as `package.module:function`.
+        args: Its keyword arguments.
+        val_draws: How often a validation goes over the set, each time with other random numbers.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    paths: ClassVar[tuple[str, ...]] = ()
+
+    source: Literal["custom"] = "custom"
+    build: str
+    args: Mapping[str, Any] = field(default_factory=Frozen)
+    val_draws: Count = 1
+
+    def __post_init__(self) -> None:
+        """Make the arguments hashable."""
+        object.__setattr__(self, "args", Frozen(self.args))
+
+
+DataConfig = DigitsConfig | OpenmojiConfig | ImagesConfig | LatentsConfig | CustomDataConfig
 CaptionedConfig = OpenmojiConfig | ImagesConfig
 DATA_CONFIGS: dict[str, type[DataConfig]] = {
     "digits": DigitsConfig,
     "openmoji": OpenmojiConfig,
     "images": ImagesConfig,
     "latents": LatentsConfig,
+    "custom": CustomDataConfig,
 }

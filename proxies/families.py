@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 from torch import nn
 
-from proxies.config import ConfigError, ModelConfig, data_faults, depth_faults, width_faults
+from proxies import custom
+from proxies.config import (
+    ConfigError,
+    CustomConfig,
+    ModelConfig,
+    data_faults,
+    depth_faults,
+    width_faults,
+)
 from proxies.dit import DiT
 from proxies.info import DataInfo
 from proxies.mmdit import MMDiT
@@ -26,6 +34,8 @@ def build(config: ModelConfig, width: int, data_info: DataInfo) -> nn.Module:
     Raises:
         ConfigError: the width or the data do not fit the model; all faults are named.
     """
+    if isinstance(config, CustomConfig):
+        return custom.build(config, width)
     faults = depth_faults(config) + width_faults(config, width, ("width",))
     faults += data_faults(config, data_info)
     if faults:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from proxies.data_config import DataConfig
+from proxies.data_config import CaptionedConfig, DigitsConfig, LatentsConfig
 from proxies.info import Condition, DataInfo
 from proxies.streams import generator
 
@@ -23,7 +23,7 @@ class Feed:
 
     def __init__(
         self,
-        config: DataConfig,
+        config: DigitsConfig | CaptionedConfig | LatentsConfig,
         *,
         take: Take,
         train: Tensor,

@@ -5,8 +5,8 @@ from functools import lru_cache
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from proxies import data, families
-from proxies.config import ModelConfig, TrialConfig
+from proxies import custom, data, families
+from proxies.config import CustomConfig, DataConfig, ModelConfig, TrialConfig
 from proxies.info import DataInfo, condition
 
 
@@ -20,6 +20,10 @@ def training_flops(config: TrialConfig) -> float:
 
 def step_flops(config: TrialConfig) -> float:
     """Return the FLOPs of one training step; see `training_flops`."""
+    if isinstance(config.model, CustomConfig):
+        return config.train.batch_size * _custom_sample_flops(
+            config.model, config.data, config.width
+        )
     info = data.info(config.data)
     return config.train.batch_size * _sample_flops(config.model, config.width, info)
 
@@ -49,3 +53,14 @@ def _sample_flops(model: ModelConfig, width: int, info: DataInfo) -> float:
             outputs = out if isinstance(out, tuple) else (out,)
             torch.cat([part.flatten() for part in outputs]).sum().backward()
     return float(counter.get_total_flops())
+
+
+@lru_cache
+def _custom_sample_flops(model: CustomConfig, data_config: DataConfig, width: int) -> float:
+    """Return the FLOPs of one sample under the user's loss, which has to run for real."""
+    batch = data.load(data_config).batch(0, 0, 2)
+    with torch.random.fork_rng(devices=[]):
+        built = custom.build(model, width)
+        with FlopCounterMode(display=False) as counter:
+            custom.losses(model, built, batch, "flops").sum().backward()
+    return counter.get_total_flops() / 2

@@ -50,6 +50,10 @@ class DataInfo:
         return batch
 
 
+# Data of the user's own: only their loss knows the parts of a batch.
+UNKNOWN = DataInfo(shape=(0, 0, 0), n_classes=0)
+
+
 def condition(batch: Batch) -> dict[str, Tensor]:
     """Return what a model is conditioned on: the batch without image and feature."""
     return {name: part for name, part in batch.items() if name not in NOT_CONDITION}

@@ -4,12 +4,14 @@
 the code of arXiv 2505.15270, or of the published architecture where that code has none.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from proxies.info import DataInfo
+from proxies.frozen import Frozen
+from proxies.info import UNKNOWN, DataInfo
 from proxies.limits import STRICT, Count, Fault, Positive
 
 # Index of a block, counted from 0.
@@ -167,12 +169,46 @@ class MMDiTConfig:
     repa_hidden: Count = REPA_HIDDEN
 
 
-ModelConfig = DiTConfig | UViTConfig | PixArtConfig | MMDiTConfig
+@dataclass(frozen=True, kw_only=True)
+class CustomConfig:
+    """A module of the user's; functions are named as `package.module:function`.
+
+    Attributes:
+        family: Tells the families apart.
+        build: Makes the module of a width: build(width) -> nn.Module.
+        loss: Loss of each sample: loss(model, batch, generator) -> (B,), all randomness drawn from
+            the generator, which is on the CPU.
+        base_width: Width where μP and SP agree.
+        roles: Roles by pattern of a parameter's name, where they cannot be inferred; see
+            `mup.plan`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    family: Literal["custom"] = "custom"
+    build: str
+    loss: str
+    base_width: Count
+    roles: Mapping[str, str] = field(default_factory=Frozen)
+
+    def __post_init__(self) -> None:
+        """Make the roles hashable."""
+        object.__setattr__(self, "roles", Frozen(self.roles))
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The user's functions."""
+        return (self.build, self.loss)
+
+
+FamilyConfig = DiTConfig | UViTConfig | PixArtConfig | MMDiTConfig
+ModelConfig = FamilyConfig | CustomConfig
 MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "dit": DiTConfig,
     "uvit": UViTConfig,
     "pixart": PixArtConfig,
     "mmdit": MMDiTConfig,
+    "custom": CustomConfig,
 }
 
 
@@ -181,8 +217,15 @@ def repa_block(model: ModelConfig) -> int | None:
     return model.repa_block if isinstance(model, DiTConfig | MMDiTConfig) else None
 
 
+def learns_sigma(model: ModelConfig) -> bool:
+    """Return whether a model answers variances as well."""
+    return not isinstance(model, CustomConfig) and model.learn_sigma
+
+
 def width_faults(model: ModelConfig, width: int, path: tuple[str, ...]) -> list[Fault]:
     """Return the rules that one width of a model breaks: width grows by heads of fixed size."""
+    if isinstance(model, CustomConfig):
+        return []  # its own build refuses what it cannot build
     found = []
     if width % model.head_dim:
         rule = f"a width is a multiple of head_dim = {model.head_dim}"
@@ -201,6 +244,8 @@ def width_faults(model: ModelConfig, width: int, path: tuple[str, ...]) -> list[
 
 def depth_faults(model: ModelConfig) -> list[Fault]:
     """Return the rules that the depth of a model breaks."""
+    if isinstance(model, CustomConfig):
+        return []
     if isinstance(model, UViTConfig) and model.depth % 2 == 0:
         rule = "a U-ViT has a middle block between two equal halves: its depth is odd"
         path, remedy = ("model", "depth"), f"take {model.depth - 1} or {model.depth + 1}"
@@ -214,11 +259,16 @@ def depth_faults(model: ModelConfig) -> list[Fault]:
 
 def data_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
     """Return the rules that a model breaks on data: its image, captions and features."""
+    if isinstance(model, CustomConfig):
+        return []
+    if info == UNKNOWN:
+        rule = f"the family {model.family} knows the parts of our data sources alone"
+        return [Fault(("data", "source"), rule, "custom", "take the family custom as well")]
     image = _image_faults(model, info)
     return image + _caption_faults(model, info) + ([] if image else _feature_faults(model, info))
 
 
-def _image_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
+def _image_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
     _, height, side = info.shape
     if height != side:
         return [Fault(("data",), "images are square", info.shape, "crop them")]
@@ -229,7 +279,7 @@ def _image_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
     return []
 
 
-def _caption_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
+def _caption_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
     if isinstance(model, DiTConfig | UViTConfig):
         return []
     if info.caption is None:
@@ -243,7 +293,7 @@ def _caption_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
     return []
 
 
-def _feature_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
+def _feature_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
     path = ("model", "repa_block")
     if (block := repa_block(model)) is None:
         return []

@@ -11,6 +11,7 @@ arXiv 2505.15270, Table 1, for weight decay. Schedulers must multiply the `lr` o
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 import torch
@@ -55,7 +56,12 @@ class PlanOptions(TypedDict, total=False):
 
 
 def plan(
-    build: Build, *, base_width: int, width: int, **options: Unpack[PlanOptions]
+    build: Build,
+    *,
+    base_width: int,
+    width: int,
+    roles: Mapping[str, str] | None = None,
+    **options: Unpack[PlanOptions],
 ) -> dict[str, Any]:
     """Return the plan of `build(width)`: per parameter its role and multipliers, as JSON data.
 
@@ -64,6 +70,8 @@ def plan(
             at base width where modules do not declare the std of their tensors.
         base_width: Width where μP and the ordinary parametrization agree, n0.
         width: Width the plan is for, n; the width multiplier is m = n / n0.
+        roles: Roles by pattern of names (`*`, `?`), where shapes cannot tell: `{"mixer.*":
+            "hidden@1"}`; behind the @ stands the axis that is summed over, else the last one.
         **options: Those of `plan_of`: the arm and the base HPs that act through the plan.
 
     Returns:
@@ -73,7 +81,7 @@ def plan(
     Raises:
         PlanError: a tensor whose role cannot be known; the text names it.
     """
-    facts = inspect(build, base_width=base_width, width=width)
+    facts = inspect(build, base_width=base_width, width=width, declared=roles)
     return plan_of(facts, base_width=base_width, width=width, **options)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from proxies.info import Condition, condition
 from proxies.sampler import sample
 from proxies.streams import generator
+from proxies.task import Diffusion
 from proxies.train import Training
 
 STEPS = 50
@@ -34,7 +35,10 @@ def pictures(training: Training, n: int = 16) -> Pictures | None:
         training: A run that is over.
         n: How many; fewer where the validation set is smaller.
     """
-    data = training.data
+    task = training.task
+    if not isinstance(task, Diffusion):
+        return None
+    data = task.data
     if data.info.shape[0] not in (1, 3):
         return None
     batch = data.validation()
@@ -42,7 +46,7 @@ def pictures(training: Training, n: int = 16) -> Pictures | None:
     chosen = {name: part[rows] for name, part in batch.items()}
     with training.judged_weights():
         drawn = sample(
-            training.objective,
+            task.objective,
             training.model,
             _on(training.device, condition(chosen)),
             shape=data.info.shape,

@@ -5,12 +5,14 @@ by building the model at two widths on the meta device, where a tensor has a sha
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
+
+from proxies.declared import declarations, is_declared
 
 Role = Literal["input", "hidden", "output", "vector", "scalar"]
 Build = Callable[[int], nn.Module]
@@ -87,8 +89,13 @@ def plain_name(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in WRAPPERS)
 
 
-def inspect(build: Build, *, base_width: int, width: int) -> tuple[Facts, ...]:
+def inspect(
+    build: Build, *, base_width: int, width: int, declared: Mapping[str, str] | None = None
+) -> tuple[Facts, ...]:
     """Return the facts of every trainable tensor of `build(width)`, in the model's order.
+
+    `declared` maps patterns of names to roles, for tensors whose shapes tell nothing; see
+    `mup.plan`.
 
     Builds on the meta device only, unless some module does not declare its std in `param_std`
     (parameter name to std, 0 for a constant): then one real model of base width is built and
@@ -97,46 +104,58 @@ def inspect(build: Build, *, base_width: int, width: int) -> tuple[Facts, ...]:
     Raises:
         PlanError: a tensor whose role cannot be known, or models of different tensors.
     """
-    base, double = _on_meta(build, base_width), _on_meta(build, 2 * base_width)
-    model = base if width == base_width else _on_meta(build, width)
+    declared = declared or {}
+    base, double = (_on_meta(build, w, declared) for w in (base_width, 2 * base_width))
+    model = base if width == base_width else _on_meta(build, width, declared)
     if not base.keys() == double.keys() == model.keys():
         odd = sorted((base.keys() ^ double.keys()) | (base.keys() ^ model.keys()))
         raise PlanError(f"plan: all widths have the same parameters; got {odd}; vary only width")
     measured = None
     if any(not _declares(owner) for owner in base.values()):
         measured = _measure(build, base_width)
+    told = declarations(declared, model, Role)
     facts = []
     for name, owner in model.items():
         base_owner = base[name]
-        declared = _declares(owner)
-        base_std = _declared_std(base_owner) if declared else (measured or {})[name]
+        knows_std = _declares(owner)
+        base_std = _declared_std(base_owner) if knows_std else (measured or {})[name]
+        role, axis = told.get(name, (None, None))
+        if role is None:
+            role = _role(name, base_owner, double[name])
+            _refuse_late_growth(name, base_owner, double[name], owner)
+        elif axis is None and _axes(owner) is None and role not in ("vector", "scalar"):
+            axis = -1  # stored like a Linear's weight: (…, in)
         facts.append(
             Facts(
                 name=name,
-                role=_role(name, base_owner, double[name]),
+                role=role,  # type: ignore[arg-type]
                 is_readout=isinstance(owner.module, Readout) and owner.attribute == "weight",
                 shape=tuple(owner.parameter.shape),
-                fan_in=_fan_in(owner),
-                base_fan_in=_fan_in(base_owner),
+                fan_in=_fan_in(owner, axis),
+                base_fan_in=_fan_in(base_owner, axis),
                 base_std=base_std,
-                own_std=_declared_std(owner) if declared else None,
+                own_std=_declared_std(owner) if knows_std else None,
             )
         )
     return tuple(facts)
 
 
-def _on_meta(build: Build, width: int) -> dict[str, Owner]:
+def _on_meta(build: Build, width: int, declared: Mapping[str, str]) -> dict[str, Owner]:
     """Return the trainable parameters of a model without memory, by plain name."""
     with torch.device("meta"):
-        return owners(build(width))
+        return owners(build(width), declared)
 
 
-def owners(model: nn.Module) -> dict[str, Owner]:
+def owners(model: nn.Module, declared: Mapping[str, str] | None = None) -> dict[str, Owner]:
     """Return each trainable parameter of a model with its module, by plain name.
 
+    Args:
+        model: The model.
+        declared: Roles by pattern of names; None: roles are known, and ties are as they are.
+
     Raises:
-        PlanError: a tensor shared by modules that read it differently, or two names that become
-            one without the wrappers' parts.
+        PlanError: a tensor of no declared role shared by modules that read it differently, or two
+            names that become one without the wrappers' parts.
     """
     found: dict[str, Owner] = {}
     first: dict[int, Owner] = {}
@@ -147,7 +166,9 @@ def owners(model: nn.Module) -> dict[str, Owner]:
             name = plain_name(f"{path}.{attribute}" if path else attribute)
             owner = Owner(module, attribute, parameter)
             if (known := first.setdefault(id(parameter), owner)) is not owner:
-                _refuse_mixed_tie(name, known, owner)
+                shared = next(n for n, o in found.items() if o is known)
+                if declared is not None and not is_declared(declared, name, shared):
+                    _refuse_mixed_tie(name, shared, known, owner)
                 continue
             if name in found:
                 raise PlanError(f"plan: names differ without {sorted(WRAPPERS)}; got {name} twice")
@@ -155,12 +176,13 @@ def owners(model: nn.Module) -> dict[str, Owner]:
     return found
 
 
-def _refuse_mixed_tie(name: str, known: Owner, owner: Owner) -> None:
+def _refuse_mixed_tie(name: str, first_name: str, known: Owner, owner: Owner) -> None:
     """Raise where a tied tensor is read along different axes: no single rule fits both uses."""
     if _axes(known) != _axes(owner) or isinstance(owner.module, Readout):
         raise PlanError(
             f"plan: {name}: a shared tensor has one role; got {type(known.module).__name__} and "
-            f"{type(owner.module).__name__}; untie them"
+            f"{type(owner.module).__name__}; untie them, or declare the role of the one tensor: "
+            f"roles: {{'{first_name}': input}}"
         )
 
 
@@ -174,8 +196,10 @@ def _axes(owner: Owner) -> tuple[int, int] | None:
     return (0, 1) if is_attention and owner.attribute in _ATTENTION_WEIGHTS else None
 
 
-def _fan_in(owner: Owner) -> int:
+def _fan_in(owner: Owner, axis: int | None = None) -> int:
     """Return the number of terms that the tensor sums over; 1 for anything but a matrix."""
+    if axis is not None:
+        return owner.parameter.shape[axis]
     axes = _axes(owner)
     return 1 if axes is None else owner.parameter.numel() // owner.parameter.shape[axes[0]]
 
@@ -187,17 +211,32 @@ def _role(name: str, base: Owner, double: Owner) -> Role:
     if not grows:
         return "scalar"
     axes = _axes(base)
-    if len(grows) == 1 and (axes is None or len(shapes[0]) == 1):
+    if len(grows) == 1 and (
+        len(shapes[0]) == 1 or (axes is None and grows[0] == base.parameter.ndim - 1)
+    ):
         return "vector"
     if axes is None or not set(grows) <= set(axes):
         raise PlanError(
             f"plan: {name}: the in and out axes of a matrix come from a Linear, Conv or Embedding; "
             f"got a {type(base.module).__name__} with {list(shapes[0])} at base width and "
-            f"{list(shapes[1])} at twice that; hold it in such a module"
+            f"{list(shapes[1])} at twice that; hold it in such a module, or declare it: roles: "
+            f"{{'{name}': hidden@1}}, where 1 is the axis that is summed over"
         )
     if len(grows) == 2:
         return "hidden"
     return "input" if grows[0] == axes[0] else "output"
+
+
+def _refuse_late_growth(name: str, base: Owner, double: Owner, owner: Owner) -> None:
+    """Raise where a dimension is equal at base width and twice that, and another at this width."""
+    shapes = [o.parameter.shape for o in (base, double, owner)]
+    odd = [k for k, (a, b, c) in enumerate(zip(*shapes, strict=True)) if a == b and a != c]
+    if odd:
+        raise PlanError(
+            f"plan: {name}: a dimension grows at every width or at none; got {list(shapes[0])} at "
+            f"base width, {list(shapes[1])} at twice that and {list(shapes[2])} at this width; "
+            f"take a base width from which it grows, or declare it: roles: {{'{name}': hidden}}"
+        )
 
 
 def _declares(owner: Owner) -> bool:

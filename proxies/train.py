@@ -14,15 +14,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from proxies import data, diffusion, flops, mup, trial
-from proxies.config import ConfigError, TrialConfig, repa_block
+from proxies import flops, mup, trial
+from proxies.config import ConfigError, TrialConfig
 from proxies.divergence import LOSS, NORM, first_diverged_step, window
 from proxies.ema import EMA
-from proxies.info import Batch
-from proxies.repa import Recorder
 from proxies.schedule import lr_scale
-from proxies.streams import generator, stream_seed
-from proxies.validation import Validation
+from proxies.streams import stream_seed
+from proxies.task import task_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class Result:
     train_loss: float | None
     val_loss: float | None
     init_val_loss: float | None
-    trivial_val_loss: float
+    trivial_val_loss: float | None
     flops: float
     n_params: int
     train_s: float
@@ -73,18 +71,15 @@ class Training:
         self.config = config
         self.device = torch.device(device or config.device)
         _prepare_process(config.threads, self.device)
-        self.data = data.load(config.data)
-        self.objective = diffusion.objective(config.objective, learn_sigma=config.model.learn_sigma)
         self.model = born(config).to(self.device)
         self._forward = torch.compile(self.model) if config.train.compile else self.model
-        self._recorder = None if repa_block(config.model) is None else Recorder(self._forward)
+        self.task = task_of(config, self._forward, self.device)
         self.optimizer = _optimizer(self.model, config)
         self._base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self._ema = None
         if config.train.ema_frac is not None:
             trained = [p for p in self.model.parameters() if p.requires_grad]
             self._ema = EMA(trained, config.train.ema_frac * config.train.steps)
-        self._validation = Validation(config.data, self.data, self.objective, self.device)
         self._fresh: list[Tensor] = []
         self.step = 0
         self.history = torch.empty(0, 3)
@@ -134,7 +129,7 @@ class Training:
             train_loss=last.double().mean().item() if is_done else None,
             val_loss=self.val_loss if is_done else None,
             init_val_loss=_finite(self.init_val_loss),
-            trivial_val_loss=self._validation.trivial_loss,
+            trivial_val_loss=self.task.trivial_val_loss,
             flops=self.step * flops.step_flops(self.config),
             n_params=flops.n_params(self.config),
             train_s=self.train_s,
@@ -183,7 +178,7 @@ class Training:
     def validate(self) -> float:
         """Return the mean loss over the validation set, of the EMA weights if there are any."""
         with self.judged_weights():
-            return self._validation.loss(self.model, self._autocast())
+            return self.task.val_loss(self.model, self._autocast())
 
     def judged_weights(self) -> AbstractContextManager[object]:
         """Return a context in which the model has its EMA weights, if there are any."""
@@ -195,8 +190,8 @@ class Training:
         scale = lr_scale(self.step, config.train, config.hps.warmup_steps)
         for group, lr in zip(self.optimizer.param_groups, self._base_lrs, strict=True):
             group["lr"] = lr * scale
-        batch, t_B, noise = self.batch()
-        loss, trained_loss = self.losses(batch, t_B, noise)
+        inputs = self.task.inputs(self.step)
+        loss, trained_loss = self.losses(inputs)
         trained_loss.backward()
         groups, clip = self.optimizer.param_groups, config.hps.grad_clip
         norm = mup.grad_norm(groups) if clip is None else mup.clip_grad_norm_(groups, clip)
@@ -205,28 +200,19 @@ class Training:
         self.step += 1
         if self._ema is not None:
             self._ema.update(self.step)
-        trivial = self.objective.trivial_loss(batch, t_B, noise).mean()
+        trivial = self.task.trivial_loss(inputs)
+        if trivial is None:
+            trivial = torch.full_like(norm, self._trivial(None))
         self._fresh.append(torch.stack([loss.detach(), trivial, norm]))
 
-    def losses(self, batch: Batch, t_B: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the diffusion loss, which is judged, and the loss that is trained on."""
+    def losses(self, inputs: Any) -> tuple[Tensor, Tensor]:
+        """Return the loss that is judged and the loss that is trained on, of some inputs."""
         with self._autocast():
-            if self._recorder is None:
-                loss = self.objective.loss(self._forward, batch, t_B, noise).mean()
-                return loss, loss
-            loss = self.objective.loss(self._recorder, batch, t_B, noise).mean()
-            repa_loss = self._recorder.loss(batch["feature"])
-        assert self.config.hps.repa_weight is not None, "a TrialConfig fills it in"
-        return loss, loss + self.config.hps.repa_weight * repa_loss
+            return self.task.losses(inputs)
 
-    def batch(self) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Return batch, timesteps and noise of this step, drawn on the CPU."""
-        seed, size = self.config.seed, self.config.train.batch_size
-        batch = self.data.batch(seed, self.step, size)
-        rng = generator("noise", seed, self.step)
-        t_B, noise = diffusion.draw(self.objective, rng, size, self.data.info.shape)
-        batch = {name: part.to(self.device) for name, part in batch.items()}
-        return batch, t_B.to(self.device), noise.to(self.device)
+    def _trivial(self, loss: float | None) -> float:
+        """Return the trivial predictor's loss; without one, that of the newborn model."""
+        return (self.init_val_loss or 0.0) if loss is None else loss
 
     def _look(self, begin: int) -> Progress:
         """Fetch what the steps since `begin` measured, judge, and validate if due."""
@@ -234,7 +220,7 @@ class Training:
         fresh = torch.stack(self._fresh).float().cpu()
         self._fresh.clear()
         self.history = torch.cat([self.history, fresh])
-        trivial_val_loss = self._validation.trivial_loss
+        trivial_val_loss = self._trivial(self.task.trivial_val_loss)
         self.diverged_step = first_diverged_step(
             self.history,
             steps=train.steps,

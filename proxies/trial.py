@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from proxies import data, families, mup
+from proxies import data, families, mup, user_code
 from proxies.config import ModelConfig, TrialConfig
 from proxies.info import DataInfo
 from proxies.roles import Facts
@@ -50,6 +50,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
         "params": plan(config)["params"],
         "model": model,
         "objective": dataclasses.asdict(config.objective),
+        **_code(config),
         "data": data.identity(config.data),
         "train": train,
         "hps": config.hps.outside_plan(),
@@ -57,6 +58,18 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
         "device": config.device,
         "threads": config.threads,
     }
+
+
+def _code(config: TrialConfig) -> dict[str, str]:
+    """Return a digest of the user's own code, where a trial runs any."""
+    references = [getattr(config.model, "build", None), getattr(config.model, "loss", None)]
+    references.append(getattr(config.data, "build", None))
+    references.append(config.trainer and config.trainer.run)
+    named = tuple(name for name in references if name)
+    found = {"code": user_code.source_digest(named)} if named else {}
+    if config.trainer is not None:
+        found["trainer"] = config.trainer.run or config.trainer.command or ""
+    return found
 
 
 def identity(config: TrialConfig) -> str:
@@ -77,6 +90,7 @@ def _facts(model: ModelConfig, width: int, info: DataInfo) -> tuple[Facts, ...]:
         lambda any_width: families.build(model, any_width, info),
         base_width=model.base_width,
         width=width,
+        declared=getattr(model, "roles", None),
     )
 
 

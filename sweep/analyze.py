@@ -9,7 +9,7 @@ import pandas as pd
 from analysis import figure_data, figures, report
 from analysis.question import Question
 from analysis.verdict import Verdict, judge
-from sweep import estimate, rundir
+from sweep import coordcheck, rundir
 from sweep.faults import UserError
 from sweep.gallery import gallery
 from sweep.question import question
@@ -39,7 +39,7 @@ def analyze(study: Study, store: Store) -> Analysis:
             f"`mutransfer run {study.name}`"
         )
     table = store.table()
-    verdict = judge(table, asked, target_flops=estimate.target_flops(study))
+    verdict = judge(table, asked, target_flops=rundir.target_flops(store, study))
     return Analysis(verdict=verdict, question=asked, table=table)
 
 
@@ -54,8 +54,9 @@ def write(found: Analysis, study: Study, store: Store) -> list[str]:
         found.verdict,
         found.table,
         found.question,
-        drawn,
+        drawn | coordcheck.plots(store),
         gallery(found.table, store),
+        coordcheck.told(study, store),
     )
     files[("report.html",)] = page.encode()
     for parts, content in files.items():

@@ -40,6 +40,7 @@ def trial(study: Study, *, width: int, arm: Arm, hps: HPSet, seed: int) -> Trial
         seed=seed,
         device=study.resources.device,
         threads=study.resources.threads,
+        trainer=study.trial,
     )
 
 

@@ -10,8 +10,19 @@ from rich.console import Console
 
 from analysis.export import dump
 from analysis.rows import text_summary
-from proxies import data
-from sweep import __version__, coordcheck, estimate, memory, model_commands, rundir, spec, terminal
+from analysis.verdict import Verdict
+from proxies import data, user_code
+from sweep import (
+    __version__,
+    coordcheck,
+    estimate,
+    memory,
+    model_commands,
+    rundir,
+    spec,
+    table_command,
+    terminal,
+)
 from sweep.driver import State, run_inline
 from sweep.faults import Stopped, UserError
 from sweep.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, err, out
@@ -147,10 +158,11 @@ def plan(
     )
     unit = "the production run" if found.production else "one run at the target width"
     out.print(
-        f"Counted as parameters × batch × steps, the search costs {100 * paper_share:.3g} % of {unit}.",
+        f"Counted as parameters × batch × steps, the search costs {100 * paper_share:.3g} % "
+        f"of {unit}.",
         highlight=False,
     )
-    if found.coordcheck.gate != "off":
+    if found.coordcheck.gate != "skip":
         widths = " ".join(map(str, coordcheck.widths(found)))
         _say(f"Before it, a coordinate check at widths {widths}: {terminal.flops(gate_flops)}.")
     out.print(_plan_notes(found, source if step_s else None), highlight=False)
@@ -191,6 +203,7 @@ def run(
     [dim]mutransfer run digits-dit · mutransfer run runs/digits-dit --retry-failed[/dim]
     """
     found, store = rundir.find(study, spec_path, runs)
+    _note_shadows(found)
     data.load(found.data)  # says what is wrong with it before anything is written
     if not json_ and (line := _attribution(found)):
         out.print(line, highlight=False)
@@ -212,6 +225,11 @@ def run(
     if counts["failed"]:
         out.print("`mutransfer status` shows why trials failed; --retry-failed runs them again.")
     out.print(f"next: mutransfer analyze {study}", highlight=False)
+
+
+def _note_shadows(study: Study) -> None:
+    for place in user_code.shadowed(study.imports):
+        _say(f"note: {place} has the name of a package of mutransfer and cannot be imported here")
 
 
 def _say(line: str) -> None:
@@ -296,27 +314,61 @@ def _hps(hps: dict[str, float]) -> str:
 
 @app.command()
 def analyze(
-    study: StudyArg, spec_path: SpecOpt = SPEC, runs: RunsOpt = RUNS, json_: JsonOpt = False
+    study: Annotated[
+        str, typer.Argument(help="A study, a run directory, or a table: results.csv, .parquet.")
+    ],
+    spec_path: SpecOpt = SPEC,
+    runs: RunsOpt = RUNS,
+    columns: Annotated[
+        str, typer.Option(help="Table: its names for ours, learning_rate=hp.lr,loss=val_loss.")
+    ] = "",
+    tolerance: Annotated[
+        str, typer.Option(help="Table: rel_loss=…, abs_loss=… or share_of_width_gain=….")
+    ] = table_command.TOLERANCE,
+    search_width: Annotated[int | None, typer.Option(help="Table: narrowest if none.")] = None,
+    target_width: Annotated[int | None, typer.Option(help="Table: widest if none.")] = None,
+    default: Annotated[str, typer.Option(help="Table: untuned values, lr=1e-3.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Table: folder for report and plots.")
+    ] = None,
+    json_: JsonOpt = False,
 ) -> None:
     """Judge the transfer: verdict.json, plots/ and report.html. Exit code 3: it is not PASS.
 
-    [dim]mutransfer analyze digits-dit · mutransfer analyze runs/digits-dit --json[/dim]
+    [dim]mutransfer analyze digits-dit · mutransfer analyze runs.csv --columns loss=val_loss[/dim]
     """
     from sweep import analyze as room  # matplotlib and scipy take a second
 
-    found_study, store = rundir.find_run(study, spec_path, runs)
-    found = room.analyze(found_study, store)
-    paths = room.write(found, found_study, store)
-    if json_:
-        terminal.as_json(found.verdict.to_dict())
+    if table_command.is_table(study):
+        found = table_command.analyze(
+            Path(study),
+            columns=columns,
+            tolerance=tolerance,
+            search_width=search_width,
+            target_width=target_width,
+            default=default,
+        )
+        paths = table_command.write(found, output, Path(study)) if output else []
+        unsaid = table_command.cannot_say(found.question)
     else:
-        for shown in text_summary(found.verdict):
+        found_study, store = rundir.find_run(study, spec_path, runs)
+        found = room.analyze(found_study, store)
+        paths, unsaid = room.write(found, found_study, store), []
+    _tell(found.verdict, paths, unsaid, json_)
+
+
+def _tell(verdict: Verdict, paths: list[str], unsaid: list[str], json_: bool) -> None:
+    if json_:
+        terminal.as_json(verdict.to_dict())
+    else:
+        for shown in text_summary(verdict):
             if shown.rows:
                 out.print(terminal.table(shown.title, shown.columns, shown.rows), soft_wrap=True)
                 out.print()
-        out.print(found.verdict.sentence, style="bold", highlight=False, soft_wrap=True)
-        out.print(f"report: {paths[-1]}", highlight=False, soft_wrap=True)
-    if found.verdict.verdict != "PASS":
+        out.print(verdict.sentence, style="bold", highlight=False, soft_wrap=True)
+        for line in [*unsaid, *(f"report: {path}" for path in paths[-1:])]:
+            out.print(line, highlight=False, soft_wrap=True)
+    if verdict.verdict != "PASS":
         raise typer.Exit(terminal.EXIT_NOT_PASS)
 
 

@@ -130,7 +130,7 @@ def key(study: Study) -> str:
     """What a stored result belongs to: the trainings that it looked at, and the options."""
     trials = [identity(config(study, a, w, 0, 1.0)) for a in ("mup", "sp") for w in widths(study)]
     options = dataclasses.asdict(study.coordcheck) | {"gate": None}
-    return json.dumps([trials, options], sort_keys=True)
+    return json.dumps([coordinates.RULES, trials, options], sort_keys=True)
 
 
 def stored(study: Study, store: Store) -> dict[str, Any] | None:
@@ -164,7 +164,7 @@ def gate(study: Study, store: Store, tell: Tell) -> None:
     Raises:
         RunError: the check failed, or shows nothing.
     """
-    if study.coordcheck.gate == "off":
+    if study.coordcheck.gate == "skip":
         return
     held = stored(study, store)
     if held is None:
@@ -184,7 +184,8 @@ def message(name: str, held: dict[str, Any], most: int = 5) -> str:
     """The result in a few lines."""
     verdict, findings = held["verdict"], held["findings"]
     scope = (
-        f"widths {held['widths']}, {held['n_seeds']} seeds, LR 2^{held['log2_lr']:g}, "
+        f"widths {', '.join(map(str, held['widths']))}, {held['n_seeds']} seeds, "
+        f"LR 2^{held['log2_lr']:g}, "
         f"{held['n_series']} series, tolerance {held['tolerance']:g}; a slope of "
         f"{held['detectable']:.2f} would be seen"
     )
@@ -197,3 +198,14 @@ def message(name: str, held: dict[str, Any], most: int = 5) -> str:
     if len(findings) > most:
         lines.append(f"    and {len(findings) - most} more; all of them in {FILE}")
     return "\n".join([head, *lines])
+
+
+def told(study: Study, store: Store) -> str | None:
+    """The stored result in a few lines, for the report; None where no check was done."""
+    return message(study.name, store.read_json(FILE)) if store.exists(FILE) else None
+
+
+def plots(store: Store) -> dict[str, bytes]:
+    """The stored plots as SVG by file name."""
+    names = [name for name in store.names("plots", ".svg") if name.startswith("coordcheck_")]
+    return {f"{name}.svg": store.read_bytes("plots", f"{name}.svg") for name in names}

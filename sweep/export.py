@@ -84,11 +84,9 @@ def _one(values: Any) -> Any:
 def valid_for(study: Study) -> dict[str, Any]:
     """What was held fixed in every trial; the loader warns where a trainer differs."""
     model, train = study.model, study.train
+    of_model = ("build", "loss", "depth", "head_dim", "patch_size", "mlp_ratio")
     return {
-        "depth": model.depth,
-        "head_dim": model.head_dim,
-        "patch_size": model.patch_size,
-        "mlp_ratio": model.mlp_ratio,
+        **{name: getattr(model, name) for name in of_model if hasattr(model, name)},
         "batch_size": train.batch_size,
         "steps": train.steps,
         "schedule": train.schedule,
@@ -97,7 +95,7 @@ def valid_for(study: Study) -> dict[str, Any]:
         "objective": study.objective.kind,
         "t_distribution": study.objective.t_distribution,
         "data": study.data.source,
-        "label_dropout": study.data.label_dropout,
+        "label_dropout": getattr(study.data, "label_dropout", None),
     }
 
 

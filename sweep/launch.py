@@ -39,12 +39,13 @@ import torch  # noqa: E402
 from ray import tune  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
+from proxies import user_code  # noqa: E402
 from proxies.config import TrialConfig  # noqa: E402
 from sweep import memory, worker  # noqa: E402
 from sweep.ask import Ask  # noqa: E402
 from sweep.driver import State  # noqa: E402
 from sweep.faults import RunError, Stopped, UserError  # noqa: E402
-from sweep.spec import Resources  # noqa: E402
+from sweep.spec import Resources, Study  # noqa: E402
 from sweep.store import Store  # noqa: E402
 
 CHUNK_S = 0.5  # between two signs of life; also how long a stop may wait for a worker
@@ -62,7 +63,7 @@ def run(state: State) -> None:
     """
     if state.next.finished:
         return
-    with _log_of_ray(state.store), _cluster(state.study.resources):
+    with _log_of_ray(state.store), _cluster(state.study):
         _keep_actors()
         slots = state.slots = _slots(state.study.resources)
         memory.check(state.study, _slot_bytes(state.study.resources, slots), "the cluster")
@@ -97,6 +98,7 @@ class TrialWorker(tune.Trainable):
             self._deadline = time.monotonic() + WARM_UP_S
             Store(config["location"]).write(b"", WARM, f"{config['warm_up']}.up")
             return
+        user_code.add_paths(config["imports"])
         self._beats = worker.run(
             ask_from_plain(config["ask"]),
             config["study"],
@@ -210,6 +212,7 @@ class PlanSearcher(Searcher):
         return {
             "ask": plain_of_ask(ask),
             "study": self._state.study.name,
+            "imports": self._state.study.imports,
             "location": self._state.store.location_on_workers,
             "checkpoint_every_s": self._state.study.resources.checkpoint_every_s,
         }
@@ -329,14 +332,15 @@ def _keep_actors() -> None:
 
 
 @contextmanager
-def _cluster(resources: Resources) -> Iterator[None]:
+def _cluster(study: Study) -> Iterator[None]:
     """Connected to the cluster at ``resources.address``, or to one started on this machine."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    address = resources.address or os.environ.get("RAY_ADDRESS")
+    address = study.resources.address or os.environ.get("RAY_ADDRESS")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address:
         here = Path(__file__).resolve().parent.parent
-        modules = [str(here / name) for name in ("analysis", "proxies", "sweep")]
+        modules = [str(here / name) for name in user_code.OWN_PACKAGES]
+        modules += user_code.package_folders(study.references)
         options |= {"address": address, "runtime_env": {"py_modules": modules}}
     else:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes to the home directory

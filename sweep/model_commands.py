@@ -1,6 +1,8 @@
 """The commands that look at a study's model before it is swept: `coordcheck` and `roles`."""
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from proxies import mup, trial
 from sweep import coordcheck as room
@@ -26,14 +28,14 @@ def coordcheck(
         terminal.as_json(held)
     else:
         shown = terminal.table(f"{found.name}: last step", COLUMNS, _rows(held))
-        out.print(shown, width=max(out.width, WIDE), soft_wrap=True)
+        _show(shown)
         _say(room.message(found.name, held))
         _say(f"plots: {store.path('plots')}/coordcheck_*.png")
     if held["verdict"] != "PASS":
         raise typer.Exit(terminal.EXIT_FAILED)
 
 
-WIDE = 120  # names of parameters must be whole, where lines are cut as well
+WIDE = 132
 COLUMNS = ("size", "of", "role", "μP slope", "95 % interval", "μP", "SP slope", "SP")
 
 
@@ -88,7 +90,12 @@ def roles(
         for row in rows
     ]
     title = f"{found.name}: roles at width {config.width} (base width {config.base_width})"
-    out.print(terminal.table(title, columns, shown), width=max(out.width, WIDE), soft_wrap=True)
+    _show(terminal.table(title, columns, shown))
+
+
+def _show(table: Table) -> None:
+    """Print a table with whole names, also where lines of the terminal are short."""
+    Console(width=max(out.width, WIDE)).print(table)
 
 
 def _say(line: str) -> None:

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from proxies import custom, user_code
+from proxies.config import ConfigError, CustomConfig, repa_block, width_faults
 from proxies.config import faults as faults_of_trial
-from proxies.config import repa_block, width_faults
 from proxies.data import info as data_info
+from proxies.data import load as load_data
 from proxies.limits import DataError
 from sweep import space
 
@@ -54,7 +56,7 @@ def _model_fits(model: Any, data: Any, objective: Any, train: Any) -> Iterator[F
     """The base width, the data and the objective fit the model."""
     try:
         info = data_info(data)
-    except DataError:
+    except ConfigError:
         return  # `_data_fit` says what is wrong with them
     for fault in faults_of_trial(model, objective, train, widths=(), info=info):
         yield fault.path, fault.rule, fault.got, fault.remedy
@@ -68,6 +70,50 @@ def _data_fit(data: Any) -> Iterator[Found]:
     except DataError as error:
         for fault in error.faults:
             yield fault.path, fault.rule, fault.got, fault.remedy
+    except ConfigError as error:
+        yield ("data", "build"), "a function that can be imported", str(error), "correct it"
+
+
+@_rule("model", "data")
+def _own_names(model: Any, data: Any) -> Iterator[Found]:
+    """The user's code is not in a package of a name that is ours."""
+    places = [(("model", "build"), model), (("model", "loss"), model), (("data", "build"), data)]
+    for path, section in places:
+        reference = getattr(section, path[1], None)
+        if reference is not None and reference.partition(".")[0] in user_code.OWN_PACKAGES:
+            rule = f"the names {', '.join(user_code.OWN_PACKAGES)} are packages of mutransfer"
+            yield path, rule, reference, "rename your package"
+
+
+@_rule("trial")
+def _one_trainer(trial: Any) -> Iterator[Found]:
+    if trial is None:
+        return
+    if (trial.run is None) == (trial.command is None):
+        rule, remedy = "either a function or a command", "e.g. `trial: 'mypackage.train:run'`"
+        yield ("trial",), rule, "both" if trial.run else "neither", remedy
+    elif trial.run is not None:
+        try:
+            user_code.function(trial.run)
+        except ConfigError as error:
+            yield ("trial",), "a function that can be imported", str(error), "correct it"
+    elif "{config_json}" not in trial.command:
+        rule = "a command has {config_json}, where the name of the file stands that tells it what"
+        yield ("trial", "command"), rule, trial.command, "add it"
+
+
+@_rule("model", "data", "search", "transfer", "target")
+def _custom_fits(model: Any, data: Any, search: Any, transfer: Any, target: Any) -> Iterator[Found]:
+    """The user's module can be built at each width, and its loss is one."""
+    if not isinstance(model, CustomConfig):
+        return
+    try:
+        batch = load_data(data).batch(0, 0, custom.N_SAMPLES)
+    except ConfigError:
+        return  # `_data_fit` says what is wrong with them
+    widths = (search.width, *transfer.widths, target.width)
+    for fault in custom.faults(model, batch, widths):
+        yield fault.path, fault.rule, fault.got, fault.remedy
 
 
 @_rule("search", "transfer", "target")

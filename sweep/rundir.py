@@ -15,12 +15,12 @@ from typing import Any
 
 from proxies import data
 from proxies.data_config import DATA_CONFIGS
-from sweep import worker
+from sweep import estimate, worker
 from sweep.faults import UserError
 from sweep.spec import Study, from_resolved, read
 from sweep.store import Store
 
-FREE = ("resources.", "coordcheck", "production")
+FREE = ("resources.", "coordcheck", "production", "imports")
 # Where data lie may change; what they are is compared by content.
 FREE_PATHS = tuple({f"data.{n}" for kind in DATA_CONFIGS.values() for n in kind.paths})
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")  # device and threads: identity
@@ -112,6 +112,12 @@ def provenance(store: Store) -> dict[str, Any]:
     return {key: value for key, value in held.items() if key != "spec"}
 
 
+def target_flops(store: Store, study: Study) -> float:
+    """FLOPs of one run at the target width, as noted at the start: the data may be gone since."""
+    noted = provenance(store).get("target_flops") if store.exists(STUDY_FILE) else None
+    return float(noted) if noted is not None else estimate.target_flops(study)
+
+
 def _write(store: Store, study: Study, history: list[dict[str, Any]]) -> None:
     content = {
         "format": 1,
@@ -120,6 +126,7 @@ def _write(store: Store, study: Study, history: list[dict[str, Any]]) -> None:
         "commit": commit(),
         "history": history,
         "data": data.identity(study.data)["fingerprint"],
+        "target_flops": estimate.target_flops(study),
         "spec": study.resolved(),
     }
     store.write(json.dumps(content, indent=1).encode(), STUDY_FILE)

@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt
 from pydantic import TypeAdapter, ValidationError
 
 from proxies import config as pc
+from proxies import user_code
 from proxies.config import MODEL_CONFIGS
 from proxies.data_config import DATA_CONFIGS, is_name
 from sweep import rules, space
@@ -127,7 +128,7 @@ class CoordCheck:
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    gate: Literal["stop", "warn", "off"] = "stop"
+    gate: Literal["stop", "warn", "skip"] = "stop"
     widths: tuple[Annotated[int, Ge(1)], ...] | None = None
     seeds: Annotated[int, Ge(2)] = 3
     max_seeds: Annotated[int, Ge(2)] = 6
@@ -179,6 +180,8 @@ class Study:
     coordcheck: CoordCheck
     seed: int
     production: Production | None = None
+    trial: pc.TrainerConfig | None = None
+    imports: tuple[str, ...] = ()  # folders that the user's own code is imported from
 
     @property
     def control_parameters(self) -> tuple[str, ...]:
@@ -187,6 +190,14 @@ class Study:
             return ()
         chosen = self.transfer.control_parameters
         return self.transfer.parameters if chosen is None else chosen
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The user's own functions, as `package.module:function`."""
+        places = [(self.model, "build"), (self.model, "loss"), (self.data, "build")]
+        places += [(self.trial, "run")]
+        found = (getattr(part, key, None) for part, key in places)
+        return tuple(reference for reference in found if reference)
 
     def limits_log2(self, hp: str) -> tuple[float, float]:
         """log2 of the hard limits of ``hp``; infinite where none is declared."""
@@ -223,14 +234,17 @@ SECTIONS: dict[str, Any] = {
     "coordcheck": CoordCheck,
     "seed": Annotated[int, Ge(0)],
     "production": Production | None,
+    "trial": pc.TrainerConfig | None,
 }
 OPTIONAL: dict[str, Any] = {  # a section that may be left out, and what stands for it then
+    "objective": {},
     "metric": {},
     "method": "tpe",
     "resources": {},
     "coordcheck": {},
     "seed": 0,
     "production": None,
+    "trial": None,
 }
 KEYS = ("parameters", *SECTIONS)
 
@@ -261,7 +275,8 @@ def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
             raise UserError(f"{file.name}: no study '{name}'{near}; studies here: {known}")
     found: dict[str, Study] = {}
     for name in names or tuple(studies):
-        study, study_faults = _study(file, name, studies[name])
+        folders = (str(Path(file.name).absolute().parent), str(Path.cwd()))
+        study, study_faults = _study(file, name, studies[name], imports=folders)
         faults += study_faults
         if study is not None:
             found[name] = study
@@ -276,13 +291,14 @@ def from_resolved(plain: Mapping[str, Any]) -> Study:
     Its data, which were looked at when the study began, may be gone by now: a result can still be
     analyzed.
     """
-    data = {key: value for key, value in plain.items() if key != "name" and value is not None}
+    data = {k: v for k, v in plain.items() if k not in ("name", "imports") and v is not None}
     data["parameters"] = {
         name: {key: value for key, value in entry.items() if value is not None}
         for name, entry in plain["parameters"].items()
     }
     file = YamlFile(name="run directory's spec", data={}, marks={})
-    study, faults = _study(file, str(plain["name"]), data, look_at_data=False)
+    imports = tuple(plain.get("imports", ()))
+    study, faults = _study(file, str(plain["name"]), data, imports=imports, look_at_data=False)
     if study is None:
         raise SpecError(faults)
     return study
@@ -310,7 +326,7 @@ def _top_faults(file: YamlFile) -> list[Fault]:
 
 
 def _study(
-    file: YamlFile, name: Any, data: Any, *, look_at_data: bool = True
+    file: YamlFile, name: Any, data: Any, *, imports: tuple[str, ...], look_at_data: bool = True
 ) -> tuple[Study | None, list[Fault]]:
     """The study, or None with all its faults."""
     at: Path_ = ("studies", name)
@@ -336,6 +352,12 @@ def _study(
     faults += space_faults
     if not space_faults:
         valid["parameters"] = parameters
+    if valid.get("trial") or "build" in {
+        *vars(valid.get("model", file)),
+        *vars(valid.get("data", file)),
+    }:
+        valid["imports"] = tuple(dict.fromkeys(imports))
+        user_code.add_paths(imports)
     looked_at = {key: value for key, value in valid.items() if look_at_data or key != "data"}
     for path, rule, got, remedy in rules.faults(looked_at):
         faults.append(file.fault((*at, *path), rule, got, remedy))
@@ -352,6 +374,8 @@ def _name_faults(file: YamlFile, at: Path_, name: Any) -> list[Fault]:
 
 def _section(file: YamlFile, at: Path_, kind: Any, value: Any) -> tuple[Any, list[Fault]]:
     section = str(at[-1])
+    if section == "trial" and isinstance(value, str):
+        value = {"run": value}
     if section in KINDS:
         tag, kinds = KINDS[section]
         named = value.get(tag) if isinstance(value, dict) else None

@@ -4,6 +4,7 @@ The worker writes the row itself: the driver may die, a second worker may run th
 neither may lose or change a result.
 """
 
+import contextlib
 import io
 import json
 import math
@@ -13,7 +14,7 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +26,7 @@ import torch
 from analysis import table as results
 from proxies.flops import n_params
 from proxies.train import Training
-from sweep import __version__, gallery
+from sweep import __version__, gallery, trainers
 from sweep.ask import Ask, hp_values
 from sweep.store import Store
 
@@ -73,6 +74,7 @@ def run(ask: Ask, study: str, store: Store, *, checkpoint_every_s: float) -> Ite
     }
     store.write_row(row, curve)
     store.remove("checkpoints", f"{ask.trial_id}.pt")
+    store.clear(f"checkpoints/{ask.trial_id}")
     if any(word in (row.get("error") or "") for word in POISONED):
         raise PoisonedProcess(row["error"])
 
@@ -103,7 +105,7 @@ def identity_columns(ask: Ask, study: str) -> dict[str, Any]:
         "arm": config.arm,
         "family": config.model.family,
         "width": config.width,
-        "depth": config.model.depth,
+        "depth": getattr(config.model, "depth", None),
         "base_width": config.model.base_width,
         "batch_size": config.train.batch_size,
         "steps": config.train.steps,
@@ -131,6 +133,8 @@ def _train(
     ask: Ask, store: Store, checkpoint_every_s: float
 ) -> Generator[Beat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Train, from the checkpoint where there is one; returns the row's results and the curve."""
+    if ask.config.trainer is not None:
+        return (yield from _train_elsewhere(ask, store))
     training = Training(ask.config)
     name = f"{ask.trial_id}.pt"
     resumed_from = None
@@ -154,6 +158,28 @@ def _train(
     if gallery.is_wanted(ask) and columns[0]["status"] == "done":
         gallery.draw(training, ask.trial_id, store)
     return columns
+
+
+def _train_elsewhere(
+    ask: Ask, store: Store
+) -> Generator[Beat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Let the user's own trainer train; as `_train`."""
+    points = trainers.train(ask.config, ask.trial_id, store)
+    last: Mapping[str, Any] = {}
+    with contextlib.closing(points):
+        while True:
+            try:
+                last = points.send(None) or last
+            except StopIteration as end:
+                outcome: tuple[dict[str, Any], list[dict[str, Any]]] = end.value
+                return outcome
+            yield Beat(
+                trial_id=ask.trial_id,
+                step=last.get("step", 0),
+                steps=ask.config.train.steps,
+                train_loss=last.get("train_loss"),
+                pid=os.getpid(),
+            )
 
 
 def _restore(training: Training, content: bytes) -> int | None:

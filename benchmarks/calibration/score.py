@@ -10,12 +10,13 @@ from scipy.optimize import brentq
 from analysis.curve import Fit, fit
 from analysis.drift import drift
 from analysis.hp_verdict import judge_hp
-from analysis.optimum import Optimum, optimum
+from analysis.optimum import optimum
 from analysis.question import Evidence, Question, Tolerance
 from analysis.slices import Slice
 from analysis.table import round_hp
 from analysis.transfer import regret
 from benchmarks.calibration import oracle
+from benchmarks.calibration.rivals import RIVALS, paired_bound
 from benchmarks.calibration.settings import REL_LOSS, Trial
 from benchmarks.calibration.truth import LOSS, Setting, draw, levels, optima
 
@@ -139,11 +140,34 @@ def _offset(setting: Setting, trial: Trial) -> float:
     return float(brentq(lambda u: setting.regret(u) - wanted, 0.0, far))
 
 
+def rival_intervals(setting: Setting, seed: int) -> dict[str, tuple[bool, float]]:
+    """Coverage and length in octaves of every estimator at the first width."""
+    rng = np.random.default_rng(seed)
+    x = float(optima(setting, rng)[0])
+    made = draw(setting, x, levels(setting, rng), rng)
+    own = optimum(fit(made, spacing_log2=setting.spacing))
+    found = {"ours": (covers(own.log2_low, own.log2_high, x), span(own.log2_low, own.log2_high))}
+    for name, estimate in RIVALS.items():
+        low, high = estimate(made)
+        found[name] = (low <= x <= high, high - low)
+    return found
+
+
+def paired_passes(trial: Trial, seed: int) -> bool:
+    """Whether the bare paired difference bounds the regret under the tolerance."""
+    rng = np.random.default_rng(seed)
+    setting, level = trial.setting, levels(trial.setting, rng)
+    x = float(optima(replace(setting, widths=1), rng)[0])
+    at_target = x - (_offset(setting, trial) if trial.regret else 0.0)
+    target = draw(setting, at_target, level, rng, width=TARGET_WIDTH, extra=x)
+    return paired_bound(target, x) < REL_LOSS * LOSS
+
+
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Rates and median length ratios over draws."""
     every = np.concatenate([r["covered"] for r in rows])
     lines = [r for r in rows if r["drift"]]
-    bounds = np.array([[np.nan if h is None else h for h in r["regret_covered"]] for r in rows], float)
+    bounds = np.array([r["regret_covered"] for r in rows], dtype=float)
     return {
         "coverage": float(every.mean()),
         "length": float(np.median(np.concatenate([r["length"] for r in rows]))),
@@ -155,8 +179,3 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         "regret_zero": float(np.nanmean(bounds[:, 0])),
         "regret_off": float(np.nanmin(np.nanmean(bounds[:, 1:], axis=0))),
     }
-
-
-def is_optimum(found: Optimum) -> bool:
-    """Whether there is a closed interval."""
-    return found.log2_low is not None and found.log2_high is not None

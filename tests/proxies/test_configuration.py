@@ -20,6 +20,7 @@ from proxies.config import (
     UViTConfig,
     faults,
 )
+from proxies.families import FAMILIES
 from proxies.info import DataInfo
 
 ADAPTER = TypeAdapter(TrialConfig)
@@ -97,7 +98,7 @@ def test_plain_data_round_trips_through_json(trial_of):
     assert TrialConfig.from_dict(plain) != trial_of()
 
 
-@pytest.mark.parametrize("family", MODEL_CONFIGS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_round_trips_through_plain_data(trial_of, family):
     parts = {"depth": 3, "head_dim": 8, "base_width": 16, "patch_size": 4}
     config = dataclasses.replace(trial_of(), model=MODEL_CONFIGS[family](**parts))

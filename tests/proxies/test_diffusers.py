@@ -234,15 +234,19 @@ def test_mmdit(width, head_dim, depth, patch_size, side, qk_norm, is_masked):
     if is_masked:
         batch["caption_mask"] = torch.ones_like(batch["caption_mask"])
     with torch.no_grad():
-        expected = theirs(
-            batch["image"],
-            encoder_hidden_states=batch["caption"],
-            pooled_projections=batch["pooled"],
-            timestep=t,
-        ).sample
+        asked = {
+            "encoder_hidden_states": batch["caption"],
+            "pooled_projections": batch["pooled"],
+            "timestep": t,
+        }
+        expected = theirs(batch["image"], **asked).sample
         found = model(batch["image"], t, batch)
-    assert expected.std() > 0.3
-    torch.testing.assert_close(found, expected, **TOLERANCE)
+        assert expected.std() > 0.3
+        torch.testing.assert_close(found, expected, **TOLERANCE)
+        # The comparison feels a wrong order of one layer's shift and scale.
+        for tensor in theirs.norm_out.linear.parameters():
+            tensor.copy_(torch.cat(tensor.chunk(2)[::-1]))
+        assert (theirs(batch["image"], **asked).sample - found).abs().max() > 0.1
 
 
 def load_mmdit(model, theirs, patch_size):

@@ -15,6 +15,7 @@ from proxies.config import (
     TrialConfig,
     UViTConfig,
 )
+from proxies.families import FAMILIES
 from proxies.train import Training
 
 PARTS = {"depth": 3, "head_dim": 8, "base_width": 16, "patch_size": 4}
@@ -22,7 +23,7 @@ OPTIONS = {
     "mmdit": {"repa_block": 1, "repa_hidden": 32},
     "dit": {"repa_block": 1, "repa_hidden": 32},
 }
-every_family = pytest.mark.parametrize("family", MODEL_CONFIGS)
+every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
 def config_of(featured, family, *, width=16, arm="mup", model=(), objective=(), **train):
@@ -31,7 +32,7 @@ def config_of(featured, family, *, width=16, arm="mup", model=(), objective=(), 
         model=MODEL_CONFIGS[family](**options),
         data=featured,
         objective=ObjectiveConfig(**dict(objective)),
-        train=TrainConfig(**{"steps": 20, "batch_size": 16, "n_val": 1} | train),
+        train=TrainConfig(**{"steps": 12, "batch_size": 16, "n_val": 1} | train),
         hps=HPs(lr=2**-6, weight_decay=0.1, grad_clip=1.0),
         width=width,
         arm=arm,
@@ -47,7 +48,7 @@ def result_of(config):
 
 @every_family
 def test_every_family_learns(featured, family):
-    result = result_of(config_of(featured, family, steps=120))
+    result = result_of(config_of(featured, family, steps=80))
     assert result.status == "done"
     assert result.init_val_loss == result.trivial_val_loss, "a zero readout is the zero predictor"
     assert result.val_loss < 0.8 * result.trivial_val_loss

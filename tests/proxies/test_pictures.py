@@ -21,7 +21,7 @@ def test_a_pair_shows_a_validation_image_and_a_sample_of_its_condition(trained):
     found = pictures(trained, 6)
     assert found.real.shape == found.drawn.shape == (6, 8, 8, 1)
     assert found.real.dtype == found.drawn.dtype == torch.uint8
-    whole = trained.data.validation()
+    whole = trained.task.data.validation()
     for text, real in zip(found.texts, found.real, strict=True):
         image = real.permute(2, 0, 1).float() / 127.5 - 1
         rows = (whole["image"] - image).abs().amax(dim=(1, 2, 3)) < 0.01
@@ -43,6 +43,6 @@ def test_sampling_leaves_the_weights_as_they_were(trained):
 
 
 def test_data_that_are_not_pictures_have_no_samples(trained, monkeypatch):
-    info = dataclasses.replace(trained.data.info, shape=(4, 8, 8))
-    monkeypatch.setattr(trained.data, "info", info)
+    info = dataclasses.replace(trained.task.data.info, shape=(4, 8, 8))
+    monkeypatch.setattr(trained.task.data, "info", info)
     assert pictures(trained) is None

@@ -21,7 +21,7 @@ def config_of(featured, family="dit", *, weight=None, block=0, **train) -> Trial
     return TrialConfig(
         model=FAMILIES[family](**COMMON, repa_block=block, repa_hidden=32),
         data=featured,
-        train=TrainConfig(**{"steps": 60, "batch_size": 16, "n_val": 1} | train),
+        train=TrainConfig(**{"steps": 40, "batch_size": 16, "n_val": 1} | train),
         hps=HPs(lr=2**-6, grad_clip=1.0, repa_weight=weight),
         width=16,
     )
@@ -37,7 +37,7 @@ def trained(config):
 @torch.no_grad()
 def alignment(training) -> float:
     """Mean alignment over the validation set without noise."""
-    batch = training.data.validation()
+    batch = training.task.data.validation()
     _, projected = training.model(batch["image"], torch.zeros(len(batch["image"])), batch)
     return repa.alignment(projected, batch["feature"]).mean().item()
 

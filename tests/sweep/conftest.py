@@ -23,6 +23,7 @@ studies:
     search: {width: 16, trials: 4, generation: 2}
     transfer: {parameters: [lr], widths: [8, 16], points: 3, refine: false, seeds: 2, max_extend: 1}
     target: {width: 32, points: 3, seeds: 2, tolerance: {rel_loss: 0.02}}
+    coordcheck: {gate: skip}
 """
 
 

@@ -1,0 +1,165 @@
+"""How often intervals, flags and verdicts hold on planted truth: `python -m benchmarks.calibration`.
+
+Writes benchmarks/results/calibration.md. Draws go through the code that ships, two processes at
+a time; every draw has its own seed, so the numbers come out the same each time.
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.calibration import score, settings
+
+OUT = Path(__file__).parents[1] / "results" / "calibration.md"
+RIVAL_SETTINGS = ("digits-dit", "2 seeds, asymmetry 0.5", "large noise", "small noise")
+Mapped = Callable[[Callable[[int], Any]], list[Any]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration")
+    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="60 draws, nothing is written")
+    parser.add_argument("--out", type=Path, default=OUT)
+    args = parser.parse_args()
+    n = 60 if args.quick else args.draws
+    started = time.monotonic()
+    with Pool(args.processes) as pool:
+        mapped: Mapped = lambda f: pool.map(f, range(n), chunksize=max(1, n // 40))  # noqa: E731
+        parts = [
+            part(mapped) for part in (intervals, censoring, verdicts, flats, rivals, paired)
+        ]
+    minutes = (time.monotonic() - started) / 60
+    head = f"{n} draws of each setting, {minutes:.0f} minutes in {args.processes} processes.\n"
+    text = "\n".join([head, *parts])
+    print(text)
+    if not args.quick:
+        args.out.write_text(text, encoding="utf-8")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"**{title}**", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows), ""])
+
+
+def marked(value: float, text: str, *, low: float = -np.inf, high: float = np.inf) -> str:
+    """The text, with ✗ where the value is out of bounds."""
+    return text if low <= value <= high else f"{text} ✗"
+
+
+def percent(value: float, **bounds: float) -> str:
+    return marked(value, f"{100 * value:.1f} %", **bounds)
+
+
+def intervals(mapped: Mapped) -> str:
+    rows = []
+    for s in settings.BRACKETED:
+        r = score.summary(mapped(partial(score.intervals, s)))
+        least = {"low": settings.MIN_COVERAGE} if s.in_class else {}
+        most = {"high": settings.MAX_LENGTH} if s.in_class else {}
+        rows.append(
+            (
+                s.name if s.in_class else f"{s.name} (outside the assumptions)",
+                f"{s.seeds} × {s.points} × {s.widths}",
+                percent(r["coverage"], **least),
+                f"{r['octaves']:.2f}",
+                marked(r["length"], f"{r['length']:.2f}", **most),
+                f"{r['length_all']:.1f}",
+                percent(r["drift_coverage"], **least),
+                marked(r["drift_length"], f"{r['drift_length']:.2f}", **most),
+                percent(r["drift_share"]),
+                percent(r["regret_zero"], **least),
+                percent(r["regret_off"], **least),
+            )
+        )
+        print(rows[-1], flush=True)
+    columns = (
+        "setting",
+        "seeds × points × widths",
+        "optimum covered",
+        "length, octaves",
+        "÷ oracle of the family",
+        "÷ oracle of all",
+        "drift covered",
+        "÷ oracle of the family",
+        "has a drift",
+        "regret 0 bounded",
+        "regret at ±0.7 octaves bounded (worse side)",
+    )
+    return table("Intervals", columns, rows)
+
+
+def censoring(mapped: Mapped) -> str:
+    rows = []
+    for c in settings.CENSORED:
+        rate = float(np.mean(mapped(partial(score.flags, c.setting))))
+        bound = {"low": settings.MIN_FLAGGED} if c.flagged else {"high": settings.MAX_FALSE_FLAGS}
+        rows.append((c.setting.name, percent(rate, **bound)))
+    return table("Censoring", ("setting", "flagged"), rows)
+
+
+def verdicts(mapped: Mapped) -> str:
+    rows = []
+    for t in settings.VERDICTS:
+        words = Counter(mapped(partial(score.word, t)))
+        n = sum(words.values())
+        bound = {"low": settings.MIN_PASS} if t.passes else {"high": settings.MAX_WRONG_PASS}
+        bound = bound if t.setting.in_class else {}
+        regret = "0, from search" if t.searched else f"{t.regret:g}, {'+-'[t.side < 0]} side"
+        shares = [words["FAIL"] / n, words["INCONCLUSIVE"] / n]
+        rows.append(
+            (
+                t.setting.name,
+                regret,
+                percent(words["PASS"] / n, **bound),
+                *(percent(share) for share in shares),
+            )
+        )
+        print(rows[-1], flush=True)
+    columns = ("setting", "true regret, tolerances", "PASS", "FAIL", "INCONCLUSIVE")
+    return table("Verdicts", columns, rows)
+
+
+def flats(mapped: Mapped) -> str:
+    rows = []
+    for s in settings.FLAT:
+        words = Counter(mapped(partial(score.flat_word, s)))
+        n = sum(words.values())
+        rows.append((s.name, percent(words["PASS"] / n, high=0.0)))
+    return table("Nothing to find", ("setting", "PASS"), rows)
+
+
+def rivals(mapped: Mapped) -> str:
+    rows = []
+    for s in settings.BRACKETED:
+        if s.name not in RIVAL_SETTINGS:
+            continue
+        found = mapped(partial(score.rival_intervals, s))
+        for name in found[0]:
+            hit = float(np.mean([row[name][0] for row in found]))
+            length = float(np.median([row[name][1] for row in found]))
+            rows.append((s.name, name, percent(hit), f"{length:.2f}"))
+    columns = ("setting", "estimator", "optimum covered", "median length, octaves")
+    return table("Estimators compared", columns, rows)
+
+
+def paired(mapped: Mapped) -> str:
+    rows = []
+    for t in settings.VERDICTS:
+        if t.setting.name not in ("default design", "digits-dit") or t.regret not in (0.0, 1.0):
+            continue
+        rate = float(np.mean(mapped(partial(score.paired_passes, t))))
+        rows.append((t.setting.name, f"{t.regret:g}", percent(rate)))
+    columns = ("setting", "true regret, tolerances", "bound under the tolerance")
+    return table("Control: the bare paired difference", columns, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Two trainers of the user's own: a function, and a program that `torchrun` starts.
+
+Both train the model of `transformer.py`; what mutransfer hands them is the plan and the base HPs.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+import transformer
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+
+from proxies import mup
+
+
+def run(trial: Any) -> Iterator[dict[str, float]]:
+    """Yield points of training in this process; `trial: 'train:run'` of the spec."""
+    yield from points(vars(trial), lambda model: model)
+
+
+def points(
+    trial: dict[str, Any], wrapped: Callable[[nn.Module], nn.Module]
+) -> Iterator[dict[str, float]]:
+    """Yield {step, train_loss, val_loss} before the first step and after the last."""
+    torch.manual_seed(trial["seed"])
+    model = transformer.build(trial["width"])
+    mup.init_(model, trial["plan"], seed=trial["seed"])
+    model = wrapped(model)
+    hps, data = trial["hps"], transformer.data(0)
+    groups = mup.param_groups(model, trial["plan"], lr=hps["lr"], weight_decay=hps["weight_decay"])
+    optimizer = torch.optim.AdamW(groups)
+    rng = torch.Generator()
+
+    def val_loss() -> float:
+        with torch.no_grad():
+            return transformer.loss(model, data.validation(), rng).mean().item()
+
+    yield {"step": 0, "val_loss": val_loss()}
+    for step in range(trial["steps"]):
+        batch = data.batch(trial["seed"], step, trial["batch_size"])
+        loss = transformer.loss(model, batch, rng).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    yield {"step": trial["steps"], "train_loss": loss.item(), "val_loss": val_loss()}
+
+
+def main() -> None:
+    """Train sharded over the processes of torchrun; the first one writes the points."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", required=True, help="the JSON file that says what to train")
+    trial = json.loads(Path(parser.parse_args().config).read_text())
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo")
+    try:
+        for point in points(trial, fully_shard):
+            if torch.distributed.get_rank() == 0:
+                with Path(trial["progress_file"]).open("a") as file:
+                    file.write(json.dumps(point) + "\n")
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

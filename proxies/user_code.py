@@ -1,0 +1,132 @@
+"""The user's own functions by name, `package.module:function`, and a digest of their source."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from proxies.limits import ConfigError
+
+OWN_PACKAGES = ("analysis", "proxies", "sweep")
+
+
+def add_paths(folders: Iterable[str]) -> None:
+    """Append folders to the import path, never before: a user's `analysis/` must not hide ours."""
+    folders = [str(Path(folder).absolute()) for folder in folders]
+    for folder in folders:
+        if folder not in sys.path:
+            sys.path.append(folder)
+            importlib.invalidate_caches()
+
+
+def located(word: str) -> str:
+    """Return the path of a file that lies in an import folder; any other word as it is."""
+    if not word or Path(word).is_absolute():
+        return word
+    places = (Path(folder) / word for folder in sys.path if folder)
+    return next((str(place) for place in places if place.is_file()), word)
+
+
+def shadowed(folders: Iterable[str]) -> list[str]:
+    """Return the user's modules that ours hide, as paths."""
+    ours = Path(__file__).resolve().parent.parent
+    found = []
+    for folder in dict.fromkeys(Path(f).absolute() for f in folders):
+        if folder.resolve() == ours:
+            continue
+        for name in OWN_PACKAGES:
+            places = (folder / name, folder / f"{name}.py")
+            found += [str(place) for place in places if _is_importable(place)]
+    return found
+
+
+def _is_importable(place: Path) -> bool:
+    return place.is_file() or (place.is_dir() and any(place.glob("*.py")))
+
+
+def function(reference: str) -> Callable[..., Any]:
+    """Return the function that `package.module:function` names.
+
+    Raises:
+        ConfigError: no such module or function, or the import fails; the text says which.
+    """
+    module_name, colon, attribute = reference.partition(":")
+    if not (colon and module_name and attribute):
+        raise ConfigError(
+            f"{reference}: a function is named as package.module:function; got no ':'; write for "
+            "example `mypackage.models:build`"
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise ConfigError(_import_fault(module_name, error)) from error
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise ConfigError(
+            f"{reference}: a function of {module.__file__}; got "
+            f"{'nothing' if found is None else type(found).__name__} of that name; it has: "
+            f"{', '.join(names[:8]) or 'none'}"
+        )
+    return found
+
+
+def _import_fault(name: str, error: Exception) -> str:
+    is_absent = isinstance(error, ModuleNotFoundError) and error.name in _parents(name)
+    if is_absent:
+        return (
+            f"{name}: a module that can be imported from the spec's folder or the current one; got "
+            f"{error}; put it there, or install it"
+        )
+    return f"{name}: its import ends without error; got {type(error).__name__}: {error}; correct it"
+
+
+def _parents(name: str) -> set[str]:
+    parts = name.split(".")
+    return {".".join(parts[: i + 1]) for i in range(len(parts))}
+
+
+@lru_cache
+def source_digest(references: tuple[str, ...]) -> str:
+    """Return 16 hex digits of the Python files of the packages that hold these functions.
+
+    Of `mypackage.models:build` all `*.py` below `mypackage/`; of a module without package, its
+    file. What these import from elsewhere is not covered.
+
+    Raises:
+        ConfigError: as `function`.
+    """
+    sha = hashlib.sha256()
+    for reference in references:
+        function(reference)
+    for top in sorted({reference.partition(":")[0].split(".")[0] for reference in references}):
+        for path in _sources(top):
+            content = path.read_bytes()
+            sha.update(f"{path.name} {len(content)} ".encode() + content)
+    return sha.hexdigest()[:16]
+
+
+def _sources(top: str) -> list[Path]:
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations:
+        folders = [Path(folder) for folder in spec.submodule_search_locations]
+        return sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return [Path(spec.origin)] if spec.origin else []
+
+
+def package_folders(references: Iterable[str]) -> list[str]:
+    """Return the folders of the packages that hold these functions, to be sent to a cluster."""
+    tops = {reference.partition(":")[0].split(".")[0] for reference in references}
+    specs = [importlib.util.find_spec(top) for top in sorted(tops)]
+    return [
+        str(Path(folder).absolute())
+        for spec in specs
+        if spec is not None
+        for folder in spec.submodule_search_locations or []
+    ]

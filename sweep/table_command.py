@@ -1,0 +1,119 @@
+"""`mutransfer analyze TABLE.csv`: a verdict on a table from elsewhere."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from analysis import figure_data, foreign
+from analysis.question import Question, Tolerance, ToleranceKind
+from analysis.verdict import judge
+from sweep import __version__
+from sweep.faults import UserError
+
+if TYPE_CHECKING:
+    from sweep.analyze import Analysis
+
+SUFFIXES = (".csv", ".parquet")
+TOLERANCE = "rel_loss=0.005"
+
+
+def is_table(name: str) -> bool:
+    """Whether an argument names a table rather than a study or a run directory."""
+    return name.endswith(SUFFIXES) and not Path(name).is_dir()
+
+
+def analyze(
+    path: Path,
+    *,
+    columns: str = "",
+    tolerance: str = TOLERANCE,
+    search_width: int | None = None,
+    target_width: int | None = None,
+    default: str = "",
+) -> "Analysis":
+    """The verdict on a table.
+
+    Raises:
+        UserError: an option that cannot be read.
+        TableError: as ``analysis.foreign``.
+    """
+    table = foreign.read(path, _pairs("--columns", columns))
+    asked = foreign.question(
+        table,
+        tolerance=_tolerance(tolerance),
+        search_width=search_width,
+        target_width=target_width,
+        defaults={hp: _number("--default", v) for hp, v in _pairs("--default", default).items()},
+    )
+    from sweep.analyze import Analysis  # it imports matplotlib
+
+    return Analysis(verdict=judge(table, asked), question=asked, table=table)
+
+
+def cannot_say(question: Question) -> list[str]:
+    """What a table leaves unsaid, in sentences."""
+    told = []
+    if len(question.target_seeds) < 2:
+        told.append(
+            f"One seed at width {question.target_width}: intervals rest on the scatter about the "
+            "curve; what differs from seed to seed cannot be told, so there is no PASS."
+        )
+    if question.control is None:
+        told.append("No rows of arm sp: whether SP would have drifted cannot be told.")
+    if len(question.widths) < 3:
+        told.append("Fewer than three widths: no drift can be fitted.")
+    return told
+
+
+def write(found: "Analysis", folder: Path, source: Path) -> list[str]:
+    """Write verdict.json, plots/ and report.html into a folder; their paths."""
+    from analysis import figures, report  # matplotlib takes a second
+
+    data = figure_data.figure_data(found.table, found.question, found.verdict)
+    drawn = figures.files(figures.all_figures(data))
+    info: dict[str, Any] = {
+        "study": source.name,
+        "mutransfer": __version__,
+        "command": f"mutransfer analyze {source.name}",
+    }
+    page = report.html(info, found.verdict, found.table, found.question, drawn)
+    files = {f"plots/{name}": content for name, content in drawn.items()}
+    files |= {"verdict.json": json.dumps(found.verdict.to_dict(), indent=1).encode(), "report.html": page.encode()}
+    try:
+        (folder / "plots").mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}; choose another") from None
+    return [str(folder / name) for name in files]
+
+
+def _pairs(option: str, text: str) -> dict[str, str]:
+    found = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = pair.partition("=")
+        if not equals or not name or not value:
+            raise UserError(f"{option}: pairs like name=value, with commas; got {pair!r}; mend it")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _number(option: str, text: str) -> float:
+    base, power, exponent = text.partition("^")
+    try:
+        return float(base) ** float(exponent) if power else float(base)
+    except ValueError:
+        raise UserError(f"{option}: a number (2^-8, 3e-4); got {text!r}; mend it") from None
+
+
+def _tolerance(text: str) -> Tolerance:
+    kinds = get_args(ToleranceKind)
+    pairs = _pairs("--tolerance", text)
+    if len(pairs) != 1 or next(iter(pairs)) not in kinds:
+        raise UserError(f"--tolerance: one of {', '.join(kinds)} = a number; got {text!r}; mend it")
+    ((kind, value),) = pairs.items()
+    number = _number("--tolerance", value)
+    try:
+        return Tolerance(kind=kind, value=number)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise UserError(f"--tolerance: {error}") from None

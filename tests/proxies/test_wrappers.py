@@ -1,0 +1,116 @@
+"""A plan by names goes through compile, sharding, deepcopy, EMA and files: the same training."""
+
+import copy
+import json
+import os
+import socket
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from ruamel.yaml import YAML
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.optim.swa_utils import AveragedModel
+
+from analysis.export import dump
+from proxies import mup
+from tests.proxies.modules import BASE, CASES
+
+CASE, WIDE, STEPS, CLIP = CASES["TransformerEncoder"], 2 * BASE, 3, 0.05
+
+
+def made():
+    plan = mup.plan(CASE.build, base_width=BASE, width=WIDE)
+    torch.manual_seed(0)
+    model = CASE.build(WIDE)
+    mup.init_(model, plan)
+    return model, plan
+
+
+def train(model: nn.Module, called: nn.Module, plan: dict) -> dict[str, torch.Tensor]:
+    """Weights after a few clipped steps, by name."""
+    groups = mup.param_groups(model, plan, lr=2**-6, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(groups)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        CASE.loss(called, CASE.inputs(step)).backward()
+        mup.clip_grad_norm_(groups, CLIP)
+        optimizer.step()
+    full = {
+        n: p.full_tensor() if hasattr(p, "full_tensor") else p for n, p in model.named_parameters()
+    }
+    return {mup.plain_name(name): p.detach().clone() for name, p in full.items()}
+
+
+@pytest.fixture(scope="module")
+def expected():
+    model, plan = made()
+    return train(model, model, plan)
+
+
+def assert_same(found, expected, **tolerance):
+    assert found.keys() == expected.keys()
+    for name, own in found.items():
+        torch.testing.assert_close(
+            own, expected[name], msg=lambda m, n=name: f"{n}: {m}", **tolerance
+        )
+
+
+def test_a_plan_read_back_from_json_and_from_yaml_trains_the_same(expected):
+    def through_yaml(plan):
+        return YAML(typ="safe").load(dump({"verdict": "PASS", "plan": plan}))["plan"]
+
+    for read in (lambda plan: json.loads(json.dumps(plan)), through_yaml):
+        model, plan = made()
+        assert_same(train(model, model, read(plan)), expected, rtol=0, atol=0)
+
+
+def test_deepcopies_and_averages_need_no_new_plan(expected):
+    model, plan = made()
+    twin, average = copy.deepcopy(model), AveragedModel(model)
+    assert_same(train(twin, twin, plan), expected, rtol=0, atol=0)
+    assert_same(train(average.module, average, plan), expected, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+def test_a_compiled_model_trains_the_same(expected):
+    model, plan = made()
+    compiled = torch.compile(model)
+    found = train(compiled, compiled, plan)
+    # A bias of keys has no gradient but rounding, which Adam makes as large as any other.
+    kept = {name for name in found if not name.endswith("in_proj_bias")}
+    own, other = ({name: side[name] for name in kept} for side in (found, expected))
+    assert_same(own, other, rtol=1e-3, atol=1e-4)
+
+
+def sharded(rank: int, port: int, path: str) -> None:
+    """One of two processes: the same batch on both, so that the mean gradient is the same."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    try:
+        model, plan = made()
+        for layer in model.encoder.layers:
+            fully_shard(layer)
+        fully_shard(model)
+        found = train(model, model, plan)
+        if rank == 0:
+            torch.save(found, path)
+    finally:
+        dist.destroy_process_group()
+
+
+def test_two_processes_of_fsdp2_train_the_same(expected, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(sharded, args=(port, str(tmp_path / "found.pt")), nprocs=2)
+    found = torch.load(tmp_path / "found.pt", weights_only=True)
+    assert_same(found, expected, rtol=1e-4, atol=1e-5)
+    model, plan = made()
+    plan["params"]["encoder.layers.0.linear1.weight"]["lr_mult"] = 1.0
+    with pytest.raises(AssertionError):  # the negative control: another plan shows
+        assert_same(train(model, model, plan), expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,210 @@
+"""A module, a loss and data of the user's own: swept as they are, and refused with one message."""
+
+import json
+import sys
+import textwrap
+
+import pytest
+
+from proxies import user_code
+from proxies.trial import identity, plan
+from sweep import coordcheck, driver, launch, rundir, spec
+from sweep.faults import SpecError
+from sweep.store import Store
+from tests.sweep.test_cli import call
+
+MODULE = """
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.stem, self.inner, self.head = (
+            nn.Linear(5, width), nn.Linear(width, width), nn.Linear(width, 2)
+        )
+
+    def forward(self, x):
+        return self.head(torch.relu(self.inner(torch.relu(self.stem(x)))))
+
+
+def build(width):
+    return Model(width)
+
+
+def loss(model, batch, generator):
+    noise = 0.1 * torch.randn(batch["x"].shape, generator=generator)
+    return (model(batch["x"] + noise) - batch["y"]).square().mean(1)
+
+
+class Data:
+    fingerprint = "normal"
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    def batch(self, seed, step, size):
+        rng = torch.Generator().manual_seed(1000 * seed + step)
+        x = self.scale * torch.randn(size, 5, generator=rng)
+        return {"x": x, "y": x[:, :2].sin() + x[:, 2:4]}
+
+    def validation(self):
+        return self.batch(10**6, 0, 32)
+"""
+
+SPEC = """
+version: 1
+studies:
+  own:
+    model: {family: custom, build: 'NAME:build', loss: 'NAME:loss', base_width: 16}
+    data: {source: custom, build: 'NAME:Data', args: {scale: 1.5}}
+    train: {steps: 8, batch_size: 16, n_val: 1}
+    parameters:
+      lr: {log2: [-8, -5]}
+    search: {width: 16, trials: 2, generation: 2}
+    transfer: {parameters: [lr], widths: [16, 32], points: 3, refine: false, seeds: 2}
+    target: {width: 64, points: 3, seeds: 2, tolerance: {rel_loss: 0.05}}
+"""
+
+
+@pytest.fixture
+def user(tmp_path, monkeypatch, request):
+    """Write a module of a name of its own (modules are imported once a process) and a spec."""
+    name = "user_" + "".join(c if c.isalnum() else "_" for c in request.node.name)[-60:]
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def write(*changes: tuple[str, str], roles: str = "{}"):
+        code, text = MODULE, SPEC.replace("NAME", name)
+        for old, new in changes:
+            assert old in code
+            code = code.replace(old, new)
+        text = text.replace("base_width: 16", f"base_width: 16, roles: {roles}")
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(code))
+        (tmp_path / "sweeps.yaml").write_text(text)
+        return spec.read(tmp_path / "sweeps.yaml", ("own",))["own"]
+
+    write.folder, write.name = tmp_path, name
+    return write
+
+
+def test_a_custom_study_runs_to_its_verdict_and_its_plan_is_exported(user):
+    user()
+    done = call(user.folder, "run", "own", "--inline", "--no-coordcheck")
+    assert done.returncode == 0, done.stderr
+    assert call(user.folder, "analyze", "own").returncode in (0, 3)
+    call(user.folder, "export", "own", "--width", "256", "--force", "-o", "best.yaml")
+    assert "head.weight" in (user.folder / "best.yaml").read_text()
+    rows = Store(str(user.folder / "runs/own")).table()
+    assert set(rows["family"]) == {"custom"} and rows["depth"].isna().all()
+    assert set(rows["status"]) <= {"done", "diverged"} and rows["flops"].gt(0).all()
+
+
+@pytest.mark.slow
+def test_ray_workers_find_the_users_code(user):
+    study, store = user(), Store(str(user.folder / "runs/own"))
+    rundir.claim(store, study)
+    state = driver.State.load(study, store)
+    launch.run(state)
+    assert state.counts()["failed"] == 0, store.table()["error"].dropna().tolist()
+
+
+def test_identity_follows_the_users_source(user, tmp_path):
+    first = identity(coordcheck.config(user(), "mup", 32, 0, 0.01))
+    assert identity(coordcheck.config(user(), "mup", 32, 0, 0.01)) == first
+    user_code.source_digest.cache_clear()
+    (tmp_path / f"{user.name}.py").write_text(MODULE + "\n# another comment\n")
+    again = spec.read(tmp_path / "sweeps.yaml")["own"]
+    assert identity(coordcheck.config(again, "mup", 32, 0, 0.01)) != first
+
+
+INIT = "super().__init__()"
+BORN = f"{INIT}\n        self.odd = "
+MADE = "return Model(width)"
+TIED = """m = Model(width)
+    m.t = nn.Embedding(2, width)
+    m.head.weight = m.t.weight
+    return m"""
+DEEPER = """m = Model(width)
+    m.more = nn.Linear(3, 3) if width > 16 else None
+    return m"""
+# What is changed in the module above, and a part of the message.
+FAULTY = {
+    "build fails": (INIT, "raise OSError('no disk')", "no disk"),
+    "build ignores its argument": (MADE, "return Model(16)", "2 × base_width"),
+    "another structure at another width": (MADE, DEEPER, "more.weight"),
+    "build returns no module": (MADE, "return 3", "nn.Module"),
+    "loss not finite": (".mean(1)", ".mean(1) / 0", "finite"),
+    "loss not per sample": (".mean(1)", ".mean()", "one loss a sample"),
+    "global randomness": (", generator=generator)", ")", "generator"),
+    "dropout": ("torch.relu(self.inner(", "nn.functional.dropout(self.inner(", "dropout"),
+    "data differ between calls": (", generator=rng)", ")", "every call"),
+    "data not whole": ('"y": x[:, :2].sin() + x[:, 2:4]', '"y": x[:1, :2]', "axis 0"),
+    "data without fingerprint": ('fingerprint = "normal"', "other = 1", "fingerprint"),
+    "data fail": ("self.scale = scale", "raise OSError('no share')", "no share"),
+    "import fails": ("import torch\n", "import torch\nimport no_such_package\n", "no_such_package"),
+    "a raw matrix": (INIT, f"{BORN}nn.Parameter(torch.randn(width, width))", "hidden@1"),
+    "tied weights": (MADE, TIED, "declare"),
+    "an equal dimension": (INIT, f"{BORN}nn.Linear(3, max(32, width))", "odd.weight"),
+    "three growing dimensions": (INIT, f"{BORN}nn.Parameter(torch.randn(3 * [width]))", "roles"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "text"), FAULTY.values(), ids=FAULTY)
+def test_bad_input_is_one_clear_message_before_any_trial(user, old, new, text):
+    with pytest.raises(SpecError) as error:
+        user((old, new))
+    assert len(error.value.faults) == 1, str(error.value)
+    assert text in str(error.value) and "Traceback" not in str(error.value)
+    assert not (user.folder / "runs").exists()
+
+
+def test_a_declared_role_is_taken_and_a_pattern_that_fits_nothing_refused(user):
+    raw = "super().__init__()\n        self.mix = nn.Parameter(torch.randn(width, width))"
+    study = user(("super().__init__()", raw), roles="{m*x: 'hidden@1'}")
+    row = plan(coordcheck.config(study, "mup", 64, 0, 0.01))["params"]["mix"]
+    assert (row["role"], row["fan_in"], row["lr_mult"]) == ("hidden", 64, 0.25)
+    with pytest.raises(SpecError, match="fits some parameter"):
+        user(("super().__init__()", raw), roles="{mixer: hidden}")
+
+
+def test_a_package_of_a_name_that_is_ours_is_named(user):
+    folder = user.folder / "analysis"
+    folder.mkdir()
+    (folder / "mine.py").write_text(MODULE)
+    text = SPEC.replace("NAME", "analysis.mine")
+    (user.folder / "other.yaml").write_text(text)
+    with pytest.raises(SpecError, match="packages of mutransfer"):
+        spec.read(user.folder / "other.yaml")
+    user()
+    done = call(user.folder, "run", "own", "--inline", "--no-coordcheck")
+    assert f"{folder} has the name of a package of mutransfer" in done.stdout.replace("\n", " ")
+
+
+def test_a_wrong_role_fails_the_check_and_stops_the_run(user):
+    """The negative control: with inferred roles the same model passes, once for all resumes."""
+    user(roles="{inner.weight: input}")
+    done = call(user.folder, "run", "own", "--inline")
+    assert done.returncode == 1 and "inner.weight" in done.stderr
+    assert "learning rate that is not divided" in done.stderr
+    assert not (user.folder / "runs/own/trials").exists()
+    user()
+    where = ("--inline", "--runs", "good")
+    done = call(user.folder, "run", "own", *where)
+    assert done.returncode == 0 and "PASS" in done.stdout
+    stored = user.folder / "good/own/coordcheck.json"
+    first = stored.stat().st_mtime_ns
+    assert call(user.folder, "run", "own", *where).returncode == 0
+    assert stored.stat().st_mtime_ns == first
+    assert json.loads(stored.read_text())["verdict"] == "PASS"
+    names = {path.name for path in (user.folder / "good/own/plots").iterdir()}
+    assert {"coordcheck_change.png", "coordcheck_update.svg"} <= names
+
+
+def test_the_commands_print_slopes_and_roles(user):
+    user()
+    done = call(user.folder, "coordcheck", "own")
+    assert done.returncode == 0 and "inner.weight" in done.stdout and "growing" in done.stdout
+    shown = json.loads(call(user.folder, "roles", "own", "--json").stdout)
+    assert {row["name"]: row["role"] for row in shown}["inner.weight"] == "hidden"
+    assert "head.weight" in call(user.folder, "roles", "own").stdout

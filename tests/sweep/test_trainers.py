@@ -1,0 +1,133 @@
+"""The user's own trainer, a function or a program: points become rows, ends become statuses."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from proxies.config import TrainerConfig
+from proxies.trial import identity
+from sweep import spec, worker
+from sweep.ask import Ask, trial
+from sweep.faults import SpecError
+from sweep.store import Store
+from sweep.yamlfile import parse
+from tests.sweep.conftest import TINY, study_of
+from tests.sweep.test_cli import call
+
+EXAMPLE = Path(__file__).parents[2] / "examples/custom/sweeps.yaml"
+SAY = """
+import json, sys, time
+asked = json.load(open(sys.argv[1]))
+def say(**point):
+    with open(asked["progress_file"], "a") as file:
+        file.write(json.dumps(point) + "\\n")
+say(step=0, val_loss=2.0)
+"""
+
+
+def row_of(tmp_path, code: str, silence_s: float = 30.0):
+    """The row of a trial of a program with these last lines."""
+    program = tmp_path / "program.py"
+    program.write_text(SAY + textwrap.dedent(code))
+    command = f"{sys.executable} {program} {{config_json}}"
+    config = trial(study_of(TINY), width=32, arm="mup", hps={"lr": 0.01}, seed=1)
+    trainer = TrainerConfig(command=command, silence_s=silence_s)
+    object.__setattr__(config, "trainer", trainer)
+    ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / "run"))
+    for _ in worker.run(ask, "tiny", store, checkpoint_every_s=30):
+        pass
+    assert not store.names("checkpoints", "")
+    return store.read_row(ask.trial_id), store
+
+
+def test_a_programs_points_become_row_and_curve(tmp_path):
+    row, store = row_of(
+        tmp_path,
+        """
+        assert asked["width"] == 32 and asked["steps"] == 6 and asked["hps"]["lr"] == 0.01
+        assert asked["plan"]["width_mult"] == 2 and asked["checkpoint_dir"]
+        say(step=3, train_loss=1.5)
+        say(step=6, train_loss=1.2, val_loss=1.0)
+        """,
+    )
+    assert (row["status"], row["val_loss"], row["train_loss"]) == ("done", 1.0, 1.2)
+    assert row["init_val_loss"] == 2.0 and row["flops"] > 0 and row["train_s"] > 0
+    assert store.curves()["step"].tolist() == [0, 3, 6]
+
+
+ENDS = {
+    "exit code": ("sys.exit('no memory left')", "failed", "exit code 1: no memory left"),
+    "silence": ("time.sleep(60)", "failed", "silent for 1 s"),
+    "no last point": ("say(step=3, val_loss=1.0)", "failed", "got step 3"),
+    "no validation loss": ("say(step=6, train_loss=1.0)", "failed", "val_loss None"),
+    "no JSON": ("open(asked['progress_file'], 'a').write('hello\\n')", "failed", "JSON object"),
+    "no number": ("say(step=6, val_loss='low')", "failed", "is a number"),
+    "not finite": ("say(step=4, train_loss=float('nan'))\ntime.sleep(60)", "diverged", None),
+    "not below its begin": ("say(step=6, val_loss=2.5)", "diverged", None),
+}
+
+
+@pytest.mark.parametrize(("code", "status", "text"), ENDS.values(), ids=ENDS)
+def test_every_end_of_a_program_is_a_status(tmp_path, code, status, text):
+    row, _ = row_of(tmp_path, code, silence_s=1.0)
+    assert row["status"] == status and row["val_loss"] is None
+    assert text is None or text in row["error"]
+    if status == "diverged":
+        assert row["diverged_step"] in (4, 6)
+
+
+def test_a_program_that_cannot_be_started_fails_by_name(tmp_path):
+    config = trial(study_of(TINY), width=32, arm="mup", hps={"lr": 0.01}, seed=1)
+    object.__setattr__(config, "trainer", TrainerConfig(command="no-such-program {config_json}"))
+    ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / "run"))
+    list(worker.run(ask, "tiny", store, checkpoint_every_s=30))
+    assert "no-such-program: cannot be started" in store.read_row(ask.trial_id)["error"]
+
+
+def test_the_trainer_is_a_part_of_the_identity_and_its_patience_is_not():
+    config = trial(study_of(TINY), width=32, arm="mup", hps={"lr": 0.01}, seed=1)
+    names = []
+    for trainer in (None, ("a {config_json}", 1.0), ("a {config_json}", 2.0), ("b", 1.0)):
+        chosen = trainer and TrainerConfig(command=trainer[0], silence_s=trainer[1])
+        object.__setattr__(config, "trainer", chosen)
+        names.append(identity(config))
+    assert names[1] == names[2] and len(set(names)) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("trial: 'no_such_module:run'", "no_such_module"),
+        ("trial: {command: 'train.py'}", "config_json"),
+        ("trial: {run: 'a:b', command: 'c'}", "either a function or a command"),
+    ],
+)
+def test_a_wrong_trainer_is_refused(line, text):
+    with pytest.raises(SpecError, match=text):
+        spec.read_file(parse(TINY + f"    {line}\n", "sweeps.yaml"))
+
+
+def test_a_study_of_the_users_function_runs_to_its_export(tmp_path):
+    where = ("--spec", str(EXAMPLE), "--runs", str(tmp_path))
+    done = call(tmp_path, "run", "function", "--inline", *where)
+    assert done.returncode == 0, done.stderr
+    table = Store(str(tmp_path / "function")).table()
+    assert set(table["status"]) == {"done"}, table["error"].tolist()
+    again = call(tmp_path, "run", "function", "--inline", *where)
+    assert again.returncode == 0 and len(Store(str(tmp_path / "function")).table()) == len(table)
+
+
+def test_the_program_trains_sharded_over_two_processes_as_the_function_does(tmp_path):
+    found = {}
+    for name in ("function", "program"):
+        study = spec.read(EXAMPLE, (name,))[name]
+        config = trial(study, width=64, arm="mup", hps={"lr": 2**-7}, seed=1)
+        ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / name))
+        for _ in worker.run(ask, name, store, checkpoint_every_s=30):
+            pass
+        found[name] = store.read_row(ask.trial_id)
+    assert found["program"]["status"] == "done", found["program"]["error"]
+    expected = pytest.approx(found["function"]["val_loss"], rel=1e-4)
+    assert found["program"]["val_loss"] == expected
