@@ -91,7 +91,10 @@ def _neighbours(fitted: Fit, log2_x: float, best: float | None) -> str:
     """What the values on either side of one that is off the curve lose against the best."""
     x, means = fitted.slice.log2_x, mean_loss(fitted.slice)
     told = []
-    for side, near in (("below", np.flatnonzero(x < log2_x)[-1:]), ("above", np.flatnonzero(x > log2_x)[:1])):
+    for side, near in (
+        ("below", np.flatnonzero(x < log2_x)[-1:]),
+        ("above", np.flatnonzero(x > log2_x)[:1]),
+    ):
         for i in near:
             if fitted.slice.diverged[i]:
                 told.append(f"the value {side} it diverged")

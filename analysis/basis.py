@@ -18,7 +18,7 @@ _S, _W = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
 def knots(low: float, high: float) -> np.ndarray:
-    """Return the places of the steps from ``low`` < 0 to ``high`` > 0, octaves: (K,), 0 left out."""
+    """Return the places of the steps from ``low`` < 0 to ``high`` > 0, octaves, (K,)."""
     first, last = np.floor(low / KNOT_OCTAVES), np.ceil(high / KNOT_OCTAVES)
     half = np.arange(first, last) + 0.5
     return half * KNOT_OCTAVES

@@ -1,10 +1,11 @@
-"""The local curve of a slice: a valley in log2 x and a smooth deviation from it.
+"""The local curve of a slice: a valley in log2 x, and a smooth deviation from it.
 
-m_i = k0 + k1 u + k2 valley(u; a) + k4 u⁴… + e_i (`basis`), u = log2 x − log2 x[argmin] in octaves, m_i
-the mean loss over seeds. a/3, the cubic term in units of the quadratic one, is N(0, 0.6²): slow on
-one side and steep on the other. k4 ~ N(0, ((0.03 + 0.2 (a/3)²) k2)²): how far the curve may be from
-such a valley. Where the data are precise they determine both; where they are not, the intervals
-hold what such a curve may do between the values. Linearized in a, every contrast has a t interval.
+The mean losses over seeds are m_i = k0 + k1 u + k2 valley(u; a) + walk(u) + e_i (`basis`), with
+u = log2 x − log2 x[argmin] in octaves. a/3, the cubic term in units of the quadratic one, is
+N(0, 0.6²): slow on one side and steep on the other. The walk, how far the curve may be from such
+a valley, is as rough as the values themselves say, with a prior that keeps it from 0
+(`posterior`). Linearized in a, every contrast of the curve has a t interval; where the data are
+imprecise it holds what such a curve may do between the values.
 """
 
 from dataclasses import dataclass
@@ -13,24 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis import basis, noise
+from analysis.posterior import posterior
 from analysis.slices import Slice, bracket, mean_loss
 
 REACH_STEPS = 2.0
 REACH_OCTAVES = 4.0
 MIN_VALUES = 3
 MIN_VALUES_ONE_SEED = 4
-# Standard deviations of a/3 (octave^-1) and of k4/k2 (octave^-2), and the limit of a/3.
-CUBIC_SD = 0.6
-MAX_CUBIC = 0.8
-ROUNDS = 8
-SETTLED = 0.01
 # An end value this many standard errors above what the others foretell is a cliff.
 CLIFF_ERRORS = 3.0
 # From this roughness on (or where noise is uneven) ends are tried as cliffs.
 ROUGH = 0.4
-# Standard deviation of the bend's random walk, in units of k2 per root octave.
-ROUGHNESS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-ROUGH_PRIOR = -0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -242,14 +236,6 @@ def _no_fit(slice_: Slice, spacing_log2: float) -> Fit:
     )
 
 
-class _Curve(NamedTuple):
-    beta: np.ndarray
-    cov: np.ndarray
-    a: float
-    steps: np.ndarray
-    roughness: float
-
-
 class _Solved(NamedTuple):
     beta: np.ndarray = np.zeros(0)
     cov: np.ndarray = np.zeros((0, 0))
@@ -264,7 +250,12 @@ class _Solved(NamedTuple):
 
 
 def _solve(
-    slice_: Slice, means: np.ndarray, window: np.ndarray, center: float, level: int | None, spacing_log2: float
+    slice_: Slice,
+    means: np.ndarray,
+    window: np.ndarray,
+    center: float,
+    level: int | None,
+    spacing_log2: float,
 ) -> _Solved:
     """Coefficients of the window's values but ``level``, with the noise of all of them."""
     inside = window.copy()
@@ -279,19 +270,24 @@ def _solve(
         return _Solved(n_seeds=n_seeds)
     losses = slice_.loss[at][:, seeds]
     found = (
-        noise.of_seeds(losses)
-        if n_seeds > 1
-        else _of_residuals(u[on_curve], m[on_curve], at.size)
+        noise.of_seeds(losses) if n_seeds > 1 else _of_residuals(u[on_curve], m[on_curve], at.size)
     )
     variance = found.each / np.isfinite(losses).sum(axis=1)
-    curve = _posterior(u[on_curve], m[on_curve], variance[on_curve], spacing_log2)
+    curve = posterior(u[on_curve], m[on_curve], variance[on_curve], spacing_log2)
     each = np.full(means.size, np.nan)
     each[at] = variance
     own = None
     if level is not None:
         i = int(np.flatnonzero(at == level)[0])
         own = (float(slice_.log2_x[level]), float(m[i]), float(variance[i]))
-    return _Solved(**curve._asdict(), noise_var=found.shared, df=found.df, n_seeds=n_seeds, own=own, variance=each)
+    return _Solved(
+        **curve._asdict(),
+        noise_var=found.shared,
+        df=found.df,
+        n_seeds=n_seeds,
+        own=own,
+        variance=each,
+    )
 
 
 def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
@@ -305,104 +301,3 @@ def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
     floor = (noise.ROUNDING * float(np.abs(m).max())) ** 2
     shared = float((residual**2).sum()) / df + floor if df else float("nan")
     return noise.Noise(shared=shared, each=np.full(n, shared), df=float(df))
-
-
-def _posterior(u: np.ndarray, m: np.ndarray, variance: np.ndarray, step: float) -> _Curve:
-    """The curve of highest posterior density, and its covariance to first order.
-
-    Each round solves for the coefficients at the last asymmetry and moves it by what its
-    derivative says (Gauss-Newton). The scale c of the priors is k2 with its standard error. The
-    roughness is the root of its posterior mean square on a grid, prior ∝ roughness^ROUGH_PRIOR.
-    """
-    steps = basis.knots(float(u[0]) - step, float(u[-1]) + step)
-    shapes = basis.values(u, 0.0, steps)[:, basis.N_FIXED :]
-    data = _Data(u, m - m.mean(), variance, shapes @ shapes.T * basis.KNOT_OCTAVES)
-    scale, rho, rough, rounds = _scale(data), 0.0, ROUGHNESS[0], ROUNDS
-    while rounds:
-        rounds -= 1
-        if rounds == 1:
-            rough = _roughness(data, rho, scale)
-        k, cov, _ = _generalized(data, rho, scale, np.array([rough]))
-        scale = float(np.hypot(k[0, 2], np.sqrt(cov[0, 2, 2])))
-        last, rho = rho, float(np.clip(rho + k[0, 3] / scale, -MAX_CUBIC, MAX_CUBIC))
-        if rounds > 2 and abs(rho - last) < SETTLED:
-            rounds = 2
-    beta, root = _penalized(data, steps, last, scale, rough)
-    beta[0] += m.mean()
-    return _Curve(beta, root @ root.T, 3 * last, steps, rough)
-
-
-class _Data(NamedTuple):
-    """Places, centred means, their variances, and the covariance of a walk of unit roughness."""
-
-    u: np.ndarray
-    m: np.ndarray
-    variance: np.ndarray
-    walk: np.ndarray
-
-
-def _scale(data: _Data) -> float:
-    """Size of the bend of a plain parabola, with its standard error, loss/octave²."""
-    error = np.sqrt(data.variance)
-    design = data.u[:, None] ** np.arange(3) / error[:, None]
-    k = np.linalg.lstsq(design, data.m / error, rcond=None)[0]
-    cov = np.linalg.pinv(design.T @ design)
-    return float(np.hypot(k[2], np.sqrt(max(cov[2, 2], 0.0))))
-
-
-def _roughness(data: _Data, rho: float, scale: float) -> float:
-    """Root of the posterior mean square of the roughness, from the marginal likelihood."""
-    grid = np.array(ROUGHNESS)
-    log_p = _generalized(data, rho, scale, grid)[2]
-    weight = np.exp(log_p - log_p.max()) * grid**ROUGH_PRIOR
-    return float(np.sqrt((weight * grid**2).sum() / weight.sum()))
-
-
-def _generalized(
-    data: _Data, rho: float, scale: float, rough: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Generalized least squares for k0…k3 with the walk as correlated noise.
-
-    Args:
-        data: What to fit.
-        rho: Asymmetry at which to linearize.
-        scale: c of the priors.
-        rough: (R,) roughnesses, each solved for.
-
-    Returns:
-        Coefficients (R, 4), their covariances (R, 4, 4), log of the marginal likelihood (R,).
-    """
-    walk = (rough * scale)[:, None, None] ** 2 * data.walk
-    root = np.linalg.cholesky(np.diag(data.variance) + walk)
-    known = np.column_stack([basis.values(data.u, 3 * rho, np.zeros(0)), data.m])
-    white = np.linalg.solve(root, np.broadcast_to(known, (rough.size, *known.shape)))
-    prior = np.array([0.0, 0.0, 0.0, 1.0, -rho * scale]) / (CUBIC_SD * scale)
-    rows = np.concatenate([white, np.broadcast_to(prior, (rough.size, 1, 5))], axis=1)
-    r = np.linalg.qr(rows, mode="r")
-    inverse = np.linalg.inv(r[:, :4, :4])
-    k = (inverse @ r[:, :4, 4:])[:, :, 0]
-    misfit = (r[:, 4:, 4] ** 2).sum(axis=1)
-    log_det = _log_det(root) + _log_det(r[:, :4, :4])
-    return k, inverse @ inverse.transpose(0, 2, 1), -misfit / 2 - log_det
-
-
-def _log_det(triangular: np.ndarray) -> np.ndarray:
-    return np.log(np.abs(np.diagonal(triangular, axis1=1, axis2=2))).sum(axis=1)
-
-
-def _penalized(
-    data: _Data, steps: np.ndarray, rho: float, scale: float, rough: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same estimate with the steps of the walk told: coefficients, root of covariance."""
-    n, n_steps, error = data.u.size, steps.size, np.sqrt(data.variance)
-    design = np.zeros((n + 1 + n_steps, basis.N_FIXED + n_steps))
-    design[:n] = basis.values(data.u, 3 * rho, steps) / error[:, None]
-    design[n, 3] = 1.0 / (CUBIC_SD * scale)
-    step_sd = rough * scale * basis.KNOT_OCTAVES**0.5
-    design[n + 1 :, basis.N_FIXED :] = np.eye(n_steps) / step_sd
-    target = np.zeros(len(design))
-    target[:n] = data.m / error
-    target[n] = -rho / CUBIC_SD
-    q, r = np.linalg.qr(design)
-    inverse = np.linalg.inv(r)
-    return inverse @ (q.T @ target), inverse

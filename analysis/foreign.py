@@ -1,4 +1,4 @@
-"""Results from elsewhere: a user's own CSV or Parquet as our table, and the question it can answer."""
+"""Results from elsewhere: a user's own CSV or Parquet as our table, and what to ask of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,8 +32,9 @@ _CELL = ("arm", "width", "depth", "batch_size", "steps", "seed")
 def read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     """Return the user's table in our columns, validated.
 
-    Needed: ``width``, ``val_loss`` (empty where diverged) and one or more ``hp.<name>``. Taken where
-    they are: arm (else ``mup``), seed (else 0), status, base_width, batch_size, steps, depth, flops.
+    Needed: ``width``, ``val_loss`` (empty where diverged) and one or more ``hp.<name>``. Taken
+    where they are: arm (else ``mup``), seed (else 0), status, base_width, batch_size, steps,
+    depth, flops.
 
     Args:
         path: A .csv or .parquet file.
@@ -124,7 +125,10 @@ def _doubled(df: pd.DataFrame, path: Path) -> list[str]:
         return []
     rows = ", ".join(str(i + 2) for i in df.index[twice][:4])
     remedy = "keep one, or add a column seed" if "seed" not in df else "keep one"
-    return [f"{path}: one row a run ({', '.join(key)}); got {int(twice.sum())} alike (rows {rows}); {remedy}"]
+    return [
+        f"{path}: one row a run ({', '.join(key)}); got {int(twice.sum())} alike (rows {rows}); "
+        f"{remedy}"
+    ]
 
 
 def _completed(df: pd.DataFrame, study: str) -> pd.DataFrame:
@@ -183,7 +187,9 @@ def question(
         raise TableError(f"--search-width: another than the target; got {search}; pick one")
     best = _best_shared(ours, search, target)
     hps = [n.removeprefix(HP_PREFIX) for n in hp_columns(df)]
-    sliced = tuple(hp for hp in hps if best[hp] is not None and _n_values(ours, hp, best, search) >= 3)
+    sliced = tuple(
+        hp for hp in hps if best[hp] is not None and _n_values(ours, hp, best, search) >= 3
+    )
     if not sliced:
         raise TableError(
             f"table: some HP with 3 values or more at width {search}, the others alike; got none; "
@@ -221,9 +227,11 @@ def _best_shared(df: pd.DataFrame, search: int, target: int) -> dict[str, float 
     done = df[df["status"] == "done"]
     means = done[done["width"] == search].groupby(names, dropna=False)["val_loss"].mean()
     there = df[df["width"] == target].groupby(names, dropna=False).size()
-    shared = means[means.index.isin(there.index)] if len(names) == 1 else means.loc[
-        [key for key in means.index if key in set(there.index)]
-    ]
+    shared = (
+        means[means.index.isin(there.index)]
+        if len(names) == 1
+        else means.loc[[key for key in means.index if key in set(there.index)]]
+    )
     if shared.empty:
         raise TableError(
             f"table: an HP set with a loss at width {search} that was run at width {target} too; "

@@ -17,6 +17,7 @@ from analysis.reasons import (
     findings,
     is_harmless,
 )
+from analysis.scaling import Scaling, scaling
 from analysis.transfer import Contrast, Drift, Regret, Sensitivity, contrast, drift
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -40,6 +41,7 @@ class HPVerdict:
         drift_mup: Drift of the μP optimum.
         drift_sp: Drift of the control's optimum; it does not enter the verdict.
         contrast: Whether they differ.
+        scaling: Best loss and best HP against width, for each arm; they enter no verdict.
         conditions: (a) to (d) of design §7, and (e): enough complete rows (2 seeds, 4 values).
         causes: Why there is no PASS; empty for a PASS.
         harmless: Not a PASS only because the HP does not matter in its range, its regret being
@@ -60,6 +62,7 @@ class HPVerdict:
     drift_mup: Drift
     drift_sp: Drift | None
     contrast: Contrast | None
+    scaling: tuple[Scaling, ...]
     conditions: tuple[Condition, ...]
     causes: tuple[Cause, ...]
     harmless: bool
@@ -100,6 +103,7 @@ def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
         drift_mup=drift_mup,
         drift_sp=drift_sp,
         contrast=contrast(drift_mup, drift_sp) if drift_sp else None,
+        scaling=tuple(s for s in map(scaling, (evidence.of_arm("mup"), control)) if s),
         conditions=conditions,
         causes=causes,
         harmless=found is not None and is_harmless(found, codes),

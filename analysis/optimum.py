@@ -2,19 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy import special
 
 from analysis.curve import Fit, fit
+from analysis.places import LEVEL, interval, profile, vertex
 from analysis.slices import Bracket, Slice, bracket, mean_loss
 
 __all__ = ["Fit", "Optimum", "fit", "optimum", "profile", "slice_optimum"]
-
-LEVEL = 0.95
-GRID_PER_STEP = 32
-CLOSER = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,23 +83,6 @@ def _exp2(log2_x: float | None) -> float | None:
     return None if log2_x is None else 2.0**log2_x
 
 
-def profile(fitted: Fit, log2_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return f'/standard error at each place, and whether a minimum could be there, (N,) each.
-
-    The square of the first is what it costs, in units of noise, to force f'(x) = 0; the curve so
-    forced must bend upwards: f'' − cov(f'', f')·f'/var(f') > 0.
-
-    Source: for a parabola the places below a t quantile are Fieller's set (Fieller 1954).
-    """
-    slope_rows, bend_rows = fitted.slope_rows(log2_x), fitted.bend_rows(log2_x)
-    spread = slope_rows @ fitted.cov
-    variance = np.einsum("nk,nk->n", spread, slope_rows)
-    slope = slope_rows @ fitted.beta
-    common = np.einsum("nk,nk->n", spread, bend_rows)
-    bend = bend_rows @ fitted.beta - common * slope / variance
-    return slope / np.sqrt(variance), bend > 0
-
-
 def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
     """Return the optimum of a fitted slice with its 95 % interval and flags.
 
@@ -120,17 +99,17 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
     marks = bracket(fitted.slice)
     if marks.best is None:
         return _nothing(fitted, marks)
-    vertex = _vertex(fitted) if fitted.ok else None
+    lowest = vertex(fitted) if fitted.ok else None
     at_wall = marks.diverged_right is not None and marks.n_worse_right == 0
-    ends = _interval(fitted, vertex) if fitted.ok else None
+    ends = interval(fitted) if fitted.ok else None
     if ends is None and fitted.ok and at_wall:
         ends = (_refuted_below(fitted), marks.diverged_right)
     low, high = ends or (None, None)
-    center = fitted.center if vertex is None else vertex
-    found = vertex is not None or (at_wall and ends is not None)
+    center = fitted.center if lowest is None else lowest
+    found = lowest is not None or (at_wall and ends is not None)
     first_diverged = marks.diverged_right
     loss, loss_low, loss_high = _loss_at(fitted, center)
-    basin = (None, None) if vertex is None else _basin(fitted, vertex, tolerance_loss)
+    basin = (None, None) if lowest is None else _basin(fitted, lowest, tolerance_loss)
     return Optimum(
         hp=fitted.slice.hp,
         arm=fitted.slice.arm,
@@ -142,7 +121,7 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
         loss=loss,
         loss_low=loss_low,
         loss_high=loss_high,
-        curvature=None if vertex is None else fitted.bend(vertex) / 2,
+        curvature=None if lowest is None else fitted.bend(lowest) / 2,
         basin_low=basin[0],
         basin_high=basin[1],
         log2_first_diverged=first_diverged,
@@ -152,7 +131,7 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
         df=fitted.df,
         noise_sd=math.sqrt(fitted.noise_var) if fitted.ok else None,
         bracketed=found and has_worse_sides(marks) and low is not None and high is not None,
-        flags=_flags(fitted, marks, vertex=vertex, found=found, low=low, high=high),
+        flags=_flags(fitted, marks, vertex=lowest, found=found, low=low, high=high),
     )
 
 
@@ -186,83 +165,6 @@ def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
         bracketed=False,
         flags=("no_data",),
     )
-
-
-@lru_cache(maxsize=512)
-def _vertex(fitted: Fit) -> float | None:
-    """Place of the curve's minimum if it lies inside the window and below its ends."""
-    first, last = fitted.values[0], fitted.values[-1]
-    slope = _Slope(fitted, first, last)
-    inside = [x for x in slope.crossings(0.0) if fitted.bend(x) > 0]
-    if not inside:
-        return None
-    lowest = min(inside, key=lambda x: float(fitted.value(x)[0]))
-    ends = fitted.value(np.array([first, last])).min()
-    return lowest if fitted.value(lowest)[0] <= ends else None
-
-
-class _Slope:
-    """f' in standard errors on a grid of a stretch: where it takes a value."""
-
-    def __init__(self, fitted: Fit, start: float, stop: float) -> None:
-        n = math.ceil((stop - start) / fitted.spacing_log2 * GRID_PER_STEP) + 1
-        self.fitted, self.grid = fitted, np.linspace(start, stop, max(n, 2))
-        self.z, self.bends = profile(fitted, self.grid)
-
-    def crossings(self, value: float) -> list[float]:
-        """Places where f' in standard errors is ``value``."""
-        above = self.z > value
-        return [self._close(i, value) for i in np.flatnonzero(above[1:] != above[:-1])]
-
-    def turns(self) -> list[float]:
-        """Places, to half a cell, from where on a minimum could be, or could no longer."""
-        i = np.flatnonzero(self.bends[1:] != self.bends[:-1])
-        return list((self.grid[i] + self.grid[i + 1]) / 2)
-
-    def _close(self, i: int, value: float) -> float:
-        """The crossing in cell i, by two rounds of regula falsi."""
-        a, b, za, zb = self.grid[i], self.grid[i + 1], self.z[i] - value, self.z[i + 1] - value
-        for _ in range(CLOSER):
-            x = a - za * (b - a) / (zb - za)
-            z = float(profile(self.fitted, np.array([x]))[0][0]) - value
-            if z == 0 or abs(z) < 1e-9:
-                break
-            a, za, b, zb = (x, z, b, zb) if (z > 0) == (za > 0) else (a, za, x, z)
-        return float(x)
-
-
-@lru_cache(maxsize=512)
-def _interval(fitted: Fit, vertex: float | None) -> tuple[float | None, float | None] | None:
-    """Ends of the set of places where a minimum is not refuted; None if it is empty."""
-    step = fitted.spacing_log2
-    first, last = fitted.values[0], fitted.values[-1]
-    start, stop = first - step, last + step
-    start = start if fitted.wall_left is None else fitted.wall_left
-    stop = stop if fitted.wall_right is None else fitted.wall_right
-    pieces = _allowed(fitted, start, stop)
-    if vertex is not None:
-        pieces.append((vertex, vertex))
-    if not pieces:
-        return None
-    least, most = min(a for a, _ in pieces), max(b for _, b in pieces)
-    low: float | None = least
-    high: float | None = most
-    if least <= first and fitted.wall_left is None:
-        low = None
-    if most >= last and fitted.wall_right is None:
-        high = None
-    return low, high
-
-
-def _allowed(fitted: Fit, start: float, stop: float) -> list[tuple[float, float]]:
-    """The stretches of [start, stop] in which a minimum is not refuted."""
-    quantile = float(special.stdtrit(fitted.df, 0.5 + LEVEL / 2))
-    slope = _Slope(fitted, start, stop)
-    ends = [*slope.crossings(-quantile), *slope.crossings(quantile), *slope.turns()]
-    marks = np.array([start, *sorted(ends), stop])
-    z, bends = profile(fitted, (marks[:-1] + marks[1:]) / 2)
-    kept = bends & (np.abs(z) <= quantile)
-    return [(float(marks[i]), float(marks[i + 1])) for i in np.flatnonzero(kept)]
 
 
 def _refuted_below(fitted: Fit) -> float | None:

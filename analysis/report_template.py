@@ -23,7 +23,8 @@ th, td { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left;
   vertical-align: top; overflow-wrap: normal; } th { background: var(--soft); }
 figure { margin: 1rem 0; background: #fff; color: #000; padding: .5rem; overflow-x: auto; }
 figure svg { height: auto; max-width: none; display: block; }
-.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .75rem; }
+.pairs { display: grid; gap: .75rem;
+  grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
 .pairs figure { margin: 0; font-size: .8rem; } .pairs img { width: 4rem; height: 4rem;
   image-rendering: pixelated; border: 1px solid #bbb; } .pairs figcaption { line-height: 1.25; }
 @media print { body { max-width: none; font-size: 11pt; } figure, table { break-inside: avoid; }
@@ -49,6 +50,7 @@ regret: {{ verdict.tolerance.text }}. Rows: {% for status, n in verdict.counts.i
 width; (c) the HP matters in its range; (d) half an octave from divergence; (e) rows complete,
 at least two seeds and four values.</p>
 {{ show(causes) }}
+{{ show(settle) }}
 {% if figures %}<h2>Figures</h2>{% endif %}
 {% for name, svg in figures %}<figure aria-label="{{ name }}">{{ svg }}
 <figcaption>{{ caption(name) }}</figcaption></figure>
@@ -68,6 +70,7 @@ right: a real validation image of the same condition.</p>
 "open": the data give no end. With one seed they rest on the scatter about the curve only.</p>
 {{ show(drifts) }}
 {{ show(alternatives) }}
+{{ show(scaling) }}
 {{ show(hps) }}
 {{ show(cost) }}
 <h2>What this does not cover</h2>

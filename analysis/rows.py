@@ -7,6 +7,7 @@ from analysis.cost import Cost
 from analysis.figure_data import ARM_LABELS
 from analysis.optimum import Optimum
 from analysis.question import Question
+from analysis.scaling import Exponent
 from analysis.transfer import Drift, FiniteWidth
 from analysis.verdict import Verdict
 
@@ -27,9 +28,11 @@ def text_summary(verdict: Verdict) -> list[TextTable]:
     return [
         conditions_table(verdict),
         causes_table(verdict),
+        settle_table(verdict),
         columns_of(optima_table(verdict), SHORT_OPTIMA),
         drift_table(verdict),
         alternatives_table(verdict),
+        scaling_table(verdict),
         cost_table(verdict.cost),
     ]
 
@@ -70,6 +73,14 @@ def causes_table(verdict: Verdict) -> TextTable:
     rows = dict.fromkeys((c.code, c.text, c.remedy) for c in verdict.set.causes)
     notes = [("note", text, "") for text in verdict.set.notes]
     return TextTable("Reasons", ("code", "reason", "what would settle it"), (*rows, *notes))
+
+
+def settle_table(verdict: Verdict) -> TextTable:
+    """Return the trials that `mutransfer run --settle` would run."""
+    words = {True: "should do", False: "helps, but will not do", None: "cannot be foretold"}
+    rows = tuple((p.cause, p.text, number(p.flops, 3), words[p.settles]) for p in verdict.settle)
+    columns = ("settles", "trials (mutransfer run --settle)", "FLOPs", "as it looks now")
+    return TextTable("What would settle it", columns, rows)
 
 
 def optima_table(verdict: Verdict) -> TextTable:
@@ -125,7 +136,13 @@ def drift_table(verdict: Verdict) -> TextTable:
                 continue
             rows.append((e.hp, ARM_LABELS[arm], *_drift_cells(found)))
             if found.finite_width is not None:
-                rows.append((e.hp, f"{ARM_LABELS[arm]}, limit + bias/width", *_bias_cells(found.finite_width)))
+                rows.append(
+                    (
+                        e.hp,
+                        f"{ARM_LABELS[arm]}, limit + bias/width",
+                        *_bias_cells(found.finite_width),
+                    )
+                )
             if found.without_narrowest is not None:
                 label = f"{ARM_LABELS[arm]}, without the narrowest width"
                 rows.append((e.hp, label, *_drift_cells(found.without_narrowest)))
@@ -183,6 +200,28 @@ def _bounded(cell: tuple[float, float, float] | None) -> str:
         return "–"
     estimate, lower, upper = cell
     return f"{estimate:.3g} ({lower:.3g} … {upper:.3g})"
+
+
+def scaling_table(verdict: Verdict) -> TextTable:
+    """Return the exponents of best loss and best HP, or why there are none."""
+    rows: list[tuple[str, ...]] = []
+    for e in verdict.hps:
+        for s in e.scaling:
+            start = (e.hp, ARM_LABELS[s.arm], str(len(s.widths)))
+            if s.reason:
+                rows.append((*start, *("–",) * 6, s.reason))
+                continue
+            useful = {True: "yes", False: "no", None: "not told apart"}[s.useful]
+            figures = (s.loss_limit, s.alpha, s.beta, s.kappa)
+            error = f"{number(s.error_octaves, 2)} ({number(s.error_loss, 2)} in loss)"
+            reason = next((f.reason for f in figures if f.reason), "")
+            rows.append((*start, *map(_exponent, figures), error, useful, reason))
+    columns = ("HP", "arm", "widths", "L∞", "α", "β", "κ", "𝓔, octaves", "useful", "remark")
+    return TextTable("Scaling (working definitions)", columns, tuple(rows))
+
+
+def _exponent(found: Exponent) -> str:
+    return "–" if found.estimate is None else f"{found.estimate:.3g} ± {number(found.error, 2)}"
 
 
 def cost_table(cost: Cost) -> TextTable:

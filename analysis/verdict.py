@@ -12,11 +12,14 @@ from analysis.hp_verdict import HPVerdict, Word, judge_hp
 from analysis.optimum import LEVEL
 from analysis.question import Evidence, Question, Tolerance, gather
 from analysis.reasons import Cause
+from analysis.settle import Proposal, proposals
 from analysis.slices import log2_of
 from analysis.table import SCHEMA_VERSION
 from analysis.transfer import Regret, regret
 
 __all__ = ["HPVerdict", "Question", "SetVerdict", "Tolerance", "Verdict", "judge"]
+
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,10 @@ class Verdict:
         flags: Flags of the optima at search and target width and of the transferred values.
         counts: Rows of the table by status.
         cost: FLOPs of the search.
+        settle: The cheapest trials that would settle an INCONCLUSIVE verdict.
         schema: Version of the table.
+        format: Version of this record, as it stands in verdict.json: 2 since it holds settle,
+            alternatives and scaling.
     """
 
     verdict: Word
@@ -75,7 +81,9 @@ class Verdict:
     flags: tuple[str, ...]
     counts: dict[str, int]
     cost: Cost
+    settle: tuple[Proposal, ...] = ()
     schema: int = SCHEMA_VERSION
+    format: int = FORMAT
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (dicts, lists, numbers, strings, None), ready for JSON."""
@@ -130,6 +138,7 @@ def judge(df: pd.DataFrame, question: Question, *, target_flops: float | None = 
         set=whole,
         flags=_flags(entries, question),
         counts={str(k): int(v) for k, v in counts.items()},
+        settle=proposals(df, entries, evidence, question) if whole.word == "INCONCLUSIVE" else (),
         cost=cost(df, _target_flops(df, question) if target_flops is None else target_flops),
     )
 

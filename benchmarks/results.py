@@ -1,26 +1,65 @@
-"""The README's results of a finished study, as Markdown.
+"""The README's results of finished studies, as Markdown: one in full, several in a line each.
 
-First `mutransfer run digits-dit-full`, then `python benchmarks/results.py runs/digits-dit-full`.
+First `mutransfer run digits-dit-full`, then `python benchmarks/results.py runs/digits-dit-full`;
+first `make studies`, then `python benchmarks/results.py runs/digits-uvit runs/emoji-*`.
 """
 
 import argparse
 from pathlib import Path
 
 from analysis import rows
+from analysis.drift import Drift
 from analysis.verdict import Verdict
 from sweep import rundir
 from sweep.analyze import Analysis, analyze, run_info
 from sweep.spec import Study
 from sweep.store import Store
 
+LINE = rows.TextTable(
+    "Studies",
+    ("study", "family", "trials", "training, core-min", "μP drift", "SP drift", "regret of lr",
+     "tolerance", "verdict", "date, commit"),
+    (),
+)  # fmt: skip
+
 
 def main() -> None:
-    """Print verdict, optima, drift and cost of the run directory on the command line."""
+    """Print verdict, optima, drift and cost of one run directory, or a line for each of several."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run_directory")
-    folder = parser.parse_args().run_directory
-    study, store = rundir.find_run(str(Path(folder).absolute()), Path("sweeps.yaml"), "runs")
-    print(results(study, store, analyze(study, store)))
+    parser.add_argument("run_directory", nargs="+")
+    found = [
+        rundir.find_run(str(Path(folder).absolute()), Path("sweeps.yaml"), "runs")
+        for folder in parser.parse_args().run_directory
+    ]
+    if len(found) == 1:
+        print(results(*found[0], analyze(*found[0])))
+        return
+    print(markdown(LINE._replace(rows=tuple(line(*one, analyze(*one)) for one in found))))
+
+
+def line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
+    """One study in a line: drift in octaves per doubling of width, regret as its bounds."""
+    info, lr = run_info(study, store), found.verdict.of_hp("lr")
+    regret = lr.regret
+    return (
+        f"`{study.name}`",
+        study.model.family,
+        str(len(found.table)),
+        f"{found.table['train_s'].sum() / 60:.0f}",
+        _drift(lr.drift_mup),
+        _drift(lr.drift_sp),
+        "–" if regret is None else f"{rows.number(regret.lower)} … {rows.number(regret.upper)}",
+        rows.number(found.verdict.set.tolerance_loss),
+        found.verdict.verdict,
+        f"{info['started'][:10]}, `{info['commit'][:7]}`",
+    )
+
+
+def _drift(found: Drift | None) -> str:
+    if found is None or found.estimate is None:
+        return "–" if found is None else f"– ({found.n_widths} widths bracketed)"
+    ends = ["open" if end is None else f"{end:+.2f}" for end in (found.low, found.high)]
+    return f"{found.estimate:+.2f} ({ends[0]} … {ends[1]})"
 
 
 def results(study: Study, store: Store, found: Analysis) -> str:

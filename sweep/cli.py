@@ -19,6 +19,7 @@ from sweep import (
     memory,
     model_commands,
     rundir,
+    settle,
     spec,
     table_command,
     terminal,
@@ -193,6 +194,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run failed trials again.")
     ] = False,
+    settle_: Annotated[
+        bool, typer.Option("--settle", help="Run what would settle an inconclusive verdict.")
+    ] = False,
     no_coordcheck: Annotated[
         bool, typer.Option("--no-coordcheck", help="Sweep without a coordinate check.")
     ] = False,
@@ -215,6 +219,8 @@ def run(
             out.print(f"failed trials to run again: {store.forget_failed()}")
         if not no_coordcheck:
             coordcheck.gate(found, store, tell=lambda line: None if json_ else _say(line))
+        if settle_:
+            _decide_to_settle(found, store)
         state = _run(found, store, inline)
     counts = state.counts()
     if json_:
@@ -225,6 +231,26 @@ def run(
     if counts["failed"]:
         out.print("`mutransfer status` shows why trials failed; --retry-failed runs them again.")
     out.print(f"next: mutransfer analyze {study}", highlight=False)
+
+
+def _decide_to_settle(study: Study, store: Store) -> None:
+    """Write down the trials that would settle the verdict, so that the run asks for them."""
+    from sweep import analyze as room  # matplotlib and scipy take a second
+
+    if not State.load(study, store).next.finished:
+        raise UserError(
+            f"{store.root}: the study has not finished, so nothing is inconclusive yet; "
+            f"`mutransfer run {study.name}` first"
+        )
+    verdict = room.analyze(study, store).verdict
+    if not verdict.settle:
+        _say(f"nothing to settle: {verdict.sentence}")
+        return
+    decisions = store.decisions()
+    content = settle.content(verdict.settle, decisions, verdict.sentence)
+    store.decide(f"{settle.PREFIX}{len(settle.names(decisions)):03d}", content)
+    for proposal in verdict.settle:
+        _say(f"settles {proposal.cause}: {proposal.text}")
 
 
 def _note_shadows(study: Study) -> None:

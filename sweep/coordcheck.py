@@ -16,7 +16,7 @@ from proxies import coordcheck
 from proxies.config import Arm, HPs, TrialConfig
 from proxies.flops import training_flops
 from proxies.trial import identity
-from sweep import worker
+from sweep import memory, worker
 from sweep.ask import hps_of
 from sweep.faults import RunError
 from sweep.spec import Study
@@ -163,11 +163,13 @@ def gate(study: Study, store: Store, tell: Tell) -> None:
 
     Raises:
         RunError: the check failed, or shows nothing.
+        UserError: the widest model does not fit into memory.
     """
     if study.coordcheck.gate == "skip":
         return
     held = stored(study, store)
     if held is None:
+        memory.check(study, memory.of_this_machine(), "this machine, which checks its coordinates,")
         held = write(study, store, measure(study, tell))
     told = message(study.name, held)
     if held["verdict"] == "PASS" or study.coordcheck.gate == "warn":

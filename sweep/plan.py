@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.optimum import slice_optimum
-from sweep import search, slicing, space
+from sweep import search, settle, slicing, space
 from sweep.ask import Ask, HPSet, hp_values, trial, unique
 from sweep.faults import RunError
 from sweep.spec import Study
@@ -82,7 +82,7 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
     asked += _set_asks(study, transferred)
     for plan in slicing.target(study, transferred):
         asked += slicing.asks(study, plan, table, status)
-    return _run(asked, status)
+    return _run(asked + settle.asks(study, decisions), status)
 
 
 def nominal(study: Study) -> list[Ask]:

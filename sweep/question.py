@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.question import Question, Tolerance
+from sweep import settle
 from sweep.ask import complete
 from sweep.spec import Study
 
@@ -21,7 +22,7 @@ def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Questi
         target_width=study.target.width,
         base_width=study.model.base_width,
         seeds=tuple(range(1, study.transfer.seeds + 1)),
-        target_seeds=tuple(range(1, study.target.seeds + 1)),
+        target_seeds=settle.target_seeds(study, decisions),
         spacing_log2=study.transfer.spacing_log2,
         tolerance=Tolerance(kind=study.target.tolerance.kind, value=study.target.tolerance.value),
         control="sp" if study.transfer.control == "sp" else None,

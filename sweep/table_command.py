@@ -78,7 +78,10 @@ def write(found: "Analysis", folder: Path, source: Path) -> list[str]:
     }
     page = report.html(info, found.verdict, found.table, found.question, drawn)
     files = {f"plots/{name}": content for name, content in drawn.items()}
-    files |= {"verdict.json": json.dumps(found.verdict.to_dict(), indent=1).encode(), "report.html": page.encode()}
+    files |= {
+        "verdict.json": json.dumps(found.verdict.to_dict(), indent=1).encode(),
+        "report.html": page.encode(),
+    }
     try:
         (folder / "plots").mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

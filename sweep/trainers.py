@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -123,7 +124,9 @@ def _of_program(
     with errors.open("w") as err, progress.open() as lines:
         try:
             # A group of its own, so that the processes it starts end with it.
-            process = subprocess.Popen(words, stdout=err, stderr=err, start_new_session=True)
+            process = subprocess.Popen(
+                words, stdout=err, stderr=err, start_new_session=True, env=_environment()
+            )
         except OSError as error:
             raise TrainerError(f"{words[0]}: cannot be started: {error.strerror}") from None
         try:
@@ -133,6 +136,15 @@ def _of_program(
     if process.returncode:
         last = " | ".join(errors.read_text(errors="replace").splitlines()[-LAST_LINES:])
         raise TrainerError(f"exit code {process.returncode}: {last}")
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a program: commands of this Python's own environment are found first.
+
+    An environment that was not activated is not on the PATH, and `torchrun` lies beside python.
+    """
+    here = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
 
 
 def _watched(

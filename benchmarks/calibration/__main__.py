@@ -1,7 +1,8 @@
-"""How often intervals, flags and verdicts hold on planted truth: `python -m benchmarks.calibration`.
+"""How often intervals, flags and verdicts hold on planted truth.
 
-Writes benchmarks/results/calibration.md. Draws go through the code that ships, two processes at
-a time; every draw has its own seed, so the numbers come out the same each time.
+`python -m benchmarks.calibration` writes benchmarks/results/calibration.md. Draws go through the
+code that ships, two processes at a time; every draw has its own seed, so the numbers come out
+the same each time.
 """
 
 import argparse
@@ -33,9 +34,7 @@ def main() -> None:
     started = time.monotonic()
     with Pool(args.processes) as pool:
         mapped: Mapped = lambda f: pool.map(f, range(n), chunksize=max(1, n // 40))  # noqa: E731
-        parts = [
-            part(mapped) for part in (intervals, censoring, verdicts, flats, rivals, paired)
-        ]
+        parts = [part(mapped) for part in (intervals, censoring, verdicts, flats, rivals, paired)]
     minutes = (time.monotonic() - started) / 60
     head = f"{n} draws of each setting, {minutes:.0f} minutes in {args.processes} processes.\n"
     text = "\n".join([head, *parts])

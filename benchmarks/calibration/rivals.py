@@ -96,10 +96,12 @@ RIVALS: Mapping[str, Callable[[Slice], Interval]] = {
 
 
 def paired_bound(target: Slice, carried: float) -> float:
-    """Upper 95 % bound of the regret from the bare paired difference to the best value (control)."""
+    """Upper 95 % bound of the regret from the paired difference to the best value (control)."""
     at = target.index(carried)
     usable = target.usable
-    best = int(np.where(usable, np.nan_to_num(target.loss, nan=np.inf).mean(axis=1), np.inf).argmin())
+    best = int(
+        np.where(usable, np.nan_to_num(target.loss, nan=np.inf).mean(axis=1), np.inf).argmin()
+    )
     if at is None or at == best or not usable[at]:
         best = int(np.argsort(np.where(usable, target.loss.mean(axis=1), np.inf))[1])
     gap = target.loss[at] - target.loss[best]

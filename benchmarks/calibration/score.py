@@ -50,7 +50,9 @@ def intervals(setting: Setting, seed: int) -> dict[str, Any]:
     found = [optimum(f) for f in fits]
     line = drift(fits)
     known = {
-        kind: np.array([_variance(setting, f, x, kind == "all") for f, x in zip(fits, places, strict=True)])
+        kind: np.array(
+            [_variance(setting, f, x, kind == "all") for f, x in zip(fits, places, strict=True)]
+        )
         for kind in ("family", "all")
     }
     lengths = np.array([span(o.log2_low, o.log2_high) for o in found])

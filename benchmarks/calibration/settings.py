@@ -22,7 +22,9 @@ BRACKETED = (
     Setting(name="5 seeds, 5 points, 6 widths", seeds=5, points=5, widths=6, rho=0.3),
     Setting(name="2 seeds, asymmetry 0.5", seeds=2, points=7, rho=0.5),
     Setting(name="asymmetry −0.5", seeds=3, points=7, rho=-0.5),
-    Setting(name="exact cubic 0.5, half steps", seeds=3, points=5, spacing=0.5, rho=0.5, shape="cubic"),
+    Setting(
+        name="exact cubic 0.5, half steps", seeds=3, points=5, spacing=0.5, rho=0.5, shape="cubic"
+    ),
     Setting(name="11 points, half steps", seeds=2, points=11, spacing=0.5, rho=0.3),
     Setting(name="11 points, SP drift −1", seeds=2, points=11, widths=5, drift=-1.0),
     Setting(name="small noise", seeds=2, points=9, widths=5, noise=0.001),

@@ -66,6 +66,30 @@ def test_no_drift_and_drift_are_told_apart() -> None:
     assert contrast(still, drift(ladder(0.0, seed=1))).differs is False
 
 
+def test_slopes_of_nothing_and_of_minus_one_are_tested() -> None:
+    still, moving = drift(ladder(0.0)), drift(ladder(-1.0))
+    assert still.p_zero > 0.05 > still.p_minus_one
+    assert moving.p_minus_one > 0.05 > moving.p_zero
+    # A true slope is refused in 5 % of the draws: of 40, 7 or more in 1.4 %.
+    refused = [drift(ladder(-1.0, s)).p_minus_one < 0.05 for s in range(40)]
+    assert sum(refused) <= 6
+
+
+def test_a_bias_of_narrow_widths_is_found_and_a_straight_ladder_has_none() -> None:
+    fits = []
+    for i, width in enumerate((32, 64, 128, 256)):
+        truth = -8.3 - 32.0 / width
+        x = np.arange(round(truth) - 3.0, round(truth) + 4.0)
+        found = target(i, log2_opt=truth, log2_x=x)
+        fits.append(fit(dataclasses.replace(found, width=width)))
+    law = drift(fits).finite_width
+    assert law.bias_low <= -32.0 <= law.bias_high < 0
+    assert law.log2_limit == pytest.approx(-8.3, abs=0.15)
+    none = drift(ladder(0.0)).finite_width
+    assert none.bias_low < 0 < none.bias_high
+    assert drift(ladder(0.0)[:3]).finite_width is None
+
+
 def test_without_the_narrowest_width() -> None:
     fits = ladder(0.0)
     odd = dataclasses.replace(

@@ -78,7 +78,8 @@ def test_a_finished_study_starts_nothing(on_ray, monkeypatch):
 
 def test_nothing_of_ray_is_left_in_the_run_directory(on_ray):
     names = {path.name for path in Path(on_ray.store.root).iterdir()}
-    assert names <= {"trials", "curves", "decisions", "checkpoints", "ray.log", ".lock"}
+    parts = {"trials", "curves", "decisions", "samples", "checkpoints"}
+    assert names <= parts | {"ray.log", ".lock"}
 
 
 def start(tmp_path, *words: str) -> subprocess.Popen:

@@ -1,0 +1,55 @@
+"""`mutransfer run --settle`: the trials that would settle a verdict, as a decision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.settle import Proposal
+from sweep import space
+from sweep.ask import Ask, trial
+from sweep.spec import Study
+
+PREFIX = "settle-"
+
+
+def names(decisions: Mapping[str, Any]) -> list[str]:
+    """The settle decisions written so far, in order."""
+    return sorted(name for name in decisions if name.startswith(PREFIX))
+
+
+def content(
+    proposals: tuple[Proposal, ...], decisions: Mapping[str, Mapping[str, Any]], sentence: str
+) -> dict[str, Any]:
+    """What is written down before the first of these trials starts."""
+    trials = []
+    for proposal in proposals:
+        base = (
+            decisions["transferred"]["transferred"]
+            if proposal.at_target
+            else decisions["centre"]["centre"]
+        )
+        for x in proposal.log2_x:
+            hps = {**base, proposal.hp: space.rounded(proposal.hp, 2.0**x)}
+            trials += [
+                {"width": proposal.width, "arm": proposal.arm, "hps": hps, "seed": seed}
+                for seed in proposal.seeds
+            ]
+    return {"rests_on": sentence, "trials": trials}
+
+
+def asks(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> list[Ask]:
+    """The trials that the settle decisions ask for."""
+    found = []
+    for name in names(decisions):
+        for one in decisions[name]["trials"]:
+            stage = "target" if one["width"] == study.target.width else "slices"
+            found.append(Ask(config=trial(study, **one), asked_by=stage))
+    return found
+
+
+def target_seeds(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> tuple[int, ...]:
+    """Seeds of the target slices, those asked for to settle included."""
+    seeds = set(range(1, study.target.seeds + 1))
+    for name in names(decisions):
+        there = [t for t in decisions[name]["trials"] if t["width"] == study.target.width]
+        seeds |= {int(t["seed"]) for t in there}
+    return tuple(sorted(seeds))
