@@ -5,7 +5,6 @@ run that is killed anywhere goes on by being typed again. ``Tuner.restore``, ``O
 a storage, and early stopping are not used: they lose, double or mislabel trials.
 """
 
-import logging
 import os
 import shutil
 import signal
@@ -18,35 +17,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-QUIET = {
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "100000",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-}
-for _name, _value in QUIET.items():  # Ray reads these when it is imported
-    os.environ.setdefault(_name, _value)
+from sweep import cluster  # first: it settles what Ray reads when it is imported
 
-import ray  # noqa: E402
-import ray.tune.execution.tune_controller as tune_controller  # noqa: E402
-import torch  # noqa: E402
-from ray import tune  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
+# isort: split
+from ray import tune
+from ray.tune.search import Searcher
 
-from proxies import user_code  # noqa: E402
-from proxies.config import TrialConfig  # noqa: E402
-from sweep import memory, worker  # noqa: E402
-from sweep.ask import Ask  # noqa: E402
-from sweep.driver import State  # noqa: E402
-from sweep.faults import RunError, Stopped, UserError  # noqa: E402
-from sweep.spec import Resources, Study  # noqa: E402
-from sweep.store import Store  # noqa: E402
+from proxies import user_code
+from proxies.config import TrialConfig
+from sweep import memory, worker
+from sweep.ask import Ask
+from sweep.driver import State
+from sweep.faults import RunError, Stopped
+from sweep.store import Store
 
 CHUNK_S = 0.5  # between two signs of life; also how long a stop may wait for a worker
 WARM, WARM_UP_S = ".warm", 60.0  # where processes say that they are up; how long they wait
@@ -63,10 +46,11 @@ def run(state: State) -> None:
     """
     if state.next.finished:
         return
-    with _log_of_ray(state.store), _cluster(state.study):
-        _keep_actors()
-        slots = state.slots = _slots(state.study.resources)
-        memory.check(state.study, _slot_bytes(state.study.resources, slots), "the cluster")
+    resources = state.study.resources
+    with _log_of_ray(state.store), cluster.connected(state.study):
+        cluster.keep_actors()
+        slots = state.slots = cluster.slots(resources)
+        memory.check(state.study, cluster.slot_bytes(resources, slots), "the cluster")
         state.store.clear(WARM)
         searcher, watch = PlanSearcher(state), Watch(state)
         with _tune_directory(state.store) as directory, _signals(watch.stop_soon):
@@ -245,7 +229,7 @@ class Watch(tune.Callback):
             return
         self._idle_since = self._idle_since or time.monotonic()
         if time.monotonic() - self._idle_since > NO_ROOM_S:
-            _check_room(self._state.study.resources)
+            cluster.check_room(self._state.study.resources)
             self._idle_since = None
 
     def on_trial_result(
@@ -296,113 +280,6 @@ def _tuner(
             verbose=0,
         ),
     )
-
-
-def _keep_actors() -> None:
-    """Keep idle actors over the boundary of a generation.
-
-    Stock Tune keeps one idle actor and kills the others when no trial is staged. The next trials
-    then start actors that take longer than a short trial; the surviving actor steals the pending
-    trial and the starting actor is cancelled: the study runs on one worker for ever (measured:
-    46.7 s against 30.7 s on 2 slots). The class is private to Ray, so a Ray without it is left
-    as it is; a test counts the worker processes after a boundary.
-    """
-    stock = getattr(tune_controller, "_ObjectCache", None)
-    if stock is None or getattr(stock, "keeps_all", False):
-        return
-
-    class KeepAll(stock):  # type: ignore[misc, valid-type]
-        keeps_all = True
-
-        def _wanted(self) -> bool:
-            return any(count > 0 for count in self._max_num_objects.values())
-
-        def cache_object(self, key: Any, obj: Any) -> bool:
-            if self._wanted():
-                return bool(super().cache_object(key, obj))
-            self._cached_objects[key].append(obj)
-            self._num_cached_objects += 1
-            return True
-
-        def flush_cached_objects(self, force_all: bool = False) -> Iterator[Any]:
-            if force_all or self._wanted():
-                yield from super().flush_cached_objects(force_all=force_all)
-
-    tune_controller._ObjectCache = KeepAll  # type: ignore[misc]
-
-
-@contextmanager
-def _cluster(study: Study) -> Iterator[None]:
-    """Connected to the cluster at ``resources.address``, or to one started on this machine."""
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    address = study.resources.address or os.environ.get("RAY_ADDRESS")
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address:
-        here = Path(__file__).resolve().parent.parent
-        modules = [str(here / name) for name in user_code.OWN_PACKAGES]
-        modules += user_code.package_folders(study.references)
-        options |= {"address": address, "runtime_env": {"py_modules": modules}}
-    else:
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes to the home directory
-        options |= {"address": "local", "include_dashboard": False}
-        options |= {"object_store_memory": 100 * 2**20}  # rows are small and go to disk
-    try:
-        ray.init(**options)
-    except ConnectionError as error:
-        raise UserError(
-            f"resources.address: no Ray cluster answers at {address} ({error}); start it, correct "
-            "the address, or set RAY_AUTH_TOKEN where the cluster asks for a token"
-        ) from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _nodes() -> list[dict[str, float]]:
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _check_room(resources: Resources) -> None:
-    """Raise where no single node has what one trial needs (sums over nodes would lie)."""
-    need = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
-    nodes = _nodes()
-    if any(all(node.get(k, 0) >= v for k, v in need.items()) for node in nodes):
-        return
-    has = "; ".join(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes) or "none"
-    raise UserError(
-        f"resources: a trial needs {need['CPU']:g} CPU and {need['GPU']:g} GPU on one node; the "
-        f"nodes have: {has}; lower cpus_per_trial / gpus_per_trial or add a node"
-    )
-
-
-def _slots(resources: Resources) -> int:
-    """Trials that run at once. Raises UserError where not even one fits."""
-    _check_room(resources)
-    need = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
-    slots = sum(
-        min(int(node.get(name, 0) / amount) for name, amount in need.items() if amount > 0)
-        for node in _nodes()
-    )
-    return min(slots, resources.max_concurrent or slots)
-
-
-def _slot_bytes(resources: Resources, slots: int) -> float:
-    """Memory of one trial: of a GPU, as a worker sees it, else its part of the largest node."""
-    if resources.gpus_per_trial > 0:
-        share = min(1.0, resources.gpus_per_trial)
-        ask = ray.remote(num_gpus=resources.gpus_per_trial, num_cpus=0)(_gpu_bytes)
-        return share * float(ray.get(ask.remote()))
-    return max(
-        node.get("memory", 0.0)
-        / max(1, min(slots, int(node.get("CPU", 0) / resources.cpus_per_trial)))
-        for node in _nodes()
-    )
-
-
-def _gpu_bytes() -> int:
-    """Total memory of the GPU that Ray gave to this worker."""
-    return int(torch.cuda.mem_get_info()[1])
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def test_all_slots_work_after_a_generation_boundary(on_ray):
 
 def test_a_finished_study_starts_nothing(on_ray, monkeypatch):
     started = []
-    monkeypatch.setattr(launch.ray, "init", lambda **options: started.append(options))
+    monkeypatch.setattr(launch.cluster.ray, "init", lambda **options: started.append(options))
     launch.run(driver.State.load(on_ray.study, on_ray.store))
     assert started == []
 

@@ -1,0 +1,125 @@
+"""The commands that read results: `analyze` and `export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.export import dump
+from analysis.rows import text_summary
+from analysis.verdict import Verdict
+from sweep import rundir, table_command, terminal
+from sweep.faults import UserError
+from sweep.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, err, out
+
+
+def analyze(
+    study: Annotated[
+        str, typer.Argument(help="A study, a run directory, or a table: results.csv, .parquet.")
+    ],
+    spec_path: SpecOpt = SPEC,
+    runs: RunsOpt = RUNS,
+    columns: Annotated[
+        str, typer.Option(help="Table: its names for ours, learning_rate=hp.lr,loss=val_loss.")
+    ] = "",
+    tolerance: Annotated[
+        str, typer.Option(help="Table: rel_loss=…, abs_loss=… or share_of_width_gain=….")
+    ] = table_command.TOLERANCE,
+    search_width: Annotated[int | None, typer.Option(help="Table: narrowest if none.")] = None,
+    target_width: Annotated[int | None, typer.Option(help="Table: widest if none.")] = None,
+    default: Annotated[str, typer.Option(help="Table: untuned values, lr=1e-3.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Table: folder for report and plots.")
+    ] = None,
+    json_: JsonOpt = False,
+) -> None:
+    """Judge the transfer: verdict.json, plots/ and report.html. Exit code 3: it is not PASS.
+
+    [dim]mutransfer analyze digits-dit · mutransfer analyze runs.csv --columns loss=val_loss[/dim]
+    """
+    from sweep import analyze as room  # matplotlib and scipy take a second
+
+    if table_command.is_table(study):
+        found = table_command.analyze(
+            Path(study),
+            columns=columns,
+            tolerance=tolerance,
+            search_width=search_width,
+            target_width=target_width,
+            default=default,
+        )
+        paths = table_command.write(found, output, Path(study)) if output else []
+        unsaid = table_command.cannot_say(found.question)
+    else:
+        found_study, store = rundir.find_run(study, spec_path, runs)
+        found = room.analyze(found_study, store)
+        paths, unsaid = room.write(found, found_study, store), []
+    _tell(found.verdict, paths, unsaid, json_)
+
+
+def _tell(verdict: Verdict, paths: list[str], unsaid: list[str], json_: bool) -> None:
+    if json_:
+        terminal.as_json(verdict.to_dict())
+    else:
+        for shown in text_summary(verdict):
+            if shown.rows:
+                out.print(terminal.table(shown.title, shown.columns, shown.rows), soft_wrap=True)
+                out.print()
+        out.print(verdict.sentence, style="bold", highlight=False, soft_wrap=True)
+        for line in [*unsaid, *(f"report: {path}" for path in paths[-1:])]:
+            out.print(line, highlight=False, soft_wrap=True)
+    if verdict.verdict != "PASS":
+        raise typer.Exit(terminal.EXIT_NOT_PASS)
+
+
+def export(
+    study: StudyArg,
+    width: Annotated[int, typer.Option("--width", help="The production width.")],
+    spec_path: SpecOpt = SPEC,
+    runs: RunsOpt = RUNS,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; RUNS/STUDY/best.yaml if none.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write whatever the verdict is.")] = False,
+    json_: JsonOpt = False,
+) -> None:
+    """Write best.yaml: the HP set, per-role values and the plan at a production width.
+
+    PASS, and EXTRAPOLATED beyond the target width, are written; anything else leaves with exit
+    code 3 and is written only with --force.
+
+    [dim]mutransfer export digits-dit --width 1152 · … --force -o best.yaml[/dim]
+    """
+    from sweep import analyze as room
+    from sweep import export as best
+
+    found_study, store = rundir.find_run(study, spec_path, runs)
+    content = best.export(room.analyze(found_study, store), found_study, store, width)
+    good = content["verdict"] in best.GOOD
+    text = dump(content)
+    if json_:
+        terminal.as_json(content)
+    if not (good or force):
+        err.print(
+            f"mutransfer: not written: {content['verdict_text']}\n--force writes it all the same, "
+            "with the verdict on its first lines",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        raise typer.Exit(terminal.EXIT_NOT_PASS)
+    if output is None:
+        store.write(text.encode(), "best.yaml")
+    else:
+        _write_text(output, text)
+    if not json_:
+        out.print(content["verdict_text"], soft_wrap=True, highlight=False, markup=False)
+        out.print(f"written: {output or store.path('best.yaml')}", highlight=False, soft_wrap=True)
+    if not good:
+        raise typer.Exit(terminal.EXIT_NOT_PASS)
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; choose another -o") from None

@@ -1,0 +1,148 @@
+"""The sections of a study as typed data. Every default of the sweep stands here.
+
+Defaults of models, data, objectives and training stand in ``proxies.config``.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from annotated_types import Ge, Gt
+
+from proxies import config as pc
+
+HPName = Literal[
+    "lr",
+    "init_std",
+    "init_std_hidden",
+    "init_std_input",
+    "init_std_vector",
+    "output_mult",
+    "weight_decay",
+    "warmup_steps",
+    "grad_clip",
+    "repa_weight",
+]
+HP_NAMES: tuple[str, ...] = get_args(HPName)
+Method = Literal["tpe", "gp", "qmc", "random", "grid"]
+STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What is compared: the loss on the fixed validation set."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    name: Literal["val_loss"] = "val_loss"
+    goal: Literal["minimize"] = "minimize"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Stage `search`: Optuna proposes ``trials`` sets, ``generation`` at a time, at one width."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    width: Annotated[int, Ge(1)]
+    trials: Annotated[int, Ge(1)]
+    generation: Annotated[int, Ge(1)] = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """Stage `slices`: each HP of ``parameters`` varied on the lattice at each width."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    parameters: tuple[HPName, ...] = ("lr",)
+    widths: tuple[Annotated[int, Ge(1)], ...]
+    points: Annotated[int, Ge(3)] = 7
+    spacing_log2: Annotated[float, Gt(0)] = 1.0
+    refine: bool = True
+    max_extend: Annotated[int, Ge(0)] = 4
+    seeds: Annotated[int, Ge(1)] = 3
+    control: Literal["sp", "none"] = "sp"
+    control_parameters: tuple[HPName, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """The regret that the user accepts, fixed before looking: exactly one of the three."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    rel_loss: Annotated[float, Gt(0)] | None = None
+    abs_loss: Annotated[float, Gt(0)] | None = None
+    share_of_width_gain: Annotated[float, Gt(0)] | None = None
+
+    @property
+    def kind(self) -> Literal["rel_loss", "abs_loss", "share_of_width_gain"]:
+        """The name of the one that is given."""
+        if self.rel_loss is not None:
+            return "rel_loss"
+        return "abs_loss" if self.abs_loss is not None else "share_of_width_gain"
+
+    @property
+    def value(self) -> float:
+        """The number that is given."""
+        return float(getattr(self, self.kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Stage `target`: the widest width at which a check is paid for."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    width: Annotated[int, Ge(1)]
+    points: Annotated[int, Ge(3)] = 5
+    seeds: Annotated[int, Ge(1)] = 3
+    tolerance: Tolerance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Production:
+    """The run that the HPs are for: only costs are told in its units."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    width: Annotated[int, Ge(1)]
+    steps: Annotated[int, Ge(1)]
+    batch_size: Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoordCheck:
+    """Stage `coordinate check`: a few steps at each width, before anything is swept.
+
+    `gate` says what a failed check does to `run`; `widths` None: those of the study. `lr` None: the
+    largest at which the median module changes by half. Seeds are added until a slope of 0.25
+    would be seen, at most up to `max_seeds`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    gate: Literal["stop", "warn", "skip"] = "stop"
+    widths: tuple[Annotated[int, Ge(1)], ...] | None = None
+    seeds: Annotated[int, Ge(2)] = 3
+    max_seeds: Annotated[int, Ge(2)] = 6
+    steps: Annotated[int, Ge(3)] = 4
+    batch_size: Annotated[int, Ge(1)] = 16
+    lr: Annotated[float, Gt(0)] | None = None
+    tolerance: Annotated[float, Gt(0)] = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one trial gets and where trials run. Only device and threads enter identities."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    cpus_per_trial: Annotated[float, Gt(0)] = 1
+    gpus_per_trial: Annotated[float, Ge(0)] = 0
+    max_concurrent: Annotated[int, Ge(1)] | None = None
+    address: str | None = None
+    max_failures: Annotated[int, Ge(0)] = 2
+    checkpoint_every_s: Annotated[float, Gt(0)] = 30
+
+    @property
+    def device(self) -> pc.Device:
+        """'cuda' where a trial has a GPU (or a share of one), else 'cpu'."""
+        return "cuda" if self.gpus_per_trial > 0 else "cpu"
+
+    @property
+    def threads(self) -> int:
+        """Torch's intra-op threads of one trial."""
+        return max(1, int(self.cpus_per_trial))
