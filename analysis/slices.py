@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -202,6 +203,7 @@ def _rank(row: _Row, arm: str) -> tuple[bool, bool]:
     return finished, finished and row.arm == arm
 
 
+@lru_cache(maxsize=512)
 def mean_loss(slice_: Slice) -> np.ndarray:
     """Return the loss of each value, (P,), adjusted for seeds; NaN where not usable.
 
@@ -227,6 +229,7 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     return means
 
 
+@lru_cache(maxsize=512)
 def bracket(slice_: Slice) -> Bracket:
     """Return what stands on either side of the best value, and whether to extend.
 
