@@ -214,6 +214,7 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     used = np.isfinite(slice_.loss) & slice_.usable[:, None]
     if used[slice_.usable].all():
         means[slice_.usable] = slice_.loss[slice_.usable].mean(axis=1)
+        means.setflags(write=False)
         return means
     i, j = np.nonzero(used)
     n_values, n_seeds = slice_.loss.shape
@@ -226,6 +227,7 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     y[:-1] -= level
     solution = np.linalg.lstsq(rows, y, rcond=None)[0]
     means[slice_.usable] = solution[:n_values][slice_.usable] + level
+    means.setflags(write=False)
     return means
 
 
