@@ -17,7 +17,7 @@ import numpy as np
 from analysis import basis
 from analysis.posterior import coefficients
 from analysis.slices import Slice, bracket, mean_loss
-from analysis.windows import Solved, Window, cut_cliffs, solve, step_sd, window_of
+from analysis.windows import Solved, Window, cut_cliffs, share, solve, step_sd, window_of
 
 # Prior standard deviation of a jump of f'' at the optimum, in units of k2 (`doubted`).
 JUMP_SD = 1.25
@@ -124,8 +124,9 @@ def fits(
     *,
     spacing_log2: float = 1.0,
     own_levels: Sequence[float | None] | None = None,
+    families: Sequence[int] | None = None,
 ) -> list[Fit]:
-    """Return the local curve about the best value of each slice, each as if it were alone.
+    """Return the local curve about the best value of each slice.
 
     The window is the values within 4 octaves (or 2 lattice steps) of the best, up to the
     nearest diverged one; cliffs at its ends are cut off (`cut_cliffs`). Fewer than 3 values
@@ -137,11 +138,15 @@ def fits(
         spacing_log2: Lattice step, octaves.
         own_levels: log2 of a value of each slice that is compared by its own losses, so that the
             curve need not reach it; its seeds still tell the noise. None: no such value.
+        families: A number for each slice; those of one number, the widths of one HP and arm,
+            share the roughness of their curves (`share`). None: each as if it were alone.
     """
     levels = own_levels or [None] * len(slices)
     windows = [window_of(s, spacing_log2, level) for s, level in zip(slices, levels, strict=True)]
     solved = solve(windows)
     cut_cliffs(windows, solved)
+    if families is not None:
+        solved = share(windows, solved, families)
     return [_fit(window, found) for window, found in zip(windows, solved, strict=True)]
 
 

@@ -59,29 +59,49 @@ def shapes(data: Stack) -> Shapes:
     """Return the scale, asymmetry and roughness of highest posterior density.
 
     Each round solves for the coefficients at the last asymmetry and moves it by what its
-    derivative says (Gauss-Newton). The scale c of the priors is k2 with its standard error. The
-    roughness is the root of its posterior mean square on a grid, prior ∝ roughness^ROUGH_PRIOR.
+    derivative says (Gauss-Newton). The scale c of the priors is k2 with its standard error.
     """
     scale, rho = _scales(data), np.zeros(len(data.u))
     moving = np.arange(len(rho))
     for _ in range(ROUNDS):
         last = rho[moving]
-        smooth = np.full((moving.size, 1), ROUGHNESS[0])
+        smooth = np.full(moving.size, ROUGHNESS[0])
         scale[moving], rho[moving] = _round(data.of(moving), scale[moving], last, smooth)
         moving = moving[np.abs(rho[moving] - last) >= SETTLED]
         if not moving.size:
             break
-    roughness = _roughness(data, rho, scale)
-    scale, last = _round(data, scale, rho, roughness[:, None])
-    scale, _ = _round(data, scale, last, roughness[:, None])
-    return Shapes(scale, last, roughness)
+    told = Shapes(scale, rho, np.full(len(rho), ROUGHNESS[0]))
+    return with_roughness(data, told, roughness(log_evidence(data, told)))
+
+
+def log_evidence(data: Stack, told: Shapes) -> np.ndarray:
+    """Return the log of the marginal likelihood of each of `ROUGHNESS`, (B, R)."""
+    grid = np.broadcast_to(ROUGHNESS, (len(told.rho), ROUGHNESS.size))
+    return _generalized(data, told.rho, told.scale, grid)[2]
+
+
+def roughness(log_p: np.ndarray) -> np.ndarray:
+    """Return the root of the posterior mean square of the roughness, (B,).
+
+    Args:
+        log_p: (B, R) log of the marginal likelihood of each of `ROUGHNESS`, whose prior is
+            ∝ roughness^ROUGH_PRIOR on their grid, even in the logarithm.
+    """
+    weight = np.exp(log_p - log_p.max(axis=1, keepdims=True)) * ROUGHNESS**ROUGH_PRIOR
+    return np.sqrt((weight * ROUGHNESS**2).sum(axis=1) / weight.sum(axis=1))
+
+
+def with_roughness(data: Stack, told: Shapes, rough: np.ndarray) -> Shapes:
+    """Return the shapes of another roughness, (B,): two rounds from those told."""
+    scale, rho = _round(data, told.scale, told.rho, rough)
+    return Shapes(_round(data, scale, rho, rough)[0], rho, rough)
 
 
 def _round(
-    data: Stack, scale: np.ndarray, rho: np.ndarray, roughness: np.ndarray
+    data: Stack, scale: np.ndarray, rho: np.ndarray, rough: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale and asymmetry after a step of Gauss-Newton."""
-    k, cov, _ = _generalized(data, rho, scale, roughness)
+    k, cov, _ = _generalized(data, rho, scale, rough[:, None])
     moved = np.hypot(k[:, 0, 2], np.sqrt(cov[:, 0, 2, 2]))
     return moved, np.clip(rho + k[:, 0, 3] / moved, -MAX_CUBIC, MAX_CUBIC)
 
@@ -93,14 +113,6 @@ def _scales(data: Stack) -> np.ndarray:
     cov = np.linalg.pinv(design.transpose(0, 2, 1) @ design)
     k = cov @ design.transpose(0, 2, 1) @ (data.m[:, :, None] / error)
     return np.hypot(k[:, 2, 0], np.sqrt(np.maximum(cov[:, 2, 2], 0.0)))
-
-
-def _roughness(data: Stack, rho: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Root of the posterior mean square of the roughness, from the marginal likelihood, (B,)."""
-    grid = np.broadcast_to(ROUGHNESS, (len(rho), ROUGHNESS.size))
-    log_p = _generalized(data, rho, scale, grid)[2]
-    weight = np.exp(log_p - log_p.max(axis=1, keepdims=True)) * ROUGHNESS**ROUGH_PRIOR
-    return np.sqrt((weight * ROUGHNESS**2).sum(axis=1) / weight.sum(axis=1))
 
 
 def _generalized(

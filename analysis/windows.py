@@ -7,7 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis import basis, noise
-from analysis.posterior import coefficients, shapes, stack
+from analysis.posterior import (
+    Shapes,
+    Stack,
+    coefficients,
+    log_evidence,
+    roughness,
+    shapes,
+    stack,
+    with_roughness,
+)
 from analysis.slices import Slice, bracket, mean_loss
 
 REACH_STEPS = 2.0
@@ -135,19 +144,69 @@ class _Known(NamedTuple):
 
 
 def solve(windows: Sequence[Window]) -> list[Solved]:
-    """The curve of each window; those with the same number of values at once."""
+    """Return the curve of each window; those with the same number of values at once."""
     known = [_known_of(window) for window in windows]
     solved = [k.rest for k in known]
+    for which, data in _stacks(known):
+        for i, *shape in zip(which, *shapes(data), strict=True):
+            solved[i] = _curve(known[i], windows[i].spacing_log2, *shape)
+    return solved
+
+
+def share(
+    windows: Sequence[Window], solved: Sequence[Solved], families: Sequence[int]
+) -> list[Solved]:
+    """Return the curves again, with one roughness for each family.
+
+    How far a curve is from a valley is asked of all curves of a family together: their log
+    marginal likelihoods add up. A single rough one makes all rough.
+
+    Args:
+        windows: What was fitted.
+        solved: Their curves, each as if it were alone.
+        families: A number for each; curves of the same number are one family.
+    """
+    known = [_again(w, s) for w, s in zip(windows, solved, strict=True)]
+    stacks = [(which, data, _told(solved, which)) for which, data in _stacks(known)]
+    total: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(()))
+    for which, data, told in stacks:
+        for i, log_p in zip(which, log_evidence(data, told), strict=True):
+            total[families[i]] = total[families[i]] + log_p
+    found = list(solved)
+    for which, data, told in stacks:
+        rough = roughness(np.stack([total[families[i]] for i in which]))
+        for i, *shape in zip(which, *with_roughness(data, told, rough), strict=True):
+            found[i] = _curve(known[i], windows[i].spacing_log2, *shape)
+    return found
+
+
+def _stacks(known: Sequence[_Known]) -> list[tuple[list[int], Stack]]:
+    """The values of all that carry a curve, those with the same number of values together."""
     sizes = defaultdict(list)
     for i, k in enumerate(known):
         if k.u.size:
             sizes[k.u.size].append(i)
-    for which in sizes.values():
-        columns = zip(*(known[i][:3] for i in which), strict=True)
-        found = shapes(stack(*(np.stack(column) for column in columns)))
-        for i, *shape in zip(which, *found, strict=True):
-            solved[i] = _curve(known[i], windows[i].spacing_log2, *shape)
-    return solved
+    return [
+        (which, stack(*(np.stack(c) for c in zip(*(known[i][:3] for i in which), strict=True))))
+        for which in sizes.values()
+    ]
+
+
+def _again(window: Window, solved: Solved) -> _Known:
+    """The values of a curve that is known already."""
+    if not solved.beta.size:
+        none = np.zeros(0)
+        return _Known(none, none, none, solved)
+    on_curve = window.kept.copy()
+    if window.level is not None:
+        on_curve[window.level] = False
+    u = window.slice.log2_x[on_curve] - window.center
+    return _Known(u, window.means[on_curve], solved.variance[on_curve], solved)
+
+
+def _told(solved: Sequence[Solved], which: Sequence[int]) -> Shapes:
+    cells = np.array([(solved[i].scale, solved[i].a / 3, solved[i].roughness) for i in which])
+    return Shapes(*cells.T)
 
 
 def _curve(known: _Known, step: float, scale: float, rho: float, roughness: float) -> Solved:

@@ -45,15 +45,22 @@ def ladder(setting: Setting, rng: np.random.Generator) -> tuple[np.ndarray, list
 def intervals(setting: Setting, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Coverage and length of ladders: optimum of each width, drift, regret at the widest."""
     drawn = [ladder(setting, np.random.default_rng(seed)) for seed in seeds]
-    found = fits([s for _, slices in drawn for s in slices], spacing_log2=setting.spacing)
-    n = setting.widths
+    n, step = setting.widths, setting.spacing
+    found = fits(
+        [s for _, slices in drawn for s in slices],
+        spacing_log2=step,
+        families=[i for i in range(len(drawn)) for _ in range(n)],
+    )
+    alone = fits([slices[-1] for _, slices in drawn], spacing_log2=step)
     return [
-        _of_ladder(setting, places, found[i * n : (i + 1) * n])
+        _of_ladder(setting, places, found[i * n : (i + 1) * n], alone[i])
         for i, (places, _) in enumerate(drawn)
     ]
 
 
-def _of_ladder(setting: Setting, places: np.ndarray, fits_: Sequence[Fit]) -> dict[str, Any]:
+def _of_ladder(
+    setting: Setting, places: np.ndarray, fits_: Sequence[Fit], target: Fit
+) -> dict[str, Any]:
     found = [optimum(f) for f in fits_]
     line = drift(fits_)
     known = {
@@ -72,7 +79,7 @@ def _of_ladder(setting: Setting, places: np.ndarray, fits_: Sequence[Fit]) -> di
         "drift_covered": covers(line.low, line.high, setting.drift),
         "drift_length": span(line.low, line.high)
         / oracle.length(oracle.slope_variance(known["family"])),
-        "regret_covered": [_bound_holds(setting, fits_[-1], places[-1], u) for u in REGRET_AT],
+        "regret_covered": [_bound_holds(setting, target, places[-1], u) for u in REGRET_AT],
     }
 
 
