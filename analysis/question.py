@@ -1,13 +1,13 @@
 """What a verdict is asked about, and the slices that answer it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import pandas as pd
 
-from analysis.curve import Fit, fit
-from analysis.slices import slice_of
+from analysis.curve import Fit, fit, fits
+from analysis.slices import Slice, slice_of
 
 ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
 
@@ -139,33 +139,37 @@ def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
     arms = ["mup"]
     if question.control == "sp" and hp in question.control_parameters:
         arms.append("sp")
+    widths = sorted({*question.widths, question.search_width})
     ladder = {
-        (arm, width): _fit(df, question, hp, question.center, width, arm, question.seeds)
+        (arm, width): fitted
         for arm in arms
-        for width in sorted({*question.widths, question.search_width})
+        for width, fitted in zip(widths, _ladder(df, question, hp, arm, widths), strict=True)
     }
     target = None
     if question.transferred is not None:
-        target = _fit(
-            df,
-            question,
-            hp,
-            question.transferred,
-            question.target_width,
-            "mup",
-            question.target_seeds,
-        )
+        asked = (question.transferred, question.target_width, "mup", question.target_seeds)
+        found = _slice(df, hp, *asked)
+        target = fit(found, spacing_log2=question.spacing_log2)
     return Evidence(hp=hp, ladder=ladder, target=target)
 
 
-def _fit(
+def _ladder(
+    df: pd.DataFrame, question: Question, hp: str, arm: str, widths: Sequence[int]
+) -> list[Fit]:
+    """The curves of an arm: one family, which shares its roughness.
+
+    The target's curve is fitted alone: its regret bound rests on its own values only.
+    """
+    slices = [_slice(df, hp, question.center, width, arm, question.seeds) for width in widths]
+    return fits(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))
+
+
+def _slice(
     df: pd.DataFrame,
-    question: Question,
     hp: str,
     fixed: Mapping[str, float | None],
     width: int,
     arm: str,
     seeds: tuple[int, ...],
-) -> Fit:
-    found = slice_of(df, hp=hp, fixed=fixed, width=width, arm=arm, seeds=seeds)
-    return fit(found, spacing_log2=question.spacing_log2)
+) -> Slice:
+    return slice_of(df, hp=hp, fixed=fixed, width=width, arm=arm, seeds=seeds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -202,6 +203,7 @@ def _rank(row: _Row, arm: str) -> tuple[bool, bool]:
     return finished, finished and row.arm == arm
 
 
+@lru_cache(maxsize=512)
 def mean_loss(slice_: Slice) -> np.ndarray:
     """Return the loss of each value, (P,), adjusted for seeds; NaN where not usable.
 
@@ -212,6 +214,7 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     used = np.isfinite(slice_.loss) & slice_.usable[:, None]
     if used[slice_.usable].all():
         means[slice_.usable] = slice_.loss[slice_.usable].mean(axis=1)
+        means.setflags(write=False)
         return means
     i, j = np.nonzero(used)
     n_values, n_seeds = slice_.loss.shape
@@ -224,9 +227,11 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     y[:-1] -= level
     solution = np.linalg.lstsq(rows, y, rcond=None)[0]
     means[slice_.usable] = solution[:n_values][slice_.usable] + level
+    means.setflags(write=False)
     return means
 
 
+@lru_cache(maxsize=512)
 def bracket(slice_: Slice) -> Bracket:
     """Return what stands on either side of the best value, and whether to extend.
 
