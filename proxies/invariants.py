@@ -36,7 +36,7 @@ class Broken:
         return f"{self.name}: {self.found}; usual cause: {self.cause}; do: {self.remedy}"
 
 
-def broken(start: Start, *, base_width: int, width: int, lr: float) -> list[Broken]:
+def broken(start: Start, *, base_width: int, width: int, lr: float, seed: int = 0) -> list[Broken]:
     """Return every law that models of base width and of a larger width break.
 
     Args:
@@ -44,9 +44,10 @@ def broken(start: Start, *, base_width: int, width: int, lr: float) -> list[Brok
         base_width: Where every tensor trains with the base LR.
         width: A larger width; the larger, the more surely a wrong exponent shows.
         lr: Base LR of the runs.
+        seed: Of initialization and data.
     """
-    narrow = newborn(start("mup", base_width, 0, lr), base_width)
-    wide = newborn(start("mup", width, 0, lr), width, like=narrow)
+    narrow = newborn(start("mup", base_width, seed, lr), base_width)
+    wide = newborn(start("mup", width, seed, lr), width, like=narrow)
     pair = Pair(narrow, wide)
     found = [b for name in pair.names for law in LAWS for b in law(pair, name, lr)]
     return found + list(_attention(pair))
