@@ -23,7 +23,7 @@ Word = Literal["flat", "growing", "vanishing", "uncertain"]
 DETECTABLE, TOLERANCE, CONFIDENCE, POWER = 0.25, 0.15, 0.95, 0.8
 # Updates and the changes they make may fall this much more, to width^-0.25: in models of finite
 # width an update lies the less along its inputs the wider they are. Correct models fell as far as
-# width^-0.26 with an upper bound of -0.11 (changes) and -0.16 (updates); a multiplier or LR / m
+# width^-0.27 with an upper bound of -0.12 (changes) and -0.16 (updates); a multiplier or LR / m
 # too many makes -1, and LR / √m -0.5. Where rates are wrong the invariants see it exactly.
 FADING = 0.1
 FIRST_JUDGED_STEP = 3  # zero readouts and gates keep gradients from the rest for two steps
@@ -178,10 +178,13 @@ def _fits(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield the fit of every series that has a size at each width and seed."""
     keys = ["arm", "kind", "name", "step"]
     roles = {n: r for n, r in zip(rows["name"], rows["role"], strict=True) if isinstance(r, str)}
+    n_widths = rows["width"].nunique()
     for key, group in rows.groupby(keys, sort=False)[["seed", "width", "size"]]:
         arm, kind, name, step = key
         widths, column = np.unique(group["width"], return_inverse=True)
         seeds, line = np.unique(group["seed"], return_inverse=True)
+        if len(group) < n_widths * len(seeds):
+            continue  # it has no size at some width
         sizes = np.zeros((len(seeds), len(widths)))
         sizes[line, column] = group["size"]
         if (sizes == 0).any() or len(widths) < 3:
