@@ -22,19 +22,20 @@ def needed_bytes(config: TrialConfig) -> int:
     return BYTES * copies * n_params(config)
 
 
-def check(study: Study, slot_bytes: float, where: str) -> None:
+def check(study: Study, slot_bytes: float, where: str, width: int | None = None) -> None:
     """Refuse a study whose largest model cannot fit.
 
     Args:
         study: The study.
         slot_bytes: Memory that one trial may use.
         where: What has that memory, for the message.
+        width: Width of that model; None: the widest that is trained.
 
     Raises:
         UserError: the largest model needs more.
     """
     hps = {name: found.middle for name, found in study.parameters.items()}
-    width = max(study.target.width, *study.transfer.widths)
+    width = width or max(study.target.width, *study.transfer.widths)
     config = trial(study, width=width, arm="mup", hps=hps, seed=0)
     if (needed := needed_bytes(config)) > slot_bytes:
         raise UserError(

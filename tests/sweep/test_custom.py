@@ -201,6 +201,32 @@ def test_a_wrong_role_fails_the_check_and_stops_the_run(user):
     assert {"coordcheck_change.png", "coordcheck_update.svg"} <= names
 
 
+FORWARD = """
+    def forward(self, x):
+        return self.head(torch.relu(self.inner(torch.relu(self.stem(x)))))
+"""
+ATTENDS = """
+    def forward(self, x):
+        q = self.inner(torch.relu(self.stem(x))).unflatten(1, (2, -1)).transpose(0, 1)
+        mixed = nn.functional.scaled_dot_product_attention(q, q, q)
+        return self.head(mixed.transpose(0, 1).flatten(1))
+"""
+
+
+def test_a_broken_invariant_stops_the_run_and_is_named(user):
+    """A head dim that grows under 1/√d: nothing that a coordinate check of a few steps shows."""
+    user((FORWARD, ATTENDS))
+    with (user.folder / "sweeps.yaml").open("a") as file:
+        file.write("    coordcheck: {lr: 0.001, seeds: 2, max_seeds: 2, steps: 3}\n")
+    done = call(user.folder, "run", "own", "--inline")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "coordinate check: FAIL" in done.stderr and "head dim grows" in done.stderr
+    stored = json.loads((user.folder / "runs/own/coordcheck.json").read_text())
+    assert stored["broken"] and not stored["findings"], "the invariants alone see it"
+    assert not (user.folder / "runs/own/trials").exists()
+    assert "invariant broken" in call(user.folder, "run", "own", "--inline").stderr  # as stored
+
+
 def test_the_commands_print_slopes_and_roles(user):
     user()
     done = call(user.folder, "coordcheck", "own")
