@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from analysis import palette
 from analysis.coordinates import Check, Trend
-from analysis.labels import ARM_LABELS, WIDTH
+from analysis.labels import ARM_LABELS, WIDTH, short
 from analysis.plot import Panel, Plot, tip
 
 KINDS = {
@@ -20,8 +20,9 @@ ARMS = ("sp", "mup")
 
 
 def all_figures(check: Check) -> dict[str, Plot]:
-    """Return one plot a kind of size, by file name without suffix."""
-    return {f"coordcheck_{kind}": plot(check, kind) for kind in KINDS}
+    """Return one plot a kind of size that was measured, by file name without suffix."""
+    measured = {t.kind for t in check.trends}
+    return {f"coordcheck_{kind}": plot(check, kind) for kind in KINDS if kind in measured}
 
 
 def plot(check: Check, kind: str) -> Plot:
@@ -82,7 +83,8 @@ def _draw(
         (line,) = ax.plot(x, y, color=colour, lw=1.8 if fails else 0.8, zorder=3 if fails else 2)
         tip(line, f"{trend.name}: slope {trend.slope:+.2f} ({trend.low:+.2f} … {trend.high:+.2f})")
         if fails:
-            ax.annotate(trend.name, (x[-1], y[-1]), fontsize=6, ha="right")
+            told = ax.annotate(short(trend.name), (x[-1], y[-1]), fontsize=6, ha="right")
+            told.set_in_layout(False)
         ax.set_xticks(x, [str(width) for width in trend.sizes])
     ax.set_ylim(*limits)
     ax.set_title(title)

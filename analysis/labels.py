@@ -15,6 +15,7 @@ HP_LABELS: Mapping[str, str] = {
     "grad_clip": "gradient clip norm",
     "repa_weight": "weight of REPA's alignment",
 }
+LONGEST = 30  # characters of a name in a figure
 ARM_LABELS: Mapping[str, str] = {"mup": "μP", "sp": "SP (control)"}
 
 
@@ -34,7 +35,12 @@ WIDTH = Axis(name="width", per_step="octaves/doubling")
 
 def hp_label(hp: str) -> str:
     """Return what an HP is called on an axis."""
-    return HP_LABELS.get(hp, hp)
+    return short(HP_LABELS.get(hp, hp))
+
+
+def short(name: str) -> str:
+    """Return a name as long as an axis has room for."""
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def power_of_two(log2_x: float) -> str:
