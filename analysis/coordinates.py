@@ -9,7 +9,7 @@ corrected for the number of series (Bonferroni).
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -99,6 +99,22 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         return {**asdict(self), "has_power": self.has_power}
+
+
+def from_dict(held: Mapping[str, Any]) -> Check:
+    """Return the check that `Check.to_dict` was made of, be it by way of JSON."""
+    plain = {f.name: held[f.name] for f in fields(Check)}
+    findings = [
+        Finding(trend=_read_trend(f["trend"]), parameter=f["parameter"], cause=f["cause"])
+        for f in held["findings"]
+    ]
+    lists = {name: tuple(plain[name]) for name in ("control_grows", "widths", "left_out")}
+    trends = tuple(_read_trend(t) for t in held["trends"])
+    return Check(**plain | lists | {"findings": tuple(findings), "trends": trends})
+
+
+def _read_trend(held: Mapping[str, Any]) -> Trend:
+    return Trend(**{**held, "sizes": {int(w): size for w, size in held["sizes"].items()}})
 
 
 def judge(rows: pd.DataFrame, *, tolerance: float = TOLERANCE, arm: str = "mup") -> Check:

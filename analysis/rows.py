@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from analysis.cost import Cost
-from analysis.figure_data import ARM_LABELS
+from analysis.labels import ARM_LABELS
 from analysis.optimum import Optimum
 from analysis.question import Question
 from analysis.scaling import Exponent
@@ -238,7 +238,10 @@ def cost_table(cost: Cost) -> TextTable:
 
 
 def _share(flops: float, target_flops: float | None) -> str:
-    return "–" if target_flops is None else f"{100 * flops / target_flops:.3g} %"
+    if target_flops is None:
+        return "–"
+    percent = 100 * flops / target_flops
+    return f"{percent:,.0f} %" if percent >= 100 else f"{percent:.3g} %"
 
 
 def hps_table(question: Question) -> TextTable:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from analysis import coordinate_figures, coordinates, figures
+from analysis import coordinate_figures, coordinates, plot
 from analysis.coordinates import Check
 from proxies import coordcheck, invariants
 from proxies.config import Arm, HPs, TrialConfig
@@ -183,7 +183,7 @@ def write(study: Study, store: Store, found: Checked) -> dict[str, Any]:
         "findings": [{"text": str(f), **dataclasses.asdict(f)} for f in found.check.findings],
     }
     drawn = coordinate_figures.all_figures(found.check)
-    for name, data in figures.files(drawn).items():
+    for name, data in plot.files(drawn).items():
         store.write(data, "plots", name)
     store.write(json.dumps(content, indent=1).encode(), FILE)
     return content
@@ -246,7 +246,6 @@ def told(study: Study, store: Store) -> str | None:
     return message(study.name, store.read_json(FILE)) if store.exists(FILE) else None
 
 
-def plots(store: Store) -> dict[str, bytes]:
-    """The stored plots as SVG by file name."""
-    names = [name for name in store.names("plots", ".svg") if name.startswith("coordcheck_")]
-    return {f"{name}.svg": store.read_bytes("plots", f"{name}.svg") for name in names}
+def stored_check(store: Store) -> Check | None:
+    """The stored check itself; None where none was done."""
+    return coordinates.from_dict(store.read_json(FILE)) if store.exists(FILE) else None
