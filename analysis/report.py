@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import rows
+from analysis.convergence_rows import Told
 from analysis.gallery import Gallery
 from analysis.question import Question
 from analysis.report_template import PAGE
@@ -27,6 +28,7 @@ def html(
     figures: Mapping[str, bytes],
     gallery: Gallery | None = None,
     coordcheck: str | None = None,
+    convergence: Told | None = None,
 ) -> str:
     """Return the report as one HTML page without outside references.
 
@@ -38,6 +40,7 @@ def html(
         figures: Files by name, as `analysis.figures.files`; those ending in .svg are shown.
         gallery: Samples to show beside real images.
         coordcheck: What the coordinate check said; its plots are among the figures.
+        convergence: What is said of convergence; its plot is among the figures.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined)
     return environment.from_string(PAGE).render(
@@ -57,6 +60,7 @@ def html(
         caption=caption,
         gallery=gallery,
         coordcheck=coordcheck,
+        convergence=convergence,
         figures=[
             (name.removesuffix(".svg"), _inline(name, svg))
             for name, svg in figures.items()
@@ -89,6 +93,8 @@ def caption(name: str) -> str:
         "drift": f"The best {hp} against width with 95 % intervals, and the fitted drift.",
         "coordcheck": f"Coordinate check, {hp}: size against width at each step, SP above μP; "
         "under μP it is to be flat.",
+        "convergence": "Validation loss against steps at the target width, each seed a line, and "
+        "where μP reaches the final loss of SP with the same seed.",
         "search": "The trials of the search at the search width; crosses diverged.",
     }.get(kind, name)
 

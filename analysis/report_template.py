@@ -65,6 +65,10 @@ right: a real validation image of the same condition.</p>
 </div>{% endif %}
 {% if coordcheck %}<h2>Coordinate check</h2>
 <p style="white-space: pre-wrap">{{ coordcheck }}</p>{% endif %}
+{% if convergence %}<h2>Convergence</h2>
+{% for text in convergence.sentences %}<p>{{ text }}</p>{% endfor %}
+{% for table in convergence.tables %}{{ show(table) }}{% endfor %}
+<ul>{% for text in convergence.caveats %}<li>{{ text }}</li>{% endfor %}</ul>{% endif %}
 {{ show(optima) }}
 <p>Curvature: loss per octave². Intervals: 95 %, from the fitted curve with seeds as blocks;
 "open": the data give no end. With one seed they rest on the scatter about the curve only.</p>

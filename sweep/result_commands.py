@@ -1,16 +1,19 @@
 """The commands that read results: `analyze` and `export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analysis import convergence_rows
 from analysis.export import dump
 from analysis.rows import text_summary
-from analysis.verdict import Verdict
 from sweep import rundir, table_command, terminal
 from sweep.faults import UserError
 from sweep.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, err, out
+
+if TYPE_CHECKING:
+    from sweep.analyze import Analysis
 
 
 def analyze(
@@ -54,19 +57,25 @@ def analyze(
         found_study, store = rundir.find_run(study, spec_path, runs)
         found = room.analyze(found_study, store)
         paths, unsaid = room.write(found, found_study, store), []
-    _tell(found.verdict, paths, unsaid, json_)
+    _tell(found, paths, unsaid, json_)
 
 
-def _tell(verdict: Verdict, paths: list[str], unsaid: list[str], json_: bool) -> None:
+def _tell(found: "Analysis", paths: list[str], unsaid: list[str], json_: bool) -> None:
+    verdict = found.verdict
+    said = None if found.convergence is None else convergence_rows.told(found.convergence)
     if json_:
-        terminal.as_json(verdict.to_dict())
+        terminal.as_json(found.to_dict())
     else:
-        for shown in text_summary(verdict):
+        for shown in [*text_summary(verdict), *(said.tables[:1] if said else ())]:
             if shown.rows:
                 out.print(terminal.table(shown.title, shown.columns, shown.rows), soft_wrap=True)
                 out.print()
         out.print(verdict.sentence, style="bold", highlight=False, soft_wrap=True)
-        for line in [*unsaid, *(f"report: {path}" for path in paths[-1:])]:
+        for line in [
+            *(said.sentences if said else ()),
+            *unsaid,
+            *(f"report: {path}" for path in paths[-1:]),
+        ]:
             out.print(line, highlight=False, soft_wrap=True)
     if verdict.verdict != "PASS":
         raise typer.Exit(terminal.EXIT_NOT_PASS)

@@ -212,6 +212,21 @@ def _eps_small(train: Any) -> Iterator[Found]:
         yield ("train", "eps"), rule, train.eps, remedy
 
 
+@_rule("model", "train", "target", "convergence")
+def _convergence_shows(model: Any, train: Any, target: Any, convergence: Any) -> Iterator[Found]:
+    if convergence is None:
+        return
+    at = ("convergence",)
+    if target.width == model.base_width:
+        rule = "SP and μP differ at the target width: it is not the base width"
+        yield at, rule, f"both are {target.width}", "raise target.width, or leave the section out"
+    looks = -(-train.steps // train.steps_per_log)
+    if convergence.n_val > looks:
+        rule = f"validations happen at points of the training curve, of which there are {looks}"
+        remedy = f"lower it to {looks}, or set train.log_every"
+        yield (*at, "n_val"), rule, convergence.n_val, remedy
+
+
 @_rule("method", "parameters", "search")
 def _grid_fits(method: str, parameters: Mapping[str, Any], search: Any) -> Iterator[Found]:
     if method != "grid":

@@ -23,6 +23,7 @@ from sweep import rules, space
 from sweep.faults import Fault, SpecError, UserError
 from sweep.sections import (
     HP_NAMES,
+    Convergence,
     CoordCheck,
     Method,
     Metric,
@@ -54,6 +55,7 @@ class Study:
     coordcheck: CoordCheck
     seed: int
     production: Production | None = None
+    convergence: Convergence | None = None
     trial: pc.TrainerConfig | None = None
     imports: tuple[str, ...] = ()  # folders that the user's own code is imported from
 
@@ -108,6 +110,7 @@ SECTIONS: dict[str, Any] = {
     "coordcheck": CoordCheck,
     "seed": Annotated[int, Ge(0)],
     "production": Production | None,
+    "convergence": Convergence | None,
     "trial": pc.TrainerConfig | None,
 }
 OPTIONAL: dict[str, Any] = {  # a section that may be left out, and what stands for it then
@@ -118,6 +121,7 @@ OPTIONAL: dict[str, Any] = {  # a section that may be left out, and what stands 
     "coordcheck": {},
     "seed": 0,
     "production": None,
+    "convergence": None,
     "trial": None,
 }
 KEYS = ("parameters", *SECTIONS)
