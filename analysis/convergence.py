@@ -108,8 +108,11 @@ class SpeedUp:
             reach the loss; ``none``: neither, for ``reason``.
         ratio: Geometric mean of SP's steps over μP's.
         low, high: Its 95 % interval, Student's t on the log ratios; None with one seed.
-        below: Upper 95 % bound of the geometric mean where ``kind`` is ``bound``; with one seed
-            that seed's own.
+        below: Where ``kind`` is ``bound``: an upper bound of the geometric mean, Student's t on the
+            log ratios with a bound in place of each unreached one; if no seed gets there, the
+            largest of their bounds.
+        below_level: Confidence of ``below``: 0.95; if no seed gets there 1 − 2^−n, that of a
+            sign test of n seeds.
         flops_factor: FLOPs of an SP step over those of a μP step, by which each figure is
             multiplied to give the ratio of FLOPs; None if unknown.
         pairs: The seeds that rest on a finished SP run.
@@ -126,6 +129,7 @@ class SpeedUp:
     low: float | None = None
     high: float | None = None
     below: float | None = None
+    below_level: float | None = None
     flops_factor: float | None = None
     pairs: tuple[Pair, ...] = ()
     n_unreached: int = 0
@@ -235,9 +239,12 @@ def speed_up(sp: Sequence[Run], mup: Sequence[Run], *, baseline: Baseline, lr: f
         difference_low=difference[1],
         difference_high=difference[2],
     )
+    if n_unreached == len(pairs):
+        level = 1 - 0.5 ** len(pairs)
+        return dataclasses.replace(known, below=2.0 ** float(log2.max()), below_level=level)
     if n_unreached:
         half = _half(log2, one_sided=True) or 0.0
-        return dataclasses.replace(known, below=middle * 2.0**half)
+        return dataclasses.replace(known, below=middle * 2.0**half, below_level=LEVEL)
     width = _half(log2)
     low, high = (None, None) if width is None else (middle * 2.0**-width, middle * 2.0**width)
     return dataclasses.replace(known, ratio=middle, low=low, high=high)

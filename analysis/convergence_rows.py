@@ -34,10 +34,11 @@ def sentence(found: Convergence, speed_up: SpeedUp) -> str:
         return f"{start} is not compared with {name}: {speed_up.reason}."
     if speed_up.kind == "bound":
         missed = f"{speed_up.n_unreached} of {seeds}" if n > 1 else seeds
+        level = 100 * (speed_up.below_level or 0.0)
         return (
             f"{start} does not reach the final loss of {name} within {asked.steps} steps with "
-            f"{missed}: SP's steps over μP's are below {number(speed_up.below, 3)}"
-            + (" with 95 % confidence." if n > 1 else ".")
+            f"{missed}: SP's steps over μP's are below {number(speed_up.below, 3)} "
+            f"(confidence {level:.3g} %)."
         )
     if speed_up.low is None:
         interval = "no interval"

@@ -10,6 +10,7 @@ from proxies.config import faults as faults_of_trial
 from proxies.data import info as data_info
 from proxies.data import load as load_data
 from proxies.limits import DataError
+from sweep import loggers as viewers
 from sweep import space
 
 Path = tuple[str | int, ...]
@@ -225,6 +226,13 @@ def _convergence_shows(model: Any, train: Any, target: Any, convergence: Any) ->
         rule = f"validations happen at points of the training curve, of which there are {looks}"
         remedy = f"lower it to {looks}, or set train.log_every"
         yield (*at, "n_val"), rule, convergence.n_val, remedy
+
+
+@_rule("loggers")
+def _loggers_installed(loggers: Any) -> Iterator[Found]:
+    for name, sink in viewers.missing(loggers or ()):
+        rule = f"the logger {name} needs the package {sink.package}"
+        yield ("loggers",), rule, "it is not installed", f"pip install 'mutransfer[{sink.extra}]'"
 
 
 @_rule("method", "parameters", "search")

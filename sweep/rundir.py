@@ -20,7 +20,7 @@ from sweep.faults import UserError
 from sweep.spec import Study, from_resolved, read
 from sweep.store import Store
 
-FREE = ("resources.", "coordcheck", "production", "imports")
+FREE = ("resources.", "coordcheck", "production", "imports", "loggers")
 # Where data lie may change; what they are is compared by content.
 FREE_PATHS = tuple({f"data.{n}" for kind in DATA_CONFIGS.values() for n in kind.paths})
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")  # device and threads: identity

@@ -23,6 +23,7 @@ HPName = Literal[
     "repa_weight",
 ]
 HP_NAMES: tuple[str, ...] = get_args(HPName)
+Logger = Literal["tensorboard", "wandb", "mlflow"]
 Method = Literal["tpe", "gp", "qmc", "random", "grid"]
 STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
 

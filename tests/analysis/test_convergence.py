@@ -100,6 +100,7 @@ def test_a_slower_arm_gives_a_bound_and_no_number():
     assert {f.kind for f in every} == {"bound"}
     assert all(f.ratio is None and f.low is None and f.high is None for f in every)
     assert all(0.6 <= f.below <= 1.0 for f in every)
+    assert {f.below_level for f in every} == {1 - 2**-3}  # three seeds of three, a sign test
     assert all(f.difference > 0 for f in every)
 
 
@@ -109,7 +110,7 @@ def test_one_seed_that_does_not_get_there_forbids_a_number():
     found = compare(sp, mup)
     assert (found.kind, found.n_unreached, found.ratio) == ("bound", 1, None)
     # What the true mean cannot exceed, although the third seed counts as if it got there.
-    assert found.below > (2 * 2.1 * 1.0) ** (1 / 3)
+    assert found.below > (2 * 2.1 * 1.0) ** (1 / 3) and found.below_level == 0.95
     assert compare(sp[:2], mup[:2]).kind == "measured"
 
 
