@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.convergence_data import ConvergenceInfo
 from analysis.coordinates import Check
 from analysis.figure_data import CurveInfo, DriftInfo, FigureData, RegretInfo
 from analysis.importance import Importance
@@ -111,3 +112,15 @@ def coordinate_table(check: Check, kind: str) -> TextTable:
     ]
     columns = ("arm", "series", "step", "slope", "lower end", "upper end", "word")
     return _table("slopes against width", columns, rows)
+
+
+def convergence_table(info: ConvergenceInfo) -> TextTable:
+    """Return the validation curves: a row for each baseline, run and validation."""
+    rows = [
+        (panel.title, ARM_LABELS[line.arm], f"{line.seed}", f"{step:.0f}", _cell(loss))
+        for panel in info.panels
+        for line in panel.lines
+        for step, loss in zip(line.steps, line.losses, strict=True)
+    ]
+    columns = ("baseline", "arm", "seed", "step", "validation loss")
+    return _table("validation loss against steps", columns, rows)

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis import palette
+from analysis.convergence_figure import convergence_plot
 from analysis.figure_data import (
     CurveInfo,
     CurvePanel,
@@ -19,6 +20,7 @@ from analysis.figure_data import (
     FigureData,
 )
 from analysis.labels import Axis, power_of_two
+from analysis.material import Material
 from analysis.optimum import Optimum
 from analysis.plot import Panel, Plot, file_name, points, power_axis, tip
 from analysis.regret_figure import regret_plot
@@ -30,8 +32,16 @@ OPEN_ARROW = 0.8
 HATCH = "/////"
 
 
+def of_material(material: Material) -> dict[str, Plot]:
+    """Return the plots of a study, that of convergence among them, by file name without suffix."""
+    info = material.convergence_info
+    return all_figures(material.data) | (
+        {} if info is None else {"convergence": convergence_plot(info)}
+    )
+
+
 def all_figures(data: FigureData) -> dict[str, Plot]:
-    """Return the plots of a study by file name without suffix; empty ones are left out."""
+    """Return the plots of the table by file name without suffix; empty ones are left out."""
     plots = {file_name("loss", i.hp): curve_plot(i) for i in data.curves if has_points(i)}
     plots |= {file_name("drift", info.hp): drift_plot(info) for info in data.drifts if info.lines}
     plots |= {

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from analysis.convergence import Convergence
+from analysis.convergence_data import ConvergenceInfo
 from analysis.coordinates import Check
 from analysis.figure_data import FigureData, figure_data
 from analysis.gallery import Gallery
@@ -52,6 +54,8 @@ class Material:
         progress: How far the study is; None: it is over.
         gallery: Samples to show beside real images.
         check: The coordinate check, and ``check_text``, what it said.
+        convergence: How soon μP is where SP ends, and ``convergence_info``, its curves; None where
+            it was not asked for.
     """
 
     run_info: Mapping[str, Any]
@@ -63,6 +67,8 @@ class Material:
     gallery: Gallery | None = None
     check: Check | None = None
     check_text: str = ""
+    convergence: Convergence | None = None
+    convergence_info: ConvergenceInfo | None = None
 
     @cached_property
     def data(self) -> FigureData:

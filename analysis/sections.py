@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from analysis import coordinate_figures, figure_tables, figures, plot, rows
+from analysis import convergence_rows, coordinate_figures, figure_tables, figures, plot, rows
+from analysis.convergence_figure import convergence_plot
 from analysis.gallery import Gallery
 from analysis.labels import WIDTH, hp_label
 from analysis.material import Material
@@ -157,6 +158,32 @@ def coordinates(material: Material) -> Section:
     return Section("coordinates", "Coordinate check", text, tuple(shown))
 
 
+def convergence(material: Material) -> Section:
+    """How soon μP with the transferred set is where SP ends."""
+    found, info = material.convergence, material.convergence_info
+    if found is None:
+        return Section("convergence", "Convergence")
+    told = convergence_rows.told(found)
+    shown: tuple[Shown, ...] = ()
+    if info is not None:
+        caption = (
+            f"Validation loss against steps at {WIDTH.at(info.width)}, a line for each seed, and "
+            "where μP reaches the final loss of SP with the same seed."
+        )
+        pictures = tuple(plot.on_screen("convergence", convergence_plot(info)))
+        table = figure_tables.convergence_table(info)
+        shown = (Shown("convergence", pictures, caption, table),)
+    return Section(
+        "convergence",
+        "Convergence",
+        told.sentences,
+        shown,
+        tables=told.tables[:1],
+        more=told.tables[1:],
+        points=told.caveats,
+    )
+
+
 def samples(material: Material) -> Section:
     """Samples of the transferred set beside real images."""
     return Section("samples", "Samples", gallery=material.gallery)
@@ -211,6 +238,7 @@ SECTIONS: tuple[Callable[[Material], Section], ...] = (
     regret,
     search,
     coordinates,
+    convergence,
     samples,
     cost,
     basis,

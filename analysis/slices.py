@@ -13,6 +13,7 @@ from analysis.table import HP_PREFIX, TableError, hp_columns, in_arm, round_hp
 # log2 of a value with 6 significant digits is known to about 1e-6; lattice values become exact.
 LOG2_DECIMALS = 5
 N_WORSE_WANTED = 2
+FINISHED = ("done", "diverged")
 _ONE_KIND = ("study", "family", "depth", "base_width", "batch_size", "steps")
 
 
@@ -157,11 +158,12 @@ def _matching(
     keep &= np.isin(df["seed"].to_numpy(), list(seeds)) & (df[HP_PREFIX + hp].to_numpy() > 0)
     for name in columns:
         if name != HP_PREFIX + hp:
-            keep &= _equals(df[name].to_numpy(), others.get(name.removeprefix(HP_PREFIX)))
+            keep &= equals(df[name].to_numpy(), others.get(name.removeprefix(HP_PREFIX)))
     return df[keep]
 
 
-def _equals(cells: np.ndarray, value: float | None) -> np.ndarray:
+def equals(cells: np.ndarray, value: float | None) -> np.ndarray:
+    """Return where HP values equal one, (rows,); None matches null."""
     if value is None:
         return np.isnan(cells)
     return np.isclose(cells, round_hp(value), rtol=10**-LOG2_DECIMALS, atol=0.0)
@@ -171,6 +173,7 @@ class _Row(NamedTuple):
     arm: str
     status: str
     val_loss: float
+    n_val: float
     trial_id: str
 
 
@@ -189,7 +192,7 @@ def _one_result_a_cell(rows: pd.DataFrame, *, hp: str, arm: str) -> dict[tuple[f
         other = cells.get(key)
         if other is None or _rank(row, arm) > _rank(other, arm):
             cells[key] = row
-        elif _rank(row, arm) == _rank(other, arm) > (False, False):
+        elif row.status in FINISHED and _rank(row, arm) == _rank(other, arm):
             raise TableError(
                 f"slice of {hp}: one result a value and seed; got trials {other.trial_id} and "
                 f"{row.trial_id}; drop one"
@@ -197,10 +200,15 @@ def _one_result_a_cell(rows: pd.DataFrame, *, hp: str, arm: str) -> dict[tuple[f
     return cells
 
 
-def _rank(row: _Row, arm: str) -> tuple[bool, bool]:
-    """Results before unfinished trials; of a foreign table's two arms at base width, its own."""
-    finished = row.status in ("done", "diverged")
-    return finished, finished and row.arm == arm
+def _rank(row: _Row, arm: str) -> tuple[bool, bool, float]:
+    """Results before unfinished trials; of a foreign table's two arms at base width, its own.
+
+    Validations change nothing in a training: of two trials that differ in their number, that with
+    fewer counts, so that stage `convergence` adds nothing to a slice.
+    """
+    finished = row.status in FINISHED
+    fewer = 0.0 if pd.isna(row.n_val) else -float(row.n_val)
+    return finished, finished and row.arm == arm, fewer
 
 
 @lru_cache(maxsize=512)

@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 
 from analysis import figures, plot, report
+from analysis.convergence import Convergence, converge
+from analysis.convergence_data import ConvergenceInfo, convergence_info
 from analysis.material import Material
 from analysis.question import Question
 from analysis.verdict import Verdict, judge
-from sweep import coordcheck, rundir, under_way
+from sweep import convergence, coordcheck, rundir, under_way
 from sweep.faults import UserError
 from sweep.gallery import gallery
 from sweep.question import question
@@ -57,6 +59,7 @@ def material(study: Study, store: Store) -> Material:
             f"`mutransfer run {study.name}`"
         )
     found = analyze(study, store) if question(study, decisions) else None
+    compared, curves = _compared(study, store, decisions, table)
     return Material(
         run_info=run_info(study, store),
         df=table,
@@ -67,7 +70,21 @@ def material(study: Study, store: Store) -> Material:
         gallery=gallery(table, store),
         check=coordcheck.stored_check(store),
         check_text=coordcheck.told(study, store) or "",
+        convergence=compared,
+        convergence_info=curves,
     )
+
+
+def _compared(
+    study: Study, store: Store, decisions: dict[str, Any], table: pd.DataFrame
+) -> tuple[Convergence | None, ConvergenceInfo | None]:
+    """What is known of convergence, with its curves; None where it is not asked for."""
+    asked = convergence.comparison(study, decisions)
+    if asked is None:
+        return None, None
+    curves = store.curves()
+    found = converge(table, curves, asked)
+    return found, convergence_info(table, curves, found)
 
 
 def write(found: Material, store: Store) -> list[str]:
@@ -80,7 +97,7 @@ def write(found: Material, store: Store) -> list[str]:
 
 def files(found: Material) -> dict[str, bytes]:
     """The files of an analysis by path in the run directory, the report last."""
-    drawn = plot.files(figures.all_figures(found.data))
+    drawn = plot.files(figures.of_material(found))
     made = {f"plots/{name}": content for name, content in drawn.items()}
     if found.verdict is not None:
         made["verdict.json"] = json.dumps(as_dict(found), indent=1).encode()
@@ -88,9 +105,14 @@ def files(found: Material) -> dict[str, bytes]:
 
 
 def as_dict(found: Material) -> dict[str, Any]:
-    """The answer as plain data: the verdict, None where there is none yet, and what is missing."""
+    """The answer as plain data: the verdict, None where there is none yet, and what is missing.
+
+    Convergence stands beside the verdict and has no say in it.
+    """
     verdict = found.verdict
     told: dict[str, Any] = {"verdict": None} if verdict is None else verdict.to_dict()
+    if found.convergence is not None:
+        told["convergence"] = found.convergence.to_dict()
     if found.is_under_way and found.progress:
         told["progress"] = found.progress._asdict()
     return told

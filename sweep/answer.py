@@ -4,7 +4,7 @@ import webbrowser
 from collections.abc import Iterable
 from pathlib import Path
 
-from analysis import answer, rows
+from analysis import answer, convergence_rows, rows
 from analysis.material import Material
 from analysis.rows import TextTable
 from analysis.textplot import curve_lines
@@ -31,6 +31,9 @@ def tell(found: Material, notes: Iterable[str], *, tables: bool) -> None:
     if found.is_under_way and found.progress:
         say(found.progress.sentence)
     out.print(answer.sentence(found), style="bold", highlight=False, soft_wrap=True, markup=False)
+    if found.convergence is not None:
+        for line in convergence_rows.told(found.convergence).sentences:
+            say(line)
     for note in notes:
         say(note)
 

@@ -10,6 +10,7 @@ from proxies.config import faults as faults_of_trial
 from proxies.data import info as data_info
 from proxies.data import load as load_data
 from proxies.limits import DataError
+from sweep import loggers as viewers
 from sweep import space
 
 Path = tuple[str | int, ...]
@@ -210,6 +211,28 @@ def _eps_small(train: Any) -> Iterator[Found]:
         rule = f"Adam's eps is at most {MAX_EPS:g} or scaled with width (`scale_eps: true`)"
         remedy = "gradients shrink with width: a fixed large eps breaks transfer; use 1e-12"
         yield ("train", "eps"), rule, train.eps, remedy
+
+
+@_rule("model", "train", "target", "convergence")
+def _convergence_shows(model: Any, train: Any, target: Any, convergence: Any) -> Iterator[Found]:
+    if convergence is None:
+        return
+    at = ("convergence",)
+    if target.width == model.base_width:
+        rule = "SP and μP differ at the target width: it is not the base width"
+        yield at, rule, f"both are {target.width}", "raise target.width, or leave the section out"
+    looks = -(-train.steps // train.steps_per_log)
+    if convergence.n_val > looks:
+        rule = f"validations happen at points of the training curve, of which there are {looks}"
+        remedy = f"lower it to {looks}, or set train.log_every"
+        yield (*at, "n_val"), rule, convergence.n_val, remedy
+
+
+@_rule("loggers")
+def _loggers_installed(loggers: Any) -> Iterator[Found]:
+    for name, sink in viewers.missing(loggers or ()):
+        rule = f"the logger {name} needs the package {sink.package}"
+        yield ("loggers",), rule, "it is not installed", f"pip install 'mutransfer[{sink.extra}]'"
 
 
 @_rule("method", "parameters", "search")
