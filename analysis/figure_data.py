@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.axis import Axis
 from analysis.curve import Fit
 from analysis.hp_verdict import HPVerdict
 from analysis.optimum import Optimum, optimum
@@ -27,7 +28,11 @@ HP_LABELS: Mapping[str, str] = {
     "grad_clip": "gradient clip norm",
     "repa_weight": "weight of REPA's alignment",
 }
-ARM_LABELS: Mapping[str, str] = {"mup": "μP", "sp": "SP (control)"}
+ARM_LABELS: Mapping[str, str] = {
+    "mup": "μP",
+    "sp": "SP (control)",
+    "unscaled": "no scaling rule (control)",
+}
 
 
 class CurveSeries(NamedTuple):
@@ -61,6 +66,7 @@ class CurveInfo(NamedTuple):
     panels: tuple[CurvePanel, ...]
     log2_transferred: float | None
     loss_limits: tuple[float, float] | None
+    axis: Axis = "width"
 
 
 class DriftLine(NamedTuple):
@@ -79,6 +85,7 @@ class DriftInfo(NamedTuple):
     y_label: str
     lines: tuple[DriftLine, ...]
     target: Optimum | None
+    axis: Axis = "width"
 
 
 class SearchPanel(NamedTuple):
@@ -96,6 +103,7 @@ class SearchInfo(NamedTuple):
 
     width: int
     panels: tuple[SearchPanel, ...]
+    axis: Axis = "width"
 
 
 def axis_label(hp: str) -> str:
@@ -106,7 +114,7 @@ def axis_label(hp: str) -> str:
 def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     """Return figure 1 of an HP: loss against its log2 value at each width and arm."""
     evidence = evidence_of(df, question, hp)
-    arms = [arm for arm in ("mup", "sp") if evidence.of_arm(arm)]
+    arms = [arm for arm in ARM_LABELS if evidence.of_arm(arm)]
     panels = tuple(_panel(evidence, arm) for arm in arms)
     value = (question.transferred or {}).get(hp)
     return CurveInfo(
@@ -115,6 +123,7 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
         panels=panels,
         log2_transferred=log2_of(value) if value else None,
         loss_limits=_loss_limits(panels, evidence),
+        axis=question.axis,
     )
 
 
@@ -158,9 +167,9 @@ def _loss_limits(panels: tuple[CurvePanel, ...], evidence: Evidence) -> tuple[fl
     return low - 0.06 * room, high + 0.12 * room
 
 
-def drift_info(entry: HPVerdict) -> DriftInfo:
-    """Return figure 2 of an HP: log2 optimum against log2 width."""
-    drifts = {"mup": entry.drift_mup, "sp": entry.drift_sp}
+def drift_info(entry: HPVerdict, axis: Axis = "width", control: str = "sp") -> DriftInfo:
+    """Return figure 2 of an HP: log2 optimum against log2 width, or another axis."""
+    drifts = {"mup": entry.drift_mup, control: entry.drift_sp}
     lines = []
     for arm, found in drifts.items():
         places = tuple(o for o in entry.optima if o.arm == arm and o.log2_opt is not None)
@@ -168,13 +177,17 @@ def drift_info(entry: HPVerdict) -> DriftInfo:
             lines.append(DriftLine(arm, ARM_LABELS[arm], places, found))
     target = entry.target if entry.target and entry.target.log2_opt is not None else None
     return DriftInfo(
-        entry.hp, f"log2 of the best {HP_LABELS.get(entry.hp, entry.hp)}", tuple(lines), target
+        entry.hp,
+        f"log2 of the best {HP_LABELS.get(entry.hp, entry.hp)}",
+        tuple(lines),
+        target,
+        axis,
     )
 
 
 def search_info(df: pd.DataFrame, question: Question) -> SearchInfo:
     """Return figure 3: the search trials against each HP that they vary."""
-    rows = df[(df["asked_by"] == "search") & (df["width"] == question.search_width)]
+    rows = df[(df["asked_by"] == "search") & (df[question.axis] == question.search_width)]
     panels = []
     for column in [c for c in rows.columns if c.startswith(HP_PREFIX)]:
         some = rows[rows[column] > 0]
@@ -191,7 +204,7 @@ def search_info(df: pd.DataFrame, question: Question) -> SearchInfo:
                 log2_diverged=np.log2(dead[column].to_numpy()),
             )
         )
-    return SearchInfo(width=question.search_width, panels=tuple(panels))
+    return SearchInfo(question.search_width, tuple(panels), question.axis)
 
 
 class FigureData(NamedTuple):
@@ -206,6 +219,8 @@ def figure_data(df: pd.DataFrame, question: Question, verdict: Verdict) -> Figur
     """Return the data of all figures: per sliced HP the curves and the drift, and the search."""
     return FigureData(
         curves=tuple(curve_info(df, question, hp) for hp in question.parameters),
-        drifts=tuple(drift_info(entry) for entry in verdict.hps),
+        drifts=tuple(
+            drift_info(entry, question.axis, question.control or "sp") for entry in verdict.hps
+        ),
         search=search_info(df, question),
     )

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from analysis.axis import WORDS, at
 from analysis.figure_data import (
     CurveInfo,
     CurvePanel,
@@ -27,6 +28,7 @@ from analysis.optimum import Optimum
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 ARM_STYLE: Any = {"mup": ("#1b4f9c", "o", "-"), "sp": ("#b35806", "s", "--")}
+ARM_STYLE["unscaled"] = ARM_STYLE["sp"]
 WALL_STRIP = 0.035
 # Octaves of the arrow that stands for an open end of an interval.
 OPEN_ARROW = 0.8
@@ -179,7 +181,7 @@ def _curve_legend(info: CurveInfo, widths: list[int]) -> list[Line2D | Patch]:
                     marker=MARKERS[widths.index(width) % len(MARKERS)],
                     mfc="white" if is_target else colour,
                     ls="--" if is_target else "-",
-                    label=f"width {width}" + (" (target)" if is_target else ""),
+                    label=at(info.axis, width) + (" (target)" if is_target else ""),
                 )
             )
     handles.append(Patch(fc="#888888", alpha=0.25, label="range of seeds"))
@@ -204,7 +206,7 @@ def draw_drift(info: DriftInfo) -> Figure:
         widths = sorted({o.width for line in info.lines for o in line.places})
         widths += [info.target.width] if info.target and info.target.width not in widths else []
         ax.set_xticks(np.log2(widths), [f"{w}" for w in widths])
-        ax.set_xlabel("width (log2 axis)")
+        ax.set_xlabel(f"{WORDS[info.axis].one} (log2 axis)")
         ax.set_ylabel(info.y_label)
         figure.legend(loc="outside right upper")
         return _laid_out(figure)
@@ -263,7 +265,7 @@ def draw_search(info: SearchInfo) -> Figure:
             ax.set_visible(False)
         for ax in axes[::columns]:
             ax.set_ylabel("final validation loss")
-        figure.suptitle(f"Search at width {info.width}", fontsize=10)
+        figure.suptitle(f"Search at {at(info.axis, info.width)}", fontsize=10)
         handles = [
             Line2D([], [], marker="o", ls="", color="#31688e", label="trial"),
             Line2D([], [], marker="*", ls="", ms=11, color="#b35806", label="best"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import rows
+from analysis.axis import WORDS
 from analysis.gallery import Gallery
 from analysis.question import Question
 from analysis.report_template import PAGE
@@ -39,6 +41,7 @@ def html(
         gallery: Samples to show beside real images.
         coordcheck: What the coordinate check said; its plots are among the figures.
     """
+    one = WORDS[verdict.axis].one
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined)
     return environment.from_string(PAGE).render(
         run=dict(run_info),
@@ -54,7 +57,8 @@ def html(
         cost=rows.cost_table(verdict.cost),
         limits=rows.limits(question, verdict),
         n_rows=len(df),
-        caption=caption,
+        one=one,
+        caption=partial(caption, one=one),
         gallery=gallery,
         coordcheck=coordcheck,
         figures=[
@@ -80,16 +84,16 @@ def write(
     return path
 
 
-def caption(name: str) -> str:
+def caption(name: str, one: str = "width") -> str:
     """Return what a figure of `analysis.figures.all_figures` shows, in a sentence."""
     kind, _, hp = name.partition("_")
     return {
-        "loss": f"Final validation loss against {hp} at each width: minimum with its 95 % interval "
+        "loss": f"Final validation loss against {hp} at each {one}: minimum with its 95 % interval "
         "(bar), range of seeds (band), divergence (hatched), transferred value (dotted).",
-        "drift": f"The best {hp} against width with 95 % intervals, and the fitted drift.",
+        "drift": f"The best {hp} against {one} with 95 % intervals, and the fitted drift.",
         "coordcheck": f"Coordinate check, {hp}: size against width at each step, SP above μP; "
         "under μP it is to be flat.",
-        "search": "The trials of the search at the search width; crosses diverged.",
+        "search": f"The trials of the search at the search {one}; crosses diverged.",
     }.get(kind, name)
 
 

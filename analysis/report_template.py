@@ -35,8 +35,8 @@ figure svg { height: auto; max-width: none; display: block; }
 <main>
 <h1>{{ run.study or "study" }}</h1>
 <p class="verdict {{ verdict.verdict }}" id="verdict">{{ verdict.sentence }}</p>
-<p>Search width {{ verdict.search_width }}, target width {{ verdict.target_width }}, accepted
-regret: {{ verdict.tolerance.text }}. Rows: {% for status, n in verdict.counts.items() %}
+<p>Search {{ one }} {{ verdict.search_width }}, target {{ one }} {{ verdict.target_width }},
+accepted regret: {{ verdict.tolerance.text }}. Rows: {% for status, n in verdict.counts.items() %}
 {{- n }} {{ status }}{{ ", " if not loop.last }}{% endfor %}.</p>
 {% macro show(table) %}{% if table.rows %}
 <h2>{{ table.title }}</h2>

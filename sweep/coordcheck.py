@@ -39,10 +39,10 @@ class Checked:
 
 
 def widths(study: Study) -> tuple[int, ...]:
-    """The widths of a study's check: its ladder and target, doubled on where these are few."""
+    """The widths of a study's check: all that it trains, doubled on where these are few."""
     if study.coordcheck.widths is not None:
         return tuple(sorted(set(study.coordcheck.widths)))
-    found = sorted({*study.transfer.widths, study.target.width})
+    found = list(study.places) if study.axis == "width" else [study.search.width]
     while len(found) < MIN_WIDTHS:
         found.append(2 * found[-1])
     return tuple(found[-MIN_WIDTHS - 1 :])
@@ -158,6 +158,11 @@ def write(study: Study, store: Store, found: Checked) -> dict[str, Any]:
     return content
 
 
+def is_due(study: Study) -> bool:
+    """Whether `run` begins with a check: one along another axis trains at a single width."""
+    return study.coordcheck.gate != "skip" and study.axis == "width"
+
+
 def gate(study: Study, store: Store, tell: Tell) -> None:
     """Let a study pass whose model is checked, now or in an earlier run.
 
@@ -165,7 +170,7 @@ def gate(study: Study, store: Store, tell: Tell) -> None:
         RunError: the check failed, or shows nothing.
         UserError: the widest model does not fit into memory.
     """
-    if study.coordcheck.gate == "skip":
+    if not is_due(study):
         return
     held = stored(study, store)
     if held is None:

@@ -34,12 +34,12 @@ def check(study: Study, slot_bytes: float, where: str) -> None:
         UserError: the largest model needs more.
     """
     hps = {name: found.middle for name, found in study.parameters.items()}
-    width = max(study.target.width, *study.transfer.widths)
-    config = trial(study, width=width, arm="mup", hps=hps, seed=0)
+    configs = [trial(study, place=p, arm="mup", hps=hps, seed=0) for p in study.places]
+    config = max(configs, key=needed_bytes)
     if (needed := needed_bytes(config)) > slot_bytes:
         raise UserError(
-            f"{study.name}: a model of width {width} has {n_params(config):,} parameters and needs "
-            f"{_gb(needed)} for weights, gradients and optimizer alone; {where} has "
+            f"{study.name}: a model of width {config.width} has {n_params(config):,} parameters "
+            f"and needs {_gb(needed)} for weights, gradients and optimizer alone; {where} has "
             f"{_gb(slot_bytes)} a trial; lower the widest width, run fewer trials at once "
             "(resources.max_concurrent) or take a larger machine"
         )
