@@ -18,8 +18,8 @@ class Loss:
     Attributes:
         name: transferred, one octave lower, one octave higher, default, or SP's.
         hp: The HP.
-        arm: ``mup`` or ``sp``: whose slice it was read from.
-        width: At which width.
+        arm: ``mup`` or the control: whose slice it was read from.
+        width: At which place of the axis.
         log2_x: log2 of the value.
         in_loss: In loss; None where nothing can be said (off the curve and not run).
         percent: In % of the best loss there.
@@ -61,12 +61,14 @@ def alternatives(evidence: Evidence, question: Question) -> tuple[Loss, ...]:
 
 
 def _of_control(evidence: Evidence, question: Question) -> list[Loss]:
-    fits = [f for f in evidence.of_arm("sp") if f.ok and f.slice.width > question.search_width]
-    search = evidence.ladder.get(("sp", question.search_width))
+    arm = question.control or "sp"
+    fits = [f for f in evidence.of_arm(arm) if f.ok and f.slice.width > question.search_width]
+    search = evidence.ladder.get((arm, question.search_width))
     carried = None if search is None else optimum(search).log2_opt
     if not fits or search is None or carried is None:
         return []
-    return [_loss("SP's own, transferred under SP", fits[-1], search, carried)]
+    name = "SP's own, transferred under SP" if arm == "sp" else "kept, without the rule"
+    return [_loss(name, fits[-1], search, carried)]
 
 
 def _loss(name: str, fitted: Fit, search: Fit, log2_x: float) -> Loss:

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from analysis.axis import at
 from analysis.hp_verdict import HPVerdict
-from analysis.labels import WIDTH
+from analysis.labels import PER_STEP
 from analysis.material import Material
 from analysis.rows import TextTable, number
 from analysis.transfer import Drift
@@ -44,7 +45,7 @@ def facts(material: Material) -> list[Fact]:
 
 
 def _regret(verdict: Verdict) -> Fact:
-    place = f"Regret at {WIDTH.at(verdict.target_width)}"
+    place = f"Regret at {at(verdict.axis, verdict.target_width)}"
     whole = verdict.set
     upper, best, tolerance = whole.regret_upper_percent, whole.best_loss, whole.tolerance_loss
     accepted = f"accepted: {verdict.tolerance.text}"
@@ -62,7 +63,7 @@ def _drift(entry: HPVerdict) -> Fact | None:
     note = f"95 %: {_ends(entry.drift_mup)}"
     if sp is not None and sp.estimate is not None:
         note += f"; SP {sp.estimate:+.2f} ({_ends(sp)})"
-    value = f"{entry.drift_mup.estimate:+.2f} {WIDTH.per_step}"
+    value = f"{entry.drift_mup.estimate:+.2f} {PER_STEP}"
     return Fact(f"Drift of {entry.hp} under μP", _minus(value), _minus(note))
 
 
@@ -70,7 +71,7 @@ def _set(verdict: Verdict) -> Fact | None:
     told = [f"{e.hp} {number(e.transferred)}" for e in verdict.hps if e.transferred is not None]
     if not told:
         return None
-    tuned = f"tuned at {WIDTH.at(verdict.search_width)}"
+    tuned = f"tuned at {at(verdict.axis, verdict.search_width)}"
     return Fact("Transferred set", ", ".join(told), tuned)
 
 

@@ -10,7 +10,6 @@ from matplotlib.ticker import MaxNLocator
 from analysis import palette
 from analysis.convergence_data import ConvergenceInfo, Mark
 from analysis.convergence_data import Panel as PanelData
-from analysis.labels import WIDTH
 from analysis.plot import Panel, Plot, points, tip
 
 
@@ -19,7 +18,7 @@ def convergence_plot(info: ConvergenceInfo) -> Plot:
     panels = [
         Panel(
             partial(_draw_panel, panel=panel, info=info),
-            f"{panel.title} beside μP with the transferred set at {WIDTH.at(info.width)}: "
+            f"{panel.title} beside μP with the transferred set at width {info.width}: "
             "validation loss against steps",
         )
         for panel in info.panels
@@ -30,7 +29,7 @@ def convergence_plot(info: ConvergenceInfo) -> Plot:
 def _draw_panel(ax: Axes, *, panel: PanelData, info: ConvergenceInfo) -> None:
     ax.set_title(panel.title)
     ax.set_xlabel("steps")
-    ax.set_ylabel(f"validation loss, {WIDTH.at(info.width)}")
+    ax.set_ylabel(f"validation loss, width {info.width}")
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     for line in panel.lines:
         look = palette.ARMS[line.arm]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from analysis import palette
 from analysis.coordinates import Check, Trend
-from analysis.labels import ARM_LABELS, WIDTH, short
+from analysis.labels import ARM_LABELS, short
 from analysis.plot import Panel, Plot, tip
 
 KINDS = {
@@ -44,7 +44,7 @@ def plot(check: Check, kind: str) -> Plot:
                 limits=limits,
                 title=f"{ARM_LABELS[arm]}, step {step}",
             ),
-            f"{ARM_LABELS[arm]}, step {step}: {KINDS[kind]} against {WIDTH.name}",
+            f"{ARM_LABELS[arm]}, step {step}: {KINDS[kind]} against width",
         )
         for arm in ARMS
         for step in steps
@@ -88,5 +88,5 @@ def _draw(
         ax.set_xticks(x, [str(width) for width in trend.sizes])
     ax.set_ylim(*limits)
     ax.set_title(title)
-    ax.set_xlabel(WIDTH.name)
+    ax.set_xlabel("width")
     ax.set_ylabel("log2 size")

@@ -1,4 +1,4 @@
-"""Drift of the optimum with width, whether it is 0 or −1, and whether the control's differs."""
+"""Drift of the optimum along the axis, whether it is 0 or −1, and whether the control's differs."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from analysis.axis import WORDS, Axis
 from analysis.curve import Fit
 from analysis.optimum import LEVEL, optimum, profile
 
@@ -43,7 +44,7 @@ class FiniteWidth:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """Slope of log2 optimum against log2 width: octaves per doubling of width.
+    """Slope of log2 optimum against log2 place: octaves per doubling of width, or another axis.
 
     Attributes:
         estimate: The slope; None with a ``reason``.
@@ -51,10 +52,11 @@ class Drift:
         intercept: log2 of the fitted optimum at the narrowest width used.
         n_widths, widths: Widths with a bracketed optimum.
         p_zero: p value of slope 0 (μP).
-        p_minus_one: p value of slope −1 (SP with Adam, hidden layers dominating).
+        p_minus_one: p value of slope −1 (SP with Adam, hidden layers dominating); along width.
         reason: Why there is no estimate.
         without_narrowest: The drift without the narrowest width; None with under 4 widths.
-        finite_width: The 1/width law in the same optima; None with under 4 widths.
+        finite_width: The 1/width law in the same optima; None with under 4 widths, and along
+            another axis.
     """
 
     estimate: float | None
@@ -88,8 +90,8 @@ class Contrast:
     reason: str | None = None
 
 
-def drift(fits: Sequence[Fit]) -> Drift:
-    """Return the drift of the optimum over the widths of one arm and HP.
+def drift(fits: Sequence[Fit], axis: Axis = "width") -> Drift:
+    """Return the drift of the optimum over the widths (places) of one arm and HP.
 
     Joint profile over intercept a and slope s of Σ_w z_w(a + s·log2(w/w0))², where z_w is
     `profile` of width w (in units of its own noise). The interval holds the slopes whose
@@ -108,11 +110,16 @@ def drift(fits: Sequence[Fit]) -> Drift:
             intercept=None,
             n_widths=len(widths),
             widths=widths,
-            reason=f"{len(widths)} widths with a bracketed optimum; a drift needs {MIN_WIDTHS}",
+            reason=f"{len(widths)} {WORDS[axis].many} with a bracketed optimum; a drift needs "
+            f"{MIN_WIDTHS}",
         )
     rest = _line(places[1:]) if len(places) > MIN_WIDTHS else None
+    line = replace(_line(places), without_narrowest=rest)
+    if axis != "width":
+        rest = replace(rest, p_minus_one=None) if rest else None
+        return replace(line, without_narrowest=rest, p_minus_one=None)
     bias = _finite_width(places) if len(places) >= MIN_WIDTHS_FINITE else None
-    return replace(_line(places), without_narrowest=rest, finite_width=bias)
+    return replace(line, finite_width=bias)
 
 
 class _Place(NamedTuple):

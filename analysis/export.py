@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from analysis.axis import at
 from analysis.question import Question
 from analysis.transfer import predicted_regret
 from analysis.verdict import Verdict
@@ -27,6 +28,8 @@ KEYS = (
     "family",
     "width",
     "base_width",
+    "axis",
+    "verified_up_to",
     "verified_up_to_width",
     "extrapolated_doublings",
     "predicted_regret",
@@ -52,7 +55,7 @@ class BestWarning(UserWarning):
 
 
 def verdict_at(verdict: Verdict, question: Question, width: int) -> tuple[str, float | None, float]:
-    """Return the word for a production width, the predicted regret and the doublings.
+    """Return the word for a production width (place), the predicted regret and the doublings.
 
     Up to the target width it is the verdict itself, without a prediction. Beyond: EXTRAPOLATED
     if the verdict is PASS and the predicted regret is under the tolerance, else NOT_SUPPORTED;
@@ -66,7 +69,7 @@ def verdict_at(verdict: Verdict, question: Question, width: int) -> tuple[str, f
         ValueError: ``width`` is not above 0.
     """
     if width <= 0:
-        raise ValueError(f"export: width must be above 0; got {width}; name a model width")
+        raise ValueError(f"export: {question.one} must be above 0; got {width}; name another")
     if width <= question.target_width:
         return verdict.verdict, None, 0.0
     doublings = math.log2(width / question.target_width)
@@ -97,6 +100,7 @@ def best_yaml(
     study: str,
     family: str,
     width: int,
+    place: int | None = None,
     optimizer: Mapping[str, Any],
     roles: Any,
     plan: Any,
@@ -111,6 +115,7 @@ def best_yaml(
         study: Name of the study.
         family: Model family.
         width: Production width.
+        place: Where the production run stands on the question's axis; None: its width.
         optimizer: betas, eps and the like.
         roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
             ``width``, plain data.
@@ -123,17 +128,21 @@ def best_yaml(
     """
     if question.transferred is None:
         raise BestError("best.yaml: needs a transferred set; got none; finish the slices first")
-    word, predicted, doublings = verdict_at(verdict, question, width)
+    place = width if place is None else place
+    word, predicted, doublings = verdict_at(verdict, question, place)
+    verified = question.target_width if verdict.verdict == "PASS" else None
     values = {
         "format": FORMAT,
         "verdict": word,
-        "verdict_text": _text(verdict, question, word, width, predicted),
+        "verdict_text": _text(verdict, question, word, place, predicted),
         "regret": _regret(verdict),
         "study": study,
         "family": family,
         "width": width,
         "base_width": question.base_width,
-        "verified_up_to_width": question.target_width if verdict.verdict == "PASS" else None,
+        "axis": question.axis,
+        "verified_up_to": verified,
+        "verified_up_to_width": verified if question.axis == "width" else None,
         "extrapolated_doublings": doublings,
         "predicted_regret": predicted,
         "hps": dict(question.transferred),
@@ -161,7 +170,7 @@ def _text(
             f"{'unknown' if limit is None else f'{limit:.3g}'} (loss)"
         )
     )
-    return f"{word}: width {width} was not checked; {figures}. {verdict.sentence}"
+    return f"{word}: {question.at(width)} was not checked; {figures}. {verdict.sentence}"
 
 
 def _regret(verdict: Verdict) -> dict[str, Any]:
@@ -224,7 +233,9 @@ def dump(best: Mapping[str, Any]) -> str:
     out = io.StringIO()
     if best["verdict"] != "PASS":
         text = " ".join(str(best["verdict_text"]).split())
-        out.write(f"# VERDICT {best['verdict']}: not shown to transfer to width {best['width']}.\n")
+        axis = best.get("axis", "width")
+        where = at(axis, best[axis] if axis == "width" else best["valid_for"][axis])
+        out.write(f"# VERDICT {best['verdict']}: not shown to transfer to {where}.\n")
         out.write(f"# {text}\n")
     yaml.dump(_plain(best), out)
     return out.getvalue()

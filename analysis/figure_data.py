@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.alternatives import Loss
+from analysis.axis import Axis, at
 from analysis.curve import Fit
 from analysis.hp_verdict import HPVerdict
 from analysis.importance import Importance, importance
-from analysis.labels import ARM_LABELS, WIDTH, Axis, hp_label
+from analysis.labels import ARM_LABELS, hp_label
 from analysis.optimum import Optimum, optimum
 from analysis.question import Evidence, Question, evidence_of
-from analysis.search_data import HeatInfo, SearchInfo, heat_info, search_info
+from analysis.search_data import HeatInfo, SearchInfo, heat_info, search_info, search_rows
 from analysis.slices import log2_of, mean_loss
 from analysis.transfer import Drift
 from analysis.verdict import Verdict
@@ -52,7 +53,7 @@ class CurveInfo(NamedTuple):
     panels: tuple[CurvePanel, ...]
     log2_transferred: float | None
     loss_limits: tuple[float, float] | None
-    axis: Axis = WIDTH
+    axis: Axis = "width"
 
 
 class DriftLine(NamedTuple):
@@ -71,7 +72,7 @@ class DriftInfo(NamedTuple):
     y_label: str
     lines: tuple[DriftLine, ...]
     target: Optimum | None
-    axis: Axis = WIDTH
+    axis: Axis = "width"
 
 
 class RegretLine(NamedTuple):
@@ -95,7 +96,7 @@ class RegretInfo(NamedTuple):
 def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     """Return figure 1 of an HP: loss against its log2 value at each width and arm."""
     evidence = evidence_of(df, question, hp)
-    arms = [arm for arm in ("mup", "sp") if evidence.of_arm(arm)]
+    arms = [arm for arm in ARM_LABELS if evidence.of_arm(arm)]
     panels = tuple(_panel(evidence, arm) for arm in arms)
     value = (question.transferred or {}).get(hp)
     return CurveInfo(
@@ -104,6 +105,7 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
         panels=panels,
         log2_transferred=log2_of(value) if value else None,
         loss_limits=_loss_limits(panels),
+        axis=question.axis,
     )
 
 
@@ -149,16 +151,16 @@ def _loss_limits(panels: tuple[CurvePanel, ...]) -> tuple[float, float] | None:
     return low - 0.06 * room, high + 0.14 * room
 
 
-def drift_info(entry: HPVerdict) -> DriftInfo:
-    """Return figure 2 of an HP: log2 optimum against log2 width."""
-    drifts = {"mup": entry.drift_mup, "sp": entry.drift_sp}
+def drift_info(entry: HPVerdict, axis: Axis = "width", control: str = "sp") -> DriftInfo:
+    """Return figure 2 of an HP: log2 optimum against log2 width, or another axis."""
+    drifts = {"mup": entry.drift_mup, control: entry.drift_sp}
     lines = []
     for arm, found in drifts.items():
         places = tuple(o for o in entry.optima if o.arm == arm and o.log2_opt is not None)
         if places:
             lines.append(DriftLine(arm, ARM_LABELS[arm], places, found))
     target = entry.target if entry.target and entry.target.log2_opt is not None else None
-    return DriftInfo(entry.hp, f"best {hp_label(entry.hp)}", tuple(lines), target)
+    return DriftInfo(entry.hp, f"best {hp_label(entry.hp)}", tuple(lines), target, axis)
 
 
 def regret_info(entry: HPVerdict, question: Question) -> RegretInfo:
@@ -168,14 +170,14 @@ def regret_info(entry: HPVerdict, question: Question) -> RegretInfo:
     known = best and tolerance is not None
     return RegretInfo(
         hp=entry.hp,
-        place=WIDTH.at(question.target_width),
+        place=at(question.axis, question.target_width),
         lines=tuple(_regret_line(loss, question) for loss in entry.alternatives),
         tolerance_percent=100 * tolerance / abs(best) if known and best and tolerance else None,
     )
 
 
 def _regret_line(loss: Loss, question: Question) -> RegretLine:
-    elsewhere = f" ({WIDTH.at(loss.width)})" if loss.width != question.target_width else ""
+    elsewhere = f" ({at(question.axis, loss.width)})" if loss.width != question.target_width else ""
     return RegretLine(f"{loss.name}{elsewhere}", 2.0**loss.log2_x, loss.percent, loss.note)
 
 
@@ -195,6 +197,7 @@ def figure_data(
     question: Question | None,
     verdict: Verdict | None,
     search_width: int | None = None,
+    axis: Axis = "width",
 ) -> FigureData:
     """Return the data of all figures.
 
@@ -202,18 +205,23 @@ def figure_data(
         df: A validated table.
         question: What was asked; None as long as the search is not over.
         verdict: The verdict; None without a question.
-        search_width: Width of the search, needed without a question only.
+        search_width: Place of the search, needed without a question only.
+        axis: Of the question.
     """
     width = question.search_width if question else search_width or 0
-    ranked = importance(df, width)
+    rows = search_rows(df, axis, width)
+    ranked = importance(rows)
     entries = verdict.hps if verdict else ()
     return FigureData(
         curves=tuple(curve_info(df, question, hp) for hp in question.parameters)
         if question
         else (),
-        drifts=tuple(drift_info(entry) for entry in entries),
+        drifts=tuple(
+            drift_info(entry, axis, (question.control if question else None) or "sp")
+            for entry in entries
+        ),
         regrets=tuple(regret_info(entry, question) for entry in entries) if question else (),
-        search=search_info(df, width),
-        heat=heat_info(df, width, ranked.order),
+        search=search_info(rows),
+        heat=heat_info(rows, ranked.order),
         importance=ranked,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.axis import WORDS
 from analysis.convergence_data import ConvergenceInfo
 from analysis.coordinates import Check
 from analysis.figure_data import CurveInfo, DriftInfo, FigureData, RegretInfo
@@ -44,7 +45,7 @@ def curve_table(info: CurveInfo) -> TextTable:
                 rows.append((*start, _cell(x), *map(_cell, losses), ""))
             if s.log2_first_diverged is not None:
                 rows.append((*start, _cell(s.log2_first_diverged), "", "", "", "diverged"))
-    columns = ("arm", info.axis.name, "target", f"log2 {info.hp}", "mean loss", "lowest seed")
+    columns = ("arm", WORDS[info.axis].one, "target", f"log2 {info.hp}", "mean loss", "lowest seed")
     return _table(f"loss against {info.x_label}", (*columns, "highest seed", "remark"), rows)
 
 
@@ -55,7 +56,7 @@ def drift_table(info: DriftInfo) -> TextTable:
         (ARM_LABELS[o.arm], f"{o.width}", *map(_cell, (o.log2_opt, o.log2_low, o.log2_high)))
         for o in (*places, *([info.target] if info.target else []))
     ]
-    columns = ("arm", info.axis.name, f"log2 {info.hp}", "lower end", "upper end")
+    columns = ("arm", WORDS[info.axis].one, f"log2 {info.hp}", "lower end", "upper end")
     return _table(info.y_label, columns, rows)
 
 

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis import palette
+from analysis.axis import WORDS, Axis, at
 from analysis.convergence_figure import convergence_plot
 from analysis.figure_data import (
     CurveInfo,
@@ -19,7 +20,7 @@ from analysis.figure_data import (
     DriftLine,
     FigureData,
 )
-from analysis.labels import Axis, power_of_two
+from analysis.labels import PER_STEP, power_of_two
 from analysis.material import Material
 from analysis.optimum import Optimum
 from analysis.plot import Panel, Plot, file_name, points, power_axis, tip
@@ -72,7 +73,7 @@ def curve_plot(info: CurveInfo) -> Plot:
         Panel(
             partial(_draw_panel, panel=panel, info=info, widths=widths, reach=reach),
             f"{panel.title}: final validation loss against {info.x_label}, a curve for each "
-            f"{info.axis.name}",
+            f"{WORDS[info.axis].one}",
         )
         for panel in info.panels
     ]
@@ -117,7 +118,7 @@ def _draw_series(ax: Axes, series: CurveSeries, widths: list[int], axis: Axis) -
         series.log2_x,
         series.mean,
         [
-            f"{axis.at(series.width)}, {power_of_two(x)}: loss {mean:.5g} "
+            f"{at(axis, series.width)}, {power_of_two(x)}: loss {mean:.5g} "
             f"(seeds {low:.5g} … {high:.5g})"
             for x, mean, low, high in zip(
                 series.log2_x, series.mean, series.low, series.high, strict=True
@@ -137,7 +138,7 @@ def _draw_minimum(ax: Axes, series: CurveSeries, colour: str, axis: Axis) -> Non
     if place.log2_low is not None and place.log2_high is not None:
         ends = [place.log2_low, place.log2_high]
         ax.plot(ends, [place.loss] * 2, color=colour, lw=2.6, alpha=0.85, zorder=3)
-    text = f"{axis.at(series.width)}: minimum {place.loss:.5g} at {_interval(place)}"
+    text = f"{at(axis, series.width)}: minimum {place.loss:.5g} at {_interval(place)}"
     style: dict[str, Any] = {"marker": "|", "ms": 12, "mew": 1.8, "color": colour, "zorder": 4}
     points(ax, [place.log2_opt], [place.loss], [text], **style)
 
@@ -157,7 +158,7 @@ def _draw_wall(
     strip = ax.axvspan(
         start, stop, ymin=top - WALL_STRIP, ymax=top, fc="none", ec=colour, hatch=HATCH, lw=0.6
     )
-    tip(strip, f"{axis.at(series.width)}: diverges from {power_of_two(start)} on")
+    tip(strip, f"{at(axis, series.width)}: diverges from {power_of_two(start)} on")
     ax.axvline(start, ymin=0, ymax=top, color=colour, lw=0.7, ls=(0, (1, 3)))
 
 
@@ -176,7 +177,7 @@ def _curve_legend(info: CurveInfo, widths: list[int]) -> list[Artist]:
                     marker=palette.marker_of(width, widths),
                     mfc=palette.PAPER if is_target else colour,
                     ls="--" if is_target else "-",
-                    label=info.axis.at(width) + (" (target)" if is_target else ""),
+                    label=at(info.axis, width) + (" (target)" if is_target else ""),
                 )
             )
     handles.append(Patch(fc=palette.SOFT, alpha=0.25, label="range of seeds"))
@@ -190,8 +191,9 @@ def _curve_legend(info: CurveInfo, widths: list[int]) -> list[Artist]:
 
 def drift_plot(info: DriftInfo) -> Plot:
     """Return the log2 optimum against log2 width with intervals and drift lines."""
-    told = "; ".join(_drift_words(line, info.axis) for line in info.lines)
-    panel = Panel(partial(_draw_drift, info=info), f"{info.y_label} against width. {told}")
+    told = "; ".join(_drift_words(line) for line in info.lines)
+    alt = f"{info.y_label} against {WORDS[info.axis].one}. {told}"
+    panel = Panel(partial(_draw_drift, info=info), alt)
     handles: list[Artist] = [
         Line2D(
             [],
@@ -199,7 +201,7 @@ def drift_plot(info: DriftInfo) -> Plot:
             color=palette.ARMS[line.arm].colour,
             marker=palette.ARMS[line.arm].marker,
             ls=palette.ARMS[line.arm].dashes,
-            label=_drift_words(line, info.axis),
+            label=_drift_words(line),
         )
         for line in info.lines
     ]
@@ -213,7 +215,7 @@ def _star_handle() -> Line2D:
     return Line2D([], [], color=palette.INK, label="μP at the target (check)", **style)
 
 
-def _drift_words(line: DriftLine, axis: Axis) -> str:
+def _drift_words(line: DriftLine) -> str:
     drift = line.drift
     if drift is None or drift.estimate is None:
         return line.label
@@ -222,7 +224,7 @@ def _drift_words(line: DriftLine, axis: Axis) -> str:
         if drift.low is None or drift.high is None
         else (f" ({_signed(drift.low)} … {_signed(drift.high)})")
     )
-    return f"{line.label}: {_signed(drift.estimate)}{ends} {axis.per_step}"
+    return f"{line.label}: {_signed(drift.estimate)}{ends} {PER_STEP}"
 
 
 def _signed(value: float) -> str:
@@ -238,7 +240,7 @@ def _draw_drift(ax: Axes, *, info: DriftInfo) -> None:
     widths = sorted({o.width for line in info.lines for o in line.places})
     widths += [info.target.width] if info.target and info.target.width not in widths else []
     ax.set_xticks(np.log2(widths), [f"{w}" for w in widths])
-    ax.set_xlabel(info.axis.name)
+    ax.set_xlabel(WORDS[info.axis].one)
     ax.set_ylabel(info.y_label)
     power_axis(ax, "y")
 
@@ -252,7 +254,7 @@ def _draw_line(ax: Axes, line: DriftLine, shift: float, axis: Axis) -> None:
         ends = np.log2([drift.widths[0], drift.widths[-1]])
         heights = drift.intercept + drift.estimate * (ends - ends[0])
         (drawn,) = ax.plot(ends + shift, heights, color=look.colour, ls=look.dashes)
-        tip(drawn, _drift_words(line, axis))
+        tip(drawn, _drift_words(line))
 
 
 def _draw_place(
@@ -279,5 +281,5 @@ def _draw_place(
     style: dict[str, Any] = {"mfc": palette.PAPER if hollow else colour, "color": colour}
     style |= {"marker": marker, "ms": 8 if marker == "*" else 4.5, "zorder": 4}
     open_ = "" if place.bracketed else ", not bracketed"
-    text = f"{label}, {axis.at(place.width)}: {_interval(place)}{open_}"
+    text = f"{label}, {at(axis, place.width)}: {_interval(place)}{open_}"
     points(ax, [x], [y], [text], **style)

@@ -33,7 +33,7 @@ class HPVerdict:
         transferred: The value of the transferred set.
         tolerance_loss: The tolerance as a loss; None if it cannot be formed.
         optima: Optima of the ladder, by arm and width.
-        target: Optimum at the target width.
+        target: Optimum at the target.
         regret: Regret at the target, bounds of 95 % each.
         regret_percent: (estimate, lower, upper) in % of the best loss at the target.
         alternatives: What the transferred and other values lose, in several units.
@@ -41,7 +41,8 @@ class HPVerdict:
         drift_mup: Drift of the μP optimum.
         drift_sp: Drift of the control's optimum; it does not enter the verdict.
         contrast: Whether they differ.
-        scaling: Best loss and best HP against width, for each arm; they enter no verdict.
+        scaling: Best loss and best HP against width, for each arm; they enter no verdict. Empty
+            along another axis.
         conditions: (a) to (d) of design §7, and (e): enough complete rows (2 seeds, 4 values).
         causes: Why there is no PASS; empty for a PASS.
         harmless: Not a PASS only because the HP does not matter in its range, its regret being
@@ -78,9 +79,11 @@ def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
     FAIL: the lower bound of the regret is over the tolerance, or the transferred value
     diverged at the target. Else INCONCLUSIVE.
     """
-    drift_mup = drift(evidence.of_arm("mup"))
-    control = evidence.of_arm("sp")
-    drift_sp = drift(control) if control else None
+    drift_mup = drift(evidence.of_arm("mup"), question.axis)
+    control = evidence.of_arm(question.control) if question.control else []
+    drift_sp = drift(control, question.axis) if control else None
+    # The laws of loss and optimum are laws of width.
+    measured = (evidence.of_arm("mup"), control) if question.axis == "width" else ()
     found = findings(evidence, question)
     conditions = conditions_of(found) if found else ()
     causes = _causes(found, evidence, question)
@@ -100,7 +103,7 @@ def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
         drift_mup=drift_mup,
         drift_sp=drift_sp,
         contrast=contrast(drift_mup, drift_sp) if drift_sp else None,
-        scaling=tuple(s for s in map(scaling, (evidence.of_arm("mup"), control)) if s),
+        scaling=tuple(s for s in map(scaling, measured) if s),
         conditions=conditions,
         causes=causes,
         harmless=found is not None and is_harmless(found, codes),

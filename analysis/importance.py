@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
 
 from analysis.labels import hp_label
-from analysis.search_data import search_rows, varied
+from analysis.search_data import varied
 from analysis.table import HP_PREFIX
 
 MIN_TRIALS, TRIALS_PER_HP = 12, 6  # fewer say nothing
@@ -56,9 +56,8 @@ class Importance(NamedTuple):
         return tuple(s.hp for s in self.shares)
 
 
-def importance(df: pd.DataFrame, width: int) -> Importance:
-    """Return the importance of each HP that the search at a width varied."""
-    rows = search_rows(df, width)
+def importance(rows: pd.DataFrame) -> Importance:
+    """Return the importance of each HP that the rows of a search varied."""
     hps = [hp for hp in varied(rows) if rows[HP_PREFIX + hp].notna().all()]
     wanted = max(MIN_TRIALS, TRIALS_PER_HP * len(hps))
     if len(hps) < 2:

@@ -1,7 +1,6 @@
-"""The words of figures, tables and report: HPs, arms, and the axis along which HPs transfer."""
+"""The words of figures, tables and report: HPs and arms. Those of the axis: `analysis.axis`."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 HP_LABELS: Mapping[str, str] = {
     "lr": "learning rate (base)",
@@ -16,21 +15,12 @@ HP_LABELS: Mapping[str, str] = {
     "repa_weight": "weight of REPA's alignment",
 }
 LONGEST = 30  # characters of a name in a figure
-ARM_LABELS: Mapping[str, str] = {"mup": "μP", "sp": "SP (control)"}
-
-
-class Axis(NamedTuple):
-    """Along what HPs are to transfer: its name, and what a step of the drift is called."""
-
-    name: str
-    per_step: str
-
-    def at(self, value: int) -> str:
-        """Return a place on the axis in words: width 64."""
-        return f"{self.name} {value}"
-
-
-WIDTH = Axis(name="width", per_step="octaves/doubling")
+ARM_LABELS: Mapping[str, str] = {
+    "mup": "μP",
+    "sp": "SP (control)",
+    "unscaled": "no scaling rule (control)",
+}
+PER_STEP = "octaves/doubling"  # of the drift
 
 
 def hp_label(hp: str) -> str:

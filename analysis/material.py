@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from analysis.axis import WORDS, Axis
 from analysis.convergence import Convergence
 from analysis.convergence_data import ConvergenceInfo
 from analysis.coordinates import Check
@@ -48,10 +49,11 @@ class Material:
         run_info: Provenance by name (study, versions, commit, host, …); ``study`` is the title,
             ``command`` what makes the report again.
         df: The results table, perhaps of a study under way.
-        search_width: Width of the search.
+        search_width: Place of the search on the axis.
         verdict: The verdict; None as long as there is no slice to judge.
         question: What was asked; None with no verdict.
         progress: How far the study is; None: it is over.
+        axis: Along which transfer is asked about.
         gallery: Samples to show beside real images.
         check: The coordinate check, and ``check_text``, what it said.
         convergence: How soon μP is where SP ends, and ``convergence_info``, its curves; None where
@@ -64,6 +66,7 @@ class Material:
     verdict: Verdict | None = None
     question: Question | None = None
     progress: Progress | None = None
+    axis: Axis = "width"
     gallery: Gallery | None = None
     check: Check | None = None
     check_text: str = ""
@@ -73,7 +76,12 @@ class Material:
     @cached_property
     def data(self) -> FigureData:
         """The data of the figures."""
-        return figure_data(self.df, self.question, self.verdict, self.search_width)
+        return figure_data(self.df, self.question, self.verdict, self.search_width, self.axis)
+
+    @property
+    def one(self) -> str:
+        """What the axis is called: width, batch size, and so on."""
+        return WORDS[self.axis].one
 
     @property
     def is_under_way(self) -> bool:

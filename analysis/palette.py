@@ -25,7 +25,12 @@ class Look(NamedTuple):
     dashes: str
 
 
-ARMS: Mapping[str, Look] = {"mup": Look("#1b4f9c", "o", "-"), "sp": Look("#b35806", "s", "--")}
+_CONTROL = Look("#b35806", "s", "--")
+ARMS: Mapping[str, Look] = {
+    "mup": Look("#1b4f9c", "o", "-"),
+    "sp": _CONTROL,
+    "unscaled": _CONTROL,
+}
 
 
 def ordered(place: float) -> str:

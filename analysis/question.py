@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from analysis.axis import WORDS, Axis, at
 from analysis.curve import Fit, fit, fits
 from analysis.slices import Slice, slice_of
 
@@ -71,21 +72,23 @@ class Question:
 
     Attributes:
         parameters: Names of the sliced HPs.
-        search_width: Width of the search; one of ``widths``.
-        widths: The ladder.
-        target_width: Width of the check.
+        search_width: Place of the search; one of ``widths``.
+        widths: The ladder: places on the axis.
+        target_width: Place of the check.
         base_width: Width at which base HPs are written.
         seeds: Seeds of the ladder slices.
         target_seeds: Seeds of the target slices and of the transferred set there.
         spacing_log2: Lattice step, octaves.
         tolerance: Accepted regret.
-        control: ``sp`` or None.
+        control: The control's arm: ``sp`` along width, ``unscaled`` along another axis; or None.
         control_parameters: HPs that the control slices too.
         center: All HPs: what the ladder slices hold fixed.
         transferred: All HPs of the transferred set, None as long as it is not chosen.
         transferred_flags: Remarks on single HPs of that set.
         search_best: All HPs of the best search trial.
         defaults: Values somebody would take untuned; their regret is told beside.
+        axis: Along which transfer is asked about.
+        rule: Name of the rule that scales base HPs along it; None: they are kept.
     """
 
     parameters: tuple[str, ...]
@@ -98,12 +101,39 @@ class Question:
     spacing_log2: float
     tolerance: Tolerance
     center: Mapping[str, float | None]
-    control: Literal["sp"] | None = None
+    control: Literal["sp", "unscaled"] | None = None
     control_parameters: tuple[str, ...] = ()
     transferred: Mapping[str, float | None] | None = None
     transferred_flags: Mapping[str, list[str]] = field(default_factory=dict)
     search_best: Mapping[str, float | None] | None = None
     defaults: Mapping[str, float] = field(default_factory=dict)
+    axis: Axis = "width"
+    rule: str | None = None
+
+    @property
+    def one(self) -> str:
+        """What the axis is called: width, batch size, and so on."""
+        return WORDS[self.axis].one
+
+    def at(self, place: int) -> str:
+        """Return a place in words: width 128, 300 steps."""
+        return at(self.axis, place)
+
+    def slice(
+        self,
+        df: pd.DataFrame,
+        hp: str,
+        fixed: Mapping[str, float | None],
+        place: int,
+        arm: str,
+        seeds: tuple[int, ...],
+    ) -> Slice:
+        """Return the slice of an HP at a place; see `analysis.slices.slice_of`."""
+        # Where base HPs are written a rule does nothing: its arms share the rows of the search.
+        base = None if self.axis == "width" else self.search_width
+        return slice_of(
+            df, hp=hp, fixed=fixed, width=place, arm=arm, seeds=seeds, axis=self.axis, base=base
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,8 +167,8 @@ def gather(df: pd.DataFrame, question: Question) -> dict[str, Evidence]:
 def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
     """Return the evidence for one HP, as `gather`."""
     arms = ["mup"]
-    if question.control == "sp" and hp in question.control_parameters:
-        arms.append("sp")
+    if question.control is not None and hp in question.control_parameters:
+        arms.append(question.control)
     widths = sorted({*question.widths, question.search_width})
     ladder = {
         (arm, width): fitted
@@ -148,7 +178,7 @@ def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
     target = None
     if question.transferred is not None:
         asked = (question.transferred, question.target_width, "mup", question.target_seeds)
-        found = _slice(df, hp, *asked)
+        found = question.slice(df, hp, *asked)
         target = fit(found, spacing_log2=question.spacing_log2)
     return Evidence(hp=hp, ladder=ladder, target=target)
 
@@ -160,16 +190,6 @@ def _ladder(
 
     The target's curve is fitted alone: its regret bound rests on its own values only.
     """
-    slices = [_slice(df, hp, question.center, width, arm, question.seeds) for width in widths]
+    asked = (arm, question.seeds)
+    slices = [question.slice(df, hp, question.center, width, *asked) for width in widths]
     return fits(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))
-
-
-def _slice(
-    df: pd.DataFrame,
-    hp: str,
-    fixed: Mapping[str, float | None],
-    width: int,
-    arm: str,
-    seeds: tuple[int, ...],
-) -> Slice:
-    return slice_of(df, hp=hp, fixed=fixed, width=width, arm=arm, seeds=seeds)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analysis.axis import WORDS, Axis, at
 from analysis.curve import Fit
 from analysis.optimum import Optimum, has_worse_sides, optimum
 from analysis.question import Evidence, Question
@@ -37,6 +38,7 @@ class Findings:
     """The figures from which the conditions of one HP are read."""
 
     hp: str
+    axis: Axis
     search: Fit
     search_opt: Optimum
     target: Fit
@@ -46,6 +48,15 @@ class Findings:
     regret: Regret | None
     sensitivity: Sensitivity | None
     at_target: int | None
+
+    @property
+    def one(self) -> str:
+        """What the axis is called."""
+        return WORDS[self.axis].one
+
+    def at(self, place: int) -> str:
+        """Return a place in words."""
+        return at(self.axis, place)
 
     @property
     def diverged_there(self) -> bool:
@@ -70,6 +81,7 @@ def findings(evidence: Evidence, question: Question) -> Findings | None:
     log2_x = log2_of(value)
     return Findings(
         hp=evidence.hp,
+        axis=question.axis,
         search=search,
         search_opt=optimum(search, tolerance),
         target=evidence.target,
@@ -90,7 +102,7 @@ def conditions_of(found: Findings) -> tuple[Condition, ...]:
     upper = "unknown" if r is None else f"{r.upper:.4g}"
     limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
     brackets = [
-        f"width {o.width}: {'yes' if o.bracketed else 'no'}"
+        f"{found.at(o.width)}: {'yes' if o.bracketed else 'no'}"
         for o in (found.search_opt, found.target_opt)
     ]
     missing = found.search.slice.n_missing + found.target.slice.n_missing
@@ -142,13 +154,13 @@ def causes_of(found: Findings, question: Question) -> tuple[Cause, ...]:
 
 
 def _row_causes(found: Findings, question: Question) -> list[Cause]:
-    causes, hp, target = [], found.hp, question.target_width
+    causes, hp, target = [], found.hp, found.at(question.target_width)
     value = f"{hp} = {2.0**found.log2_x:.4g}"
     if found.diverged_there:
         causes.append(
             Cause(
                 code="diverged_at_target",
-                text=f"{value} diverged at width {target}.",
+                text=f"{value} diverged at {target}.",
                 remedy=f"Choose a smaller {hp}.",
             )
         )
@@ -156,17 +168,17 @@ def _row_causes(found: Findings, question: Question) -> list[Cause]:
         causes.append(
             Cause(
                 code="transferred_not_run",
-                text=f"{value} has no result at width {target}.",
-                remedy="Run the transferred set at the target width.",
+                text=f"{value} has no result at {target}.",
+                remedy=f"Run the transferred set at the target {found.one}.",
             )
         )
     for fitted in (found.search, found.target):
         if fitted.slice.n_missing:
-            n, width = fitted.slice.n_missing, fitted.slice.width
+            n, place = fitted.slice.n_missing, found.at(fitted.slice.width)
             causes.append(
                 Cause(
                     code="missing_runs",
-                    text=f"{n} runs of the slice of {hp} at width {width} have no result.",
+                    text=f"{n} runs of the slice of {hp} at {place} have no result.",
                     remedy="Run them (again).",
                 )
             )
@@ -174,18 +186,18 @@ def _row_causes(found: Findings, question: Question) -> list[Cause]:
         causes.append(
             Cause(
                 code="one_seed",
-                text=f"The slice of {hp} at width {target} has {found.target.n_seeds} seed(s): "
+                text=f"The slice of {hp} at {target} has {found.target.n_seeds} seed(s): "
                 "what differs from seed to seed cannot be told.",
-                remedy="Run a second seed at the target width.",
+                remedy=f"Run a second seed at the target {found.one}.",
             )
         )
     if found.target_opt.n_values < MIN_TARGET_VALUES:
         causes.append(
             Cause(
                 code="too_few_values",
-                text=f"{found.target_opt.n_values} values of {hp} lie on the curve at width "
+                text=f"{found.target_opt.n_values} values of {hp} lie on the curve at "
                 f"{target}; at least {MIN_TARGET_VALUES} are needed to see that it is one.",
-                remedy=f"More values of {hp} around its optimum at width {target}.",
+                remedy=f"More values of {hp} around its optimum at {target}.",
             )
         )
     return causes
@@ -193,36 +205,36 @@ def _row_causes(found: Findings, question: Question) -> list[Cause]:
 
 def _fit_causes(found: Findings, question: Question) -> list[Cause]:
     causes, hp, tolerance, r = [], found.hp, found.tolerance_loss, found.regret
-    width = question.target_width
+    place = found.at(question.target_width)
     for o in (found.search_opt, found.target_opt):
         if not o.bracketed:
-            causes.append(_not_bracketed(o))
+            causes.append(_not_bracketed(o, found.at(o.width)))
     if tolerance is not None and r is not None and r.lower > tolerance:
         causes.append(
             Cause(
                 code="regret_too_large",
-                text=f"At width {width} {hp} loses at least {r.lower:.4g}, "
+                text=f"At {place} {hp} loses at least {r.lower:.4g}, "
                 f"more than the tolerance {tolerance:.4g}.",
-                remedy=f"{hp} does not transfer: tune it at a larger width.",
+                remedy=f"{hp} does not transfer: tune it at a larger {found.one}.",
             )
         )
     elif tolerance is not None and r is not None and not r.upper < tolerance:
         causes.append(
             Cause(
                 code="regret_uncertain",
-                text=f"The regret of {hp} at width {width} is between {r.lower:.4g} and "
+                text=f"The regret of {hp} at {place} is between {r.lower:.4g} and "
                 f"{r.upper:.4g}; the tolerance is {tolerance:.4g}.",
-                remedy=f"More seeds at width {width}, or values of {hp} closer to its optimum.",
+                remedy=f"More seeds at {place}, or values of {hp} closer to its optimum.",
             )
         )
     elif tolerance is None or r is None:
-        causes.append(_no_regret(found, width))
+        causes.append(_no_regret(found, place))
     shown = found.sensitivity
     if shown is not None and not shown.sensitive:
         causes.append(
             Cause(
                 code="insensitive",
-                text=f"No value of {hp} at width {width} is shown to be worse than the optimum "
+                text=f"No value of {hp} at {place} is shown to be worse than the optimum "
                 "by more than the tolerance: it does not matter in this range, or the noise "
                 "hides it.",
                 remedy=f"Values of {hp} further from the optimum, or more seeds.",
@@ -233,7 +245,7 @@ def _fit_causes(found: Findings, question: Question) -> list[Cause]:
         causes.append(
             Cause(
                 code="near_divergence",
-                text=f"{hp} is {gap:.2f} octaves from a diverged value at width {width}; "
+                text=f"{hp} is {gap:.2f} octaves from a diverged value at {place}; "
                 f"at least {OCTAVES_TO_DIVERGENCE} are asked for.",
                 remedy=f"Choose a {hp} further from it.",
             )
@@ -241,25 +253,25 @@ def _fit_causes(found: Findings, question: Question) -> list[Cause]:
     return causes
 
 
-def _not_bracketed(place: Optimum) -> Cause:
+def _not_bracketed(place: Optimum, where: str) -> Cause:
     ends = [
         name for name, end in (("below", place.log2_low), ("above", place.log2_high)) if end is None
     ]
     open_ends = " and ".join(ends) or "neither side, but no minimum was found"
     return Cause(
         code="not_bracketed",
-        text=f"The optimum of {place.hp} at width {place.width} is not bracketed (open: "
+        text=f"The optimum of {place.hp} at {where} is not bracketed (open: "
         f"{open_ends}; flags: {', '.join(place.flags) or 'none'}).",
-        remedy=f"Values of {place.hp} on the open side at width {place.width}, or more seeds.",
+        remedy=f"Values of {place.hp} on the open side at {where}, or more seeds.",
     )
 
 
-def _no_regret(found: Findings, width: int) -> Cause:
+def _no_regret(found: Findings, place: str) -> Cause:
     return Cause(
         code="no_regret",
-        text=f"The {found.target_opt.n_values} values of {found.hp} at width {width} carry no "
+        text=f"The {found.target_opt.n_values} values of {found.hp} at {place} carry no "
         "curve from which a regret could be read.",
-        remedy=f"At least 5 values of {found.hp} with 2 seeds at width {width}.",
+        remedy=f"At least 5 values of {found.hp} with 2 seeds at {place}.",
     )
 
 

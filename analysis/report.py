@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from analysis import answer, palette
-from analysis.labels import WIDTH
+from analysis.axis import at
 from analysis.material import Material
 from analysis.sections import sections
 
@@ -33,7 +34,7 @@ def html(material: Material) -> str:
         facts=answer.facts(material),
         progress=material.progress.sentence if material.is_under_way and material.progress else "",
         sections=sections(material),
-        axis=WIDTH,
+        at=partial(at, material.axis),
         css=Markup(_read("report.css")),
         dark=Markup(palette.dark_css()),
         script=Markup(script),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from analysis.axis import WORDS
 from analysis.cost import Cost
 from analysis.labels import ARM_LABELS
 from analysis.optimum import Optimum
@@ -29,12 +30,16 @@ def text_summary(verdict: Verdict) -> list[TextTable]:
         conditions_table(verdict),
         causes_table(verdict),
         settle_table(verdict),
-        columns_of(optima_table(verdict), SHORT_OPTIMA),
+        columns_of(optima_table(verdict), _short_optima(verdict)),
         drift_table(verdict),
         alternatives_table(verdict),
         scaling_table(verdict),
         cost_table(verdict.cost),
     ]
+
+
+def _short_optima(verdict: Verdict) -> list[str]:
+    return [WORDS[verdict.axis].one if name == "width" else name for name in SHORT_OPTIMA]
 
 
 def columns_of(table: TextTable, names: Sequence[str]) -> TextTable:
@@ -92,7 +97,7 @@ def optima_table(verdict: Verdict) -> TextTable:
     columns = (
         "HP",
         "arm",
-        "width",
+        WORDS[verdict.axis].one,
         "optimum",
         "log2",
         "95 % interval (log2)",
@@ -130,8 +135,11 @@ def _fixed(value: float | None, none: str = "–") -> str:
 def drift_table(verdict: Verdict) -> TextTable:
     """Return the drift of each HP's optimum for μP and the control, octaves per doubling."""
     rows = []
+    one, many = WORDS[verdict.axis]
+    least = "narrowest width" if verdict.axis == "width" else f"least {one}"
+    contrast = "unscaled − scaled" if verdict.control == "unscaled" else "SP − μP"
     for e in verdict.hps:
-        for arm, found in (("mup", e.drift_mup), ("sp", e.drift_sp)):
+        for arm, found in (("mup", e.drift_mup), (verdict.control or "sp", e.drift_sp)):
             if found is None:
                 continue
             rows.append((e.hp, ARM_LABELS[arm], *_drift_cells(found)))
@@ -144,14 +152,14 @@ def drift_table(verdict: Verdict) -> TextTable:
                     )
                 )
             if found.without_narrowest is not None:
-                label = f"{ARM_LABELS[arm]}, without the narrowest width"
+                label = f"{ARM_LABELS[arm]}, without the {least}"
                 rows.append((e.hp, label, *_drift_cells(found.without_narrowest)))
         if e.contrast is not None and e.contrast.estimate is not None:
             c = e.contrast
             interval = f"{_fixed(c.low, 'open')} … {_fixed(c.high, 'open')}"
             differs = {True: "differ", False: "not told apart", None: c.reason or ""}[c.differs]
-            rows.append((e.hp, "SP − μP", _fixed(c.estimate), interval, "", differs))
-    columns = ("HP", "arm", "octaves per doubling", "95 % interval", "widths", "remark")
+            rows.append((e.hp, contrast, _fixed(c.estimate), interval, "", differs))
+    columns = ("HP", "arm", "octaves per doubling", "95 % interval", many, "remark")
     return TextTable("Drift of the optimum", columns, tuple(rows))
 
 
@@ -160,8 +168,10 @@ def _drift_cells(found: Drift) -> tuple[str, ...]:
     if found.estimate is None:
         interval = "–"
     tests = ""
-    if found.p_zero is not None and found.p_minus_one is not None:
-        tests = f"p {_p(found.p_zero)} for 0, p {_p(found.p_minus_one)} for −1"
+    if found.p_zero is not None:
+        tests = f"p {_p(found.p_zero)} for 0"
+    if found.p_minus_one is not None:
+        tests += f", p {_p(found.p_minus_one)} for −1"
     return _fixed(found.estimate), interval, str(found.n_widths), found.reason or tests
 
 
@@ -191,7 +201,9 @@ def alternatives_table(verdict: Verdict) -> TextTable:
         for e in verdict.hps
         for loss in e.alternatives
     ]
-    columns = ("HP", "value", "width", "", "regret", "% of loss", "seed noise", "of width's gain")
+    one = WORDS[verdict.axis].one
+    gain = "of width's gain" if verdict.axis == "width" else "of the gain along the axis"
+    columns = ("HP", "value", one, "", "regret", "% of loss", "seed noise", gain)
     return TextTable("Regret of the transferred and other values", columns, tuple(rows))
 
 
@@ -262,16 +274,28 @@ def hps_table(question: Question) -> TextTable:
     return TextTable("Search best and transferred set", columns, rows)
 
 
+def _held(question: Question) -> list[str]:
+    """What was the same in all trials besides the data."""
+    held = {"width": "width", "depth": "depth", "batch_size": "batch size", "steps": "steps"}
+    return [name for axis, name in held.items() if axis != question.axis] + ["schedule"]
+
+
 def limits(question: Question, verdict: Verdict) -> tuple[str, ...]:
     """Return what a verdict does not cover, in sentences."""
+    held = [name if k else name.capitalize() for k, name in enumerate(_held(question))]
     return (
-        f"Widths above {verdict.target_width} were not run: there an export is at best "
-        "EXTRAPOLATED.",
-        "Depth, batch size, steps, schedule and data were the same in all trials; nothing is "
-        "said about other values.",
+        f"{WORDS[question.axis].many.capitalize()} above {verdict.target_width} were not run: "
+        "there an export is at best EXTRAPOLATED.",
+        f"{', '.join(held)} and data were the same in all trials; nothing is said about other "
+        "values.",
+        *(
+            [f"Base HPs were scaled along the axis by the rule {question.rule}."]
+            if question.rule
+            else []
+        ),
         "The bound on the set adds the HPs' bounds up: it takes for granted that the sliced HPs "
         "do not interact around the transferred set.",
         f"HPs that were not sliced (all but {', '.join(question.parameters) or 'none'}) were "
-        "only searched at one width or held fixed.",
+        f"only searched at one {question.one} or held fixed.",
         "The losses are final validation losses of the proxies' own length, not sample quality.",
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 SCHEMA_VERSION = 1
 HP_PREFIX = "hp."
-ARMS = ("mup", "sp")
+ARMS = ("mup", "sp", "unscaled")
 STAGES = ("search", "slices", "target", "set", "convergence")
 STATUSES = ("done", "diverged", "pruned", "failed")
 
@@ -55,7 +55,12 @@ COLUMNS: tuple[Column, ...] = (
     _must("study", "str", "study that asked for the trial"),
     _may("asked_by", "str", "stage that asked first: " + ", ".join(STAGES)),
     _may("generation", "int64", "generation of the search, null for other stages"),
-    _must("arm", "str", "parametrization: mup or sp; at base width they are one trial"),
+    _must(
+        "arm",
+        "str",
+        "parametrization: mup, sp or unscaled (mup without the study's rule for its axis); at the "
+        "base they are one trial",
+    ),
     _may("family", "str", "model family"),
     _must("width", "int64", "model width", "channels"),
     _may("depth", "int64", "number of blocks"),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.axis import Axis
 from analysis.labels import hp_label
 from analysis.table import HP_PREFIX
 
@@ -28,7 +29,6 @@ class SearchPanel(NamedTuple):
 class SearchInfo(NamedTuple):
     """One panel for each HP that the search varied; limits of the shared loss axis."""
 
-    width: int
     panels: tuple[SearchPanel, ...]
     loss_limits: tuple[float, float] | None
 
@@ -56,14 +56,13 @@ class HeatPair(NamedTuple):
 class HeatInfo(NamedTuple):
     """The pairs of HPs, and the losses between which the colours run."""
 
-    width: int
     pairs: tuple[HeatPair, ...]
     loss_limits: tuple[float, float] | None
 
 
-def search_rows(df: pd.DataFrame, width: int) -> pd.DataFrame:
+def search_rows(df: pd.DataFrame, axis: Axis, place: int) -> pd.DataFrame:
     """Return the finished rows of the search: done and diverged."""
-    asked = (df["asked_by"] == "search") & (df["width"] == width)
+    asked = (df["asked_by"] == "search") & (df[axis] == place)
     return df[asked & df["status"].isin(["done", "diverged"])]
 
 
@@ -73,9 +72,8 @@ def varied(rows: pd.DataFrame) -> list[str]:
     return [c.removeprefix(HP_PREFIX) for c in columns if rows[c].nunique() > 1]
 
 
-def search_info(df: pd.DataFrame, width: int) -> SearchInfo:
+def search_info(rows: pd.DataFrame) -> SearchInfo:
     """Return the search trials against each HP that they vary."""
-    rows = search_rows(df, width)
     panels = []
     for hp in varied(rows):
         some = rows[rows[HP_PREFIX + hp] > 0]
@@ -89,21 +87,19 @@ def search_info(df: pd.DataFrame, width: int) -> SearchInfo:
                 log2_diverged=np.log2(dead[HP_PREFIX + hp].to_numpy()),
             )
         )
-    return SearchInfo(width=width, panels=tuple(panels), loss_limits=_limits(rows, 1.0))
+    return SearchInfo(panels=tuple(panels), loss_limits=_limits(rows, 1.0))
 
 
-def heat_info(df: pd.DataFrame, width: int, order: Sequence[str] = ()) -> HeatInfo:
+def heat_info(rows: pd.DataFrame, order: Sequence[str] = ()) -> HeatInfo:
     """Return the map of each pair of HPs.
 
     Args:
-        df: A validated table.
-        width: Width of the search.
+        rows: The finished rows of a search.
         order: HPs by importance: of more than `MAX_HPS`, the first are taken.
     """
-    rows = search_rows(df, width)
     hps = sorted(varied(rows), key=lambda hp: order.index(hp) if hp in order else len(order))
     pairs = [_pair(rows, x, y) for x, y in combinations(hps[:MAX_HPS], 2)]
-    return HeatInfo(width, tuple(p for p in pairs if p), _limits(rows, WORST_SHOWN))
+    return HeatInfo(tuple(p for p in pairs if p), _limits(rows, WORST_SHOWN))
 
 
 def _pair(rows: pd.DataFrame, x: str, y: str) -> HeatPair | None:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from analysis import convergence_rows, coordinate_figures, figure_tables, figures, plot, rows
+from analysis.axis import at
 from analysis.convergence_figure import convergence_plot
 from analysis.gallery import Gallery
-from analysis.labels import WIDTH, hp_label
+from analysis.labels import hp_label
 from analysis.material import Material
 from analysis.plot import Plot
 from analysis.rows import TextTable
@@ -74,7 +75,7 @@ def reasons(material: Material) -> Section:
 def curves(material: Material) -> Section:
     """Loss against each HP, and the minima."""
     caption = (
-        f"Final validation loss at each {WIDTH.name}: mean of the seeds with their range (band), "
+        f"Final validation loss at each {material.one}: mean of the seeds with their range (band), "
         "minimum of the fitted curve with its 95 % interval (bar), divergence (hatched), "
         "transferred value (dotted)."
     )
@@ -86,17 +87,17 @@ def curves(material: Material) -> Section:
 
 
 def drift(material: Material) -> Section:
-    """The optimum against width."""
+    """The optimum along the axis."""
     caption = (
-        f"The best value against {WIDTH.name} with 95 % intervals (an arrow: open end; hollow: not "
-        "bracketed) and the fitted drift. The star is the check at the target, no part of the fit."
+        f"The best value against {material.one} with 95 % intervals (an arrow: open end; hollow: "
+        "not bracketed) and the fitted drift. The star is the check at the target, not fitted."
     )
     verdict = material.verdict
     tables = (rows.drift_table(verdict),) if verdict and verdict.hps else ()
     more = (rows.scaling_table(verdict),) if verdict else ()
     return Section(
         "drift",
-        f"Optimum against {WIDTH.name}",
+        f"Optimum against {material.one}",
         figures=_of(material, caption, "drift"),
         tables=tables,
         more=more,
@@ -119,7 +120,7 @@ def regret(material: Material) -> Section:
 
 def search(material: Material) -> Section:
     """The trials of the search: each HP, pairs, importance."""
-    place = WIDTH.at(material.search_width)
+    place = at(material.axis, material.search_width)
     drawn = figures.all_figures(material.data)
     alone = f"All trials of the search at {place}; crosses diverged."
     maps = (
@@ -149,7 +150,7 @@ def coordinates(material: Material) -> Section:
     for name, drawn in coordinate_figures.all_figures(check).items() if check else ():
         kind = name.removeprefix("coordcheck_")
         caption = (
-            f"{coordinate_figures.KINDS[kind]} against {WIDTH.name} at the last step, "
+            f"{coordinate_figures.KINDS[kind]} against width at the last step, "
             "a line for each series: under μP it is to be flat."
         )
         table = figure_tables.coordinate_table(check, kind)  # type: ignore[arg-type]
@@ -167,7 +168,7 @@ def convergence(material: Material) -> Section:
     shown: tuple[Shown, ...] = ()
     if info is not None:
         caption = (
-            f"Validation loss against steps at {WIDTH.at(info.width)}, a line for each seed, and "
+            f"Validation loss against steps at width {info.width}, a line for each seed, and "
             "where μP reaches the final loss of SP with the same seed."
         )
         pictures = tuple(plot.on_screen("convergence", convergence_plot(info)))
@@ -203,7 +204,7 @@ def basis(material: Material) -> Section:
     counts = ", ".join(f"{n} {status}" for status, n in verdict.counts.items())
     names = ", ".join(hp_label(hp) for hp in question.parameters)
     text = (
-        f"{counts} trials; {names} sliced at {WIDTH.name} "
+        f"{counts} trials; {names} sliced at {material.one} "
         f"{', '.join(map(str, question.widths))} with {len(question.seeds)} seed(s) and at the "
         f"target, {verdict.target_width}, with {len(question.target_seeds)}. Accepted regret, "
         f"fixed beforehand: {verdict.tolerance.text}.",

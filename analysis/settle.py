@@ -26,7 +26,7 @@ class Proposal:
         cause: Code of the reason it would settle.
         hp: The varied HP; the others stay as in that slice.
         arm: ``mup``.
-        width: Model width.
+        width: Place on the axis.
         at_target: The others are those of the transferred set, not of the ladder's centre.
         log2_x: log2 of the values.
         seeds: Seeds.
@@ -187,7 +187,7 @@ def _proposal(
     found = fitted.slice
     own = question.target_seeds if at_target else question.seeds
     used = own if seeds is None else seeds
-    each = df[(df["width"] == found.width) & (df["status"] == "done")]["flops"].mean()
+    each = df[(df[question.axis] == found.width) & (df["status"] == "done")]["flops"].mean()
     n = len(log2_x) * len(used)
     values = ", ".join(f"{x:.4g}" for x in log2_x)
     return Proposal(
@@ -201,6 +201,6 @@ def _proposal(
         n_trials=n,
         flops=None if pd.isna(each) else float(each) * n,
         settles=settles,
-        text=f"{found.hp} at log2 {values}, width {found.width}, seeds "
+        text=f"{found.hp} at log2 {values}, {question.at(found.width)}, seeds "
         f"{', '.join(map(str, used))}: {n} trials.",
     )

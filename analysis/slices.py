@@ -1,4 +1,4 @@
-"""A slice: one HP varied, the others fixed, at one width, arm and set of seeds."""
+"""A slice: one HP varied, the others fixed, at one place of the axis, arm and set of seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.axis import Axis
 from analysis.table import HP_PREFIX, TableError, hp_columns, in_arm, round_hp
 
 # log2 of a value with 6 significant digits is known to about 1e-6; lattice values become exact.
 LOG2_DECIMALS = 5
 N_WORSE_WANTED = 2
 FINISHED = ("done", "diverged")
-_ONE_KIND = ("study", "family", "depth", "base_width", "batch_size", "steps")
+_ONE_KIND = ("study", "family", "width", "depth", "base_width", "batch_size", "steps")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,8 +24,8 @@ class Slice:
 
     Attributes:
         hp: Name of the varied HP.
-        arm: ``mup`` or ``sp``.
-        width: Model width.
+        arm: ``mup``, ``sp`` or ``unscaled``.
+        width: Place on the axis: the model's width where that is the axis.
         log2_x: Values of the HP, octaves, (P,) ascending.
         loss: Validation loss, (P, S); NaN where there is none.
         seeds: Seeds asked for, (S,).
@@ -96,6 +97,8 @@ def slice_of(
     width: int,
     arm: str,
     seeds: Sequence[int],
+    axis: Axis = "width",
+    base: int | None = None,
 ) -> Slice:
     """Return the slice of ``hp``, computed from HP values, never from who asked for a trial.
 
@@ -103,20 +106,24 @@ def slice_of(
         df: A validated results table.
         hp: The varied HP; values that are null or not above 0 have no log2 and are left out.
         fixed: Values that all other HPs must equal; None (or absent) matches null.
-        width: Model width.
-        arm: ``mup`` or ``sp``; rows of the base width count for both.
+        width: Place on the axis.
+        arm: ``mup``, ``sp`` or ``unscaled``; rows of the base width count for all.
         seeds: Seeds, in this order.
+        axis: The axis: the column that holds places.
+        base: Along another axis than width: the place whose rows count for all arms.
 
     Returns:
         The slice; of length 0 if no row matches. Failed and pruned rows give NaN.
 
     Raises:
         TableError: ``fixed`` or ``hp`` names an HP the table lacks, two results for one cell,
-            or rows that differ in study, family, depth, base width, batch size or steps.
+            or rows that differ in anything that is held fixed: study, family, base width, and
+            width, depth, batch size and steps but for the axis.
     """
     others = {name: value for name, value in fixed.items() if name != hp}
-    rows = _matching(df, hp, others, width, arm, seeds)
-    cells = _one_result_a_cell(rows, hp=hp, arm=arm)
+    here = in_arm(df, arm, axis=axis, base=base) & _at(df, axis, width)
+    rows = _matching(df[here], hp, others, seeds)
+    cells = _one_result_a_cell(rows, hp=hp, arm=arm, axis=axis)
     values = sorted({x for x, _ in cells})
     place = {x: i for i, x in enumerate(values)}
     column = {seed: j for j, seed in enumerate(seeds)}
@@ -142,8 +149,6 @@ def _matching(
     df: pd.DataFrame,
     hp: str,
     others: Mapping[str, float | None],
-    width: int,
-    arm: str,
     seeds: Sequence[int],
 ) -> pd.DataFrame:
     columns = hp_columns(df)
@@ -154,12 +159,15 @@ def _matching(
             f"slice of {hp}: needs the columns of its HPs; got none for {lacking}; "
             f"add {', '.join(HP_PREFIX + name for name in lacking)}"
         )
-    keep = in_arm(df, arm) & (df["width"].to_numpy() == width)
-    keep &= np.isin(df["seed"].to_numpy(), list(seeds)) & (df[HP_PREFIX + hp].to_numpy() > 0)
+    keep = np.isin(df["seed"].to_numpy(), list(seeds)) & (df[HP_PREFIX + hp].to_numpy() > 0)
     for name in columns:
         if name != HP_PREFIX + hp:
             keep &= equals(df[name].to_numpy(), others.get(name.removeprefix(HP_PREFIX)))
     return df[keep]
+
+
+def _at(df: pd.DataFrame, axis: Axis, place: int) -> np.ndarray:
+    return df[axis].to_numpy(dtype=float, na_value=np.nan) == place
 
 
 def equals(cells: np.ndarray, value: float | None) -> np.ndarray:
@@ -177,11 +185,13 @@ class _Row(NamedTuple):
     trial_id: str
 
 
-def _one_result_a_cell(rows: pd.DataFrame, *, hp: str, arm: str) -> dict[tuple[float, int], _Row]:
+def _one_result_a_cell(
+    rows: pd.DataFrame, *, hp: str, arm: str, axis: Axis
+) -> dict[tuple[float, int], _Row]:
     """The row of each (log2 value, seed): a result rather than an unfinished trial."""
     for name in _ONE_KIND:
         kinds = sorted({str(kind) for kind in rows[name]})
-        if len(kinds) > 1:
+        if len(kinds) > 1 and name != axis:
             raise TableError(
                 f"slice of {hp}: rows of one {name}; got {kinds}; analyze one study at a time"
             )

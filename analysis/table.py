@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
+from analysis.axis import Axis
 from analysis.schema import (
     ARMS,
     COLUMNS,
@@ -102,10 +103,18 @@ def rows_of_arm(df: pd.DataFrame, arm: str) -> pd.DataFrame:
     return df[in_arm(df, arm)]
 
 
-def in_arm(df: pd.DataFrame, arm: str) -> np.ndarray:
-    """Return the mask of `rows_of_arm`, (rows,)."""
-    at_base = df["width"].to_numpy() == df["base_width"].to_numpy()
-    return (df["arm"] == arm).to_numpy() | at_base
+def in_arm(
+    df: pd.DataFrame, arm: str, *, axis: Axis = "width", base: int | None = None
+) -> np.ndarray:
+    """Return the mask of the rows of an arm, (rows,), those that the arms share included.
+
+    Along another axis than width they share those of the place ``base``, where a scaling rule
+    does nothing; None: none.
+    """
+    shared = df["base_width"].to_numpy() if axis == "width" else -1 if base is None else base
+    return (df["arm"] == arm).to_numpy() | (
+        df[axis].to_numpy(dtype=float, na_value=np.nan) == shared
+    )
 
 
 def validate(df: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analysis.axis import at
 from analysis.figure_data import CurveInfo, CurveSeries
 from analysis.labels import ARM_LABELS
 
@@ -31,7 +32,7 @@ def curve_lines(info: CurveInfo) -> list[str]:
 
 def _head(arm: str, series: CurveSeries, info: CurveInfo) -> str:
     short = ARM_LABELS[arm].split(" ")[0]
-    return f"{short} {info.axis.at(series.width)}{' (target)' if series.is_target else ''} "
+    return f"{short} {at(info.axis, series.width)}{' (target)' if series.is_target else ''} "
 
 
 def _scale(series: list[CurveSeries]) -> float:

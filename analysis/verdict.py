@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.axis import Axis
 from analysis.cost import Cost, cost
 from analysis.hp_verdict import HPVerdict, Word, judge_hp
 from analysis.optimum import LEVEL
@@ -57,8 +58,8 @@ class Verdict:
     Attributes:
         verdict: PASS, FAIL or INCONCLUSIVE: the word on the set.
         sentence: The verdict in one English sentence with figures.
-        search_width: Width of the search.
-        target_width: Width of the check.
+        search_width: Place of the search on the axis.
+        target_width: Place of the check on the axis.
         tolerance: Accepted regret.
         hps: Verdicts on single HPs.
         set: Verdict on the set.
@@ -69,6 +70,9 @@ class Verdict:
         schema: Version of the table.
         format: Version of this record, as it stands in verdict.json: 2 since it holds settle,
             alternatives and scaling.
+        axis: Along which transfer was asked about.
+        rule: The rule that scales base HPs along it; None: they are kept.
+        control: The arm of the control, if any.
     """
 
     verdict: Word
@@ -84,6 +88,9 @@ class Verdict:
     settle: tuple[Proposal, ...] = ()
     schema: int = SCHEMA_VERSION
     format: int = FORMAT
+    axis: Axis = "width"
+    rule: str | None = None
+    control: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (dicts, lists, numbers, strings, None), ready for JSON."""
@@ -139,12 +146,19 @@ def judge(df: pd.DataFrame, question: Question, *, target_flops: float | None = 
         flags=_flags(entries, question),
         counts={str(k): int(v) for k, v in counts.items()},
         settle=proposals(df, entries, evidence, question) if whole.word == "INCONCLUSIVE" else (),
-        cost=cost(df, _target_flops(df, question) if target_flops is None else target_flops),
+        cost=cost(
+            df,
+            _target_flops(df, question) if target_flops is None else target_flops,
+            f"one run at the target {question.one}",
+        ),
+        axis=question.axis,
+        rule=question.rule,
+        control=question.control,
     )
 
 
 def _target_flops(df: pd.DataFrame, question: Question) -> float | None:
-    there = df[(df["width"] == question.target_width) & (df["status"] == "done")]["flops"]
+    there = df[(df[question.axis] == question.target_width) & (df["status"] == "done")]["flops"]
     mean = there[there > 0].mean()
     return None if pd.isna(mean) else float(mean)
 
@@ -162,7 +176,7 @@ def _judge_set(
     bests = [e.target.loss for e in entries if e.target and e.target.loss is not None]
     best = min(bests, default=None)
     excess = max((r.lower for r in own if r is not None), default=None)
-    failed, open_, notes = _set_causes(entries, upper, excess, tolerance)
+    failed, open_, notes = _set_causes(entries, upper, excess, tolerance, question.one)
     word: Word = "FAIL" if failed else "INCONCLUSIVE" if open_ else "PASS"
     return SetVerdict(
         word=word,
@@ -191,6 +205,7 @@ def _set_causes(
     upper: float | None,
     excess: float | None,
     tolerance: float | None,
+    one: str,
 ) -> tuple[list[Cause], list[Cause], list[str]]:
     """Return what makes the set FAIL, what leaves it open, and remarks."""
     failed = [c for e in entries if e.word == "FAIL" for c in e.causes if _is_failure(c)]
@@ -200,7 +215,7 @@ def _set_causes(
                 code="set_worse",
                 text=f"The transferred set's own runs lose at least {excess:.4g} against the "
                 f"best of a target slice, more than the tolerance {tolerance:.4g}.",
-                remedy="The HPs interact: tune them together at a larger width.",
+                remedy=f"The HPs interact: tune them together at a larger {one}.",
             )
         )
     open_ = [c for e in entries if e.word == "INCONCLUSIVE" and not e.harmless for c in e.causes]
@@ -219,7 +234,7 @@ def _set_causes(
                 code="sum_uncertain",
                 text=f"Each HP passes, but their upper bounds sum to {bound}; "
                 f"the tolerance is {limit}.",
-                remedy="More seeds at the target width.",
+                remedy=f"More seeds at the target {one}.",
             )
         )
     return failed, open_, notes
@@ -230,14 +245,14 @@ def _is_failure(cause: Cause) -> bool:
 
 
 def _sentence(whole: SetVerdict, entries: Sequence[HPVerdict], question: Question) -> str:
-    start = f"{whole.word}: at width {question.target_width}"
+    start = f"{whole.word}: at {question.at(question.target_width)}"
     names = ", ".join(e.hp for e in entries) or "no HP"
     if whole.word == "PASS":
         percent = whole.regret_upper_percent
         figure = "" if percent is None else f" ({percent:.2g} % of the best loss found there)"
         return (
-            f"{start} the set tuned at width {question.search_width} ({names}) loses at most "
-            f"{whole.regret_upper:.3g}{figure}, with 95 % confidence; accepted: "
+            f"{start} the set tuned at {question.at(question.search_width)} ({names}) loses at "
+            f"most {whole.regret_upper:.3g}{figure}, with 95 % confidence; accepted: "
             f"{question.tolerance.text}."
         )
     first = whole.causes[0].text
@@ -253,6 +268,6 @@ def _flags(entries: Sequence[HPVerdict], question: Question) -> tuple[str, ...]:
     for e in entries:
         searched = [o for o in e.optima if (o.arm, o.width) == ("mup", question.search_width)]
         for place in (*searched, *([e.target] if e.target else [])):
-            flags += [f"{e.hp} at width {place.width}: {flag}" for flag in place.flags]
+            flags += [f"{e.hp} at {question.at(place.width)}: {flag}" for flag in place.flags]
         flags += [f"{e.hp} transferred: {flag}" for flag in e.flags]
     return tuple(dict.fromkeys(flags))

@@ -38,10 +38,12 @@ from proxies.model_config import (
     repa_block,
     width_faults,
 )
+from proxies.scaling import Axis, Scaling, ScalingRule
 
 __all__ = [
     "MODEL_CONFIGS",
     "Arm",
+    "Axis",
     "ConfigError",
     "CustomConfig",
     "CustomDataConfig",
@@ -55,6 +57,8 @@ __all__ = [
     "ModelConfig",
     "ObjectiveConfig",
     "PixArtConfig",
+    "Scaling",
+    "ScalingRule",
     "TrainConfig",
     "TrainerConfig",
     "TrialConfig",
@@ -67,7 +71,8 @@ __all__ = [
     "width_faults",
 ]
 
-Arm = Literal["mup", "sp"]
+# "unscaled" is μP without the study's scaling rule.
+Arm = Literal["mup", "sp", "unscaled"]
 Device = Literal["cpu", "cuda"]
 
 
@@ -192,6 +197,7 @@ class TrialConfig:
     device: Device = "cpu"
     threads: Count = 1
     trainer: TrainerConfig | None = None
+    scaling: Scaling | None = None  # acts in the arm "mup" alone
 
     def __post_init__(self) -> None:
         """Give a model with a projector the weight that it has by default."""
@@ -203,6 +209,16 @@ class TrialConfig:
     def base_width(self) -> int:
         """Width where μP and SP agree."""
         return self.model.base_width
+
+    def place(self, axis: Axis) -> int:
+        """Return where on an axis the trial stands.
+
+        Raises:
+            AttributeError: the depth of a module of the user's, which has none that we know.
+        """
+        if axis == "width":
+            return self.width
+        return int(getattr(self.model if axis == "depth" else self.train, axis))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data; `from_dict` gives the equal configuration back."""
@@ -229,6 +245,8 @@ class TrialConfig:
             parts["hps"] = HPs(**parts["hps"])
             trainer = parts.get("trainer")
             parts["trainer"] = None if trainer is None else TrainerConfig(**trainer)
+            if (scaling := parts.get("scaling")) is not None:
+                parts["scaling"] = Scaling(**{**scaling, "rule": ScalingRule(**scaling["rule"])})
             return cls(**parts)
         except (KeyError, TypeError) as error:
             raise ConfigError(

@@ -22,9 +22,10 @@ from proxies.layers import (
 )
 from proxies.model_config import DiTConfig
 from proxies.repa import projector_of
+from proxies.roles import ResidualBlock
 
 
-class Block(nn.Module):
+class Block(ResidualBlock):
     """Attention and MLP, each between a modulated norm and a gate (adaLN)."""
 
     def __init__(self, width: int, *, head_dim: int, hidden: int, is_zero: bool) -> None:
@@ -38,8 +39,10 @@ class Block(nn.Module):
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = (
             self.modulation(c_BD).unsqueeze(1).chunk(6, dim=2)
         )
-        x_BTD = torch.addcmul(x_BTD, gate_1, self.attn(modulate(x_BTD, shift_1, scale_1)))
-        return torch.addcmul(x_BTD, gate_2, self.mlp(modulate(x_BTD, shift_2, scale_2)))
+        found_BTD, r = self.attn(modulate(x_BTD, shift_1, scale_1)), self.residual_mult
+        x_BTD = torch.addcmul(x_BTD, gate_1, found_BTD, value=r)
+        found_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
+        return torch.addcmul(x_BTD, gate_2, found_BTD, value=r)
 
 
 class DiT(nn.Module):

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from proxies.roles import PlanError, Readout, plain_name
+from proxies.roles import PlanError, Readout, ResidualBlock, plain_name
 
 
 def param_groups(
@@ -32,7 +32,7 @@ def param_groups(
 
     Raises:
         PlanError: a trainable parameter is not in the plan, a planned one not in the model, or a
-            readout has another multiplier than the plan's (`mup.init_` was not called).
+            readout or block has another multiplier than the plan's (`mup.init_` was not called).
     """
     rows = plan["params"]
     parameters = {plain_name(name): p for name, p in model.named_parameters()}
@@ -43,7 +43,7 @@ def param_groups(
             f"param_groups: model and plan name the same parameters; got {sorted(unplanned)} only "
             f"in the model, {sorted(absent)} only in the plan; plan this model"
         )
-    _check_readouts(model, rows)
+    _check_multipliers(model, plan)
     groups: dict[tuple[float, ...], dict[str, Any]] = {}
     for name, parameter in trainable.items():
         row = rows[name]
@@ -69,9 +69,15 @@ def param_groups(
     ]
 
 
-def _check_readouts(model: nn.Module, rows: Mapping[str, Any]) -> None:
-    """Raise where a readout was not given its multiplier: the model would train, and be wrong."""
+def _check_multipliers(model: nn.Module, plan: Mapping[str, Any]) -> None:
+    """Raise where a multiplier was not given to its module: it would train, and be wrong."""
+    rows, residual = plan["params"], plan.get("residual_mult", 1.0)
     for path, module in model.named_modules():
+        if isinstance(module, ResidualBlock) and module.residual_mult != residual:
+            raise PlanError(
+                f"param_groups: {path}: the plan's residual multiplier is {residual}; got "
+                f"{module.residual_mult}; call mup.init_ on the new model first"
+            )
         if isinstance(module, Readout):
             name = plain_name(f"{path}.weight" if path else "weight")
             wanted = rows[name]["input_mult"] if name in rows else module.input_mult

@@ -24,6 +24,7 @@ from proxies.layers import (
 )
 from proxies.model_config import MMDiTConfig
 from proxies.repa import projector_of
+from proxies.roles import ResidualBlock
 
 
 class Stream(nn.Module):
@@ -49,14 +50,17 @@ class Stream(nn.Module):
         q, k, v = heads(self.qkv(modulate(x_BTD, shift, scale)), 3, self.head_dim)
         return self.q_norm(q), self.k_norm(k), v
 
-    def update(self, x_BTD: Tensor, found_BTD: Tensor, modulations: tuple[Tensor, ...]) -> Tensor:
-        """Return the stream after it took in what its queries found, and after its MLP."""
+    def update(
+        self, x_BTD: Tensor, found_BTD: Tensor, modulations: tuple[Tensor, ...], r: float
+    ) -> Tensor:
+        """Return the stream after r times what its queries found, and r times its MLP."""
         _, _, gate_1, shift_2, scale_2, gate_2 = modulations
-        x_BTD = torch.addcmul(x_BTD, gate_1, self.proj(found_BTD))
-        return torch.addcmul(x_BTD, gate_2, self.mlp(modulate(x_BTD, shift_2, scale_2)))
+        x_BTD = torch.addcmul(x_BTD, gate_1, self.proj(found_BTD), value=r)
+        found_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
+        return torch.addcmul(x_BTD, gate_2, found_BTD, value=r)
 
 
-class Block(nn.Module):
+class Block(ResidualBlock):
     """Both streams, with attention over the tokens of both."""
 
     def __init__(self, config: MMDiTConfig, width: int) -> None:
@@ -76,8 +80,9 @@ class Block(nn.Module):
         q, k, v = (torch.cat(pair, dim=2) for pair in zip(of_image, of_caption, strict=True))
         found = attend(q, k, v, mask)
         x_found, y_found = found.split([x_BTD.shape[1], y_BLD.shape[1]], dim=1)
-        x_BTD = self.image.update(x_BTD, x_found, x_parts)
-        return x_BTD, self.caption.update(y_BLD, y_found, y_parts)
+        r = self.residual_mult
+        x_BTD = self.image.update(x_BTD, x_found, x_parts, r)
+        return x_BTD, self.caption.update(y_BLD, y_found, y_parts, r)
 
 
 class Source(nn.Module):
@@ -97,7 +102,7 @@ class Source(nn.Module):
         return self.k_norm(k), v
 
 
-class LastBlock(nn.Module):
+class LastBlock(ResidualBlock):
     """The block that updates the image alone."""
 
     def __init__(self, config: MMDiTConfig, width: int) -> None:
@@ -113,7 +118,8 @@ class LastBlock(nn.Module):
         q, k, v = self.image.project(x_BTD, parts)
         k_caption, v_caption = self.caption.project(y_BLD, c_BD)
         k, v = torch.cat([k, k_caption], dim=2), torch.cat([v, v_caption], dim=2)
-        return self.image.update(x_BTD, attend(q, k, v, mask), parts), y_BLD
+        found = attend(q, k, v, mask)
+        return self.image.update(x_BTD, found, parts, self.residual_mult), y_BLD
 
 
 class PooledEmbedder(nn.Module):

@@ -19,15 +19,29 @@ from torch import nn
 
 from proxies.config import Arm
 from proxies.groups import clip_grad_norm_, grad_norm, param_groups
-from proxies.roles import Build, Facts, Owner, PlanError, Readout, Role, inspect, owners, plain_name
+from proxies.roles import (
+    Build,
+    Facts,
+    Owner,
+    PlanError,
+    Readout,
+    ResidualBlock,
+    Role,
+    inspect,
+    owners,
+    plain_name,
+)
+from proxies.scaling import Factors
 from proxies.streams import generator
 
 __all__ = [
     "FORMAT",
+    "Factors",
     "Facts",
     "PlanError",
     "PlanOptions",
     "Readout",
+    "ResidualBlock",
     "Role",
     "clip_grad_norm_",
     "grad_norm",
@@ -41,6 +55,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+UNSCALED = Factors()
 
 
 class PlanOptions(TypedDict, total=False):
@@ -53,6 +68,7 @@ class PlanOptions(TypedDict, total=False):
     init_std_vector: float
     output_mult: float
     scale_eps: bool
+    factors: Factors
 
 
 def plan(
@@ -75,8 +91,8 @@ def plan(
         **options: Those of `plan_of`: the arm and the base HPs that act through the plan.
 
     Returns:
-        {"format", "arm", "base_width", "width", "width_mult", "params": {name: row}}; rows as in
-        `plan_of`.
+        {"format", "arm", "base_width", "width", "width_mult", "residual_mult", "params": {name:
+        row}}; rows as in `plan_of`.
 
     Raises:
         PlanError: a tensor whose role cannot be known; the text names it.
@@ -97,6 +113,7 @@ def plan_of(
     init_std_vector: float = 1.0,
     output_mult: float = 1.0,
     scale_eps: bool = False,
+    factors: Factors = UNSCALED,
 ) -> dict[str, Any]:
     """Return the plan of a model whose facts are known; see `plan`.
 
@@ -111,13 +128,23 @@ def plan_of(
         init_std_vector: Factor on that of vectors; constants (zero biases, unit gains) stay.
         output_mult: α, the output multiplier at base width.
         scale_eps: Scale Adam's ε as 1/m (gradients of a mean loss are Θ(1/n)); μP arm only.
+        factors: Those of a rule for batch size, steps or depth; see `proxies.scaling`.
 
     Returns:
         The plan. Its rows hold role, shape, fan_in, init_std (the std to reach; None: the tensor
         stays as its module makes it, times init_mult), init_mult (the HPs' factor on the std), the
         factors lr_mult, wd_mult, eps_mult, grad_mult (gradient relative to the form with a
         multiplier), input_mult (of a `Readout`), and decay (whether weight decay acts at all).
+        Its residual_mult is that of every `ResidualBlock`.
+
+    Raises:
+        PlanError: the factors are those of a depth rule, and the model has no `ResidualBlock`.
     """
+    if factors.residual != 1 and not any(tensor.in_block for tensor in facts):
+        raise PlanError(
+            "plan: a depth rule acts on the residual branches of the blocks; got a model without a "
+            "ResidualBlock; derive its blocks from proxies.mup.ResidualBlock, or take no rule"
+        )
     m = width / base_width
     std_mults: dict[Role, float] = {
         "input": init_std * init_std_input,
@@ -126,7 +153,7 @@ def plan_of(
         "output": 1.0,
         "scalar": 1.0,
     }
-    is_mup = arm == "mup"
+    is_mup = arm != "sp"
     rows = {}
     for tensor in facts:
         row = _unscaled_row(tensor, std_mults[tensor.role])
@@ -136,10 +163,11 @@ def plan_of(
             _apply_output_rule(row, tensor, output_mult / m if is_mup else output_mult, output_mult)
         if scale_eps and is_mup:
             row["eps_mult"] /= m
+        _apply_factors(row, tensor, factors)
         row["init_std"] = _target_std(tensor, row, arm, m)
         rows[tensor.name] = row
     head = {"format": FORMAT, "arm": arm, "base_width": base_width, "width": width}
-    return {**head, "width_mult": m, "params": rows}
+    return {**head, "width_mult": m, "residual_mult": factors.residual, "params": rows}
 
 
 def _unscaled_row(tensor: Facts, std_mult: float) -> dict[str, Any]:
@@ -171,6 +199,12 @@ def _apply_output_rule(row: dict[str, Any], tensor: Facts, f: float, alpha: floa
         return
     row.update(lr_mult=f, wd_mult=1 / f, eps_mult=1 / f, grad_mult=1 / f)
     row["init_mult"] = alpha if tensor.base_std is not None else 1.0
+
+
+def _apply_factors(row: dict[str, Any], tensor: Facts, factors: Factors) -> None:
+    row["lr_mult"] *= factors.lr * (factors.block_lr if tensor.in_block else 1.0)
+    row["eps_mult"] *= factors.eps * (factors.block_eps if tensor.in_block else 1.0)
+    row["wd_mult"] *= factors.weight_decay
 
 
 def _target_std(tensor: Facts, row: dict[str, Any], arm: Arm, m: float) -> float | None:
@@ -221,6 +255,9 @@ def init_(model: nn.Module, plan: dict[str, Any], seed: int = 0) -> None:
             parameter.copy_(draw * row["init_std"])
         elif not math.isclose(factor, 1.0, rel_tol=1e-9):
             parameter.mul_(factor)
+    for module in model.modules():
+        if isinstance(module, ResidualBlock):
+            module.residual_mult = plan.get("residual_mult", 1.0)
     model._mup_is_initialized = True  # type: ignore[assignment]
 
 

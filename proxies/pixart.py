@@ -25,6 +25,7 @@ from proxies.layers import (
     readout,
 )
 from proxies.model_config import PixArtConfig
+from proxies.roles import ResidualBlock
 
 
 class CrossAttention(nn.Module):
@@ -44,7 +45,7 @@ class CrossAttention(nn.Module):
         return self.proj(attend(q_BHTK, k_BHLK, v_BHLK, mask_B11L))
 
 
-class Block(nn.Module):
+class Block(ResidualBlock):
     """Self-attention, attention to the caption, and MLP; the first and last modulated and gated.
 
     All blocks share one modulation of the time; the table of each is added to it.
@@ -62,9 +63,11 @@ class Block(nn.Module):
         """Return (B, T, D) for image tokens, modulation and caption."""
         parts = (self.table_6D + c_B6D).chunk(6, dim=1)
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = parts
-        x_BTD = torch.addcmul(x_BTD, gate_1, self.attn(modulate(x_BTD, shift_1, scale_1)))
-        x_BTD = x_BTD + self.cross(x_BTD, y_BLD, mask_B11L)
-        return torch.addcmul(x_BTD, gate_2, self.mlp(modulate(x_BTD, shift_2, scale_2)))
+        found_BTD, r = self.attn(modulate(x_BTD, shift_1, scale_1)), self.residual_mult
+        x_BTD = torch.addcmul(x_BTD, gate_1, found_BTD, value=r)
+        x_BTD = torch.add(x_BTD, self.cross(x_BTD, y_BLD, mask_B11L), alpha=r)
+        found_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
+        return torch.addcmul(x_BTD, gate_2, found_BTD, value=r)
 
 
 class FinalLayer(nn.Module):

@@ -57,12 +57,23 @@ class Readout(nn.Linear):
         return super().forward(scaled)
 
 
+class ResidualBlock(nn.Module):
+    """A block on a residual stream, which adds `residual_mult` times what each branch found.
+
+    The depth rule (arXiv 2505.01618) sets it by `mup.init_`; born 1.0, the block is an ordinary
+    one. As with `Readout` it is a plain float, not in the state dict.
+    """
+
+    residual_mult: float = 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What the rules of μP need to know about one tensor.
 
     `base_std` is its std in a model of base width, `own_std` the one its module declares at this
     width. None: the tensor is constant (or, for `own_std`, its module declares nothing).
+    `in_block`: it belongs to a `ResidualBlock`.
     """
 
     name: str
@@ -73,15 +84,17 @@ class Facts:
     base_fan_in: int
     base_std: float | None
     own_std: float | None
+    in_block: bool = False
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A parameter with the module that holds it."""
+    """A parameter with the module that holds it, and whether that is in a `ResidualBlock`."""
 
     module: nn.Module
     attribute: str
     parameter: nn.Parameter
+    in_block: bool = False
 
 
 def plain_name(name: str) -> str:
@@ -135,6 +148,7 @@ def inspect(
                 base_fan_in=_fan_in(base_owner, axis),
                 base_std=base_std,
                 own_std=_declared_std(owner) if knows_std else None,
+                in_block=owner.in_block,
             )
         )
     return tuple(facts)
@@ -159,12 +173,16 @@ def owners(model: nn.Module, declared: Mapping[str, str] | None = None) -> dict[
     """
     found: dict[str, Owner] = {}
     first: dict[int, Owner] = {}
+    blocks: tuple[str, ...] = ()
     for path, module in model.named_modules():
+        if isinstance(module, ResidualBlock):
+            blocks = (*blocks, f"{path}." if path else "")
+        in_block = f"{path}.".startswith(blocks)
         for attribute, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad:
                 continue
             name = plain_name(f"{path}.{attribute}" if path else attribute)
-            owner = Owner(module, attribute, parameter)
+            owner = Owner(module, attribute, parameter, in_block)
             if (known := first.setdefault(id(parameter), owner)) is not owner:
                 shared = next(n for n, o in found.items() if o is known)
                 if declared is not None and not is_declared(declared, name, shared):

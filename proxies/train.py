@@ -272,7 +272,7 @@ def _optimizer(model: nn.Module, config: TrialConfig) -> torch.optim.AdamW:
     groups = mup.param_groups(
         model, trial.plan(config), lr=hps.lr, weight_decay=hps.weight_decay, eps=train.eps
     )
-    return torch.optim.AdamW(groups, betas=train.betas, fused=train.fused)
+    return torch.optim.AdamW(groups, betas=trial.betas(config), fused=train.fused)
 
 
 def _prepare_process(threads: int, device: torch.device) -> None:

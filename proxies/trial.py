@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from proxies import data, families, mup, user_code
+from proxies import data, families, mup, scaling, user_code
 from proxies.config import ModelConfig, TrialConfig
 from proxies.info import DataInfo
 from proxies.roles import Facts
@@ -30,8 +30,24 @@ def plan(config: TrialConfig) -> dict[str, Any]:
         width=config.width,
         arm=config.arm,
         scale_eps=config.train.scale_eps,
+        factors=factors(config),
         **config.hps.of_plan(),
     )
+
+
+def factors(config: TrialConfig) -> scaling.Factors:
+    """Return what a trial's scaling rule multiplies; ones without a rule, or in another arm."""
+    if config.scaling is None or config.arm != "mup":
+        return mup.UNSCALED
+    return scaling.factors(config.scaling, config.place(config.scaling.rule.axis))
+
+
+def betas(config: TrialConfig) -> tuple[float, float]:
+    """Return Adam's β of a trial, after its scaling rule."""
+    if config.scaling is None or config.arm != "mup":
+        return config.train.betas
+    place = config.place(config.scaling.rule.axis)
+    return scaling.betas(config.scaling, place, config.train.betas)
 
 
 def resolve(config: TrialConfig) -> dict[str, Any]:
@@ -44,10 +60,14 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
     train = dataclasses.asdict(config.train)
     # These act through the plan alone.
     del model["base_width"], train["scale_eps"]
-    train["betas"] = list(train["betas"])
+    train["betas"] = list(betas(config))
+    planned = plan(config)
+    residual = planned["residual_mult"]
     return {
         "result_schema": RESULT_SCHEMA,
-        "params": plan(config)["params"],
+        "params": planned["params"],
+        # Named only where it acts: without a rule a trial keeps the identity it always had.
+        **({"residual_mult": residual} if residual != 1 else {}),
         "model": model,
         "objective": dataclasses.asdict(config.objective),
         **_code(config),

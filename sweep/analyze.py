@@ -63,7 +63,8 @@ def material(study: Study, store: Store) -> Material:
     return Material(
         run_info=run_info(study, store),
         df=table,
-        search_width=study.search.width,
+        search_width=study.search_place,
+        axis=study.axis,
         verdict=found.verdict if found else None,
         question=found.question if found else None,
         progress=under_way.progress(study, decisions, table),

@@ -1,5 +1,6 @@
 """One trial that is asked for."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from proxies.config import Arm, HPs, TrialConfig
+from proxies.config import Arm, HPs, Scaling, TrialConfig
 from proxies.trial import identity
 from sweep import space
 from sweep.spec import HP_NAMES, Study
@@ -29,20 +30,29 @@ class Ask:
         object.__setattr__(self, "trial_id", cached_identity(self.config))
 
 
-def trial(study: Study, *, width: int, arm: Arm, hps: HPSet, seed: int) -> TrialConfig:
-    """The configuration of one training run of the study."""
+def trial(study: Study, *, place: int, arm: Arm, hps: HPSet, seed: int) -> TrialConfig:
+    """The configuration of one training run of the study, at a place of its axis."""
+    axis, rule = study.axis, study.transfer.rule
+    model, train = study.model, study.train
+    if axis == "depth":
+        model = dataclasses.replace(model, depth=place)
+    elif axis == "steps":
+        train = dataclasses.replace(train, steps=place)
+    elif axis == "batch_size":
+        train = dataclasses.replace(train, batch_size=place)
     return TrialConfig(
-        model=study.model,
+        model=model,
         data=study.data,
         objective=study.objective,
-        train=study.train,
+        train=train,
         hps=hps_of(hps),
-        width=width,
+        width=place if axis == "width" else study.search.width,
         arm=arm,
         seed=seed,
         device=study.resources.device,
         threads=study.resources.threads,
         trainer=study.trial,
+        scaling=None if rule is None else Scaling(rule=rule, base=study.search_place),
     )
 
 

@@ -89,13 +89,14 @@ def check(
             name,
             study.model.family,
             ", ".join(study.transfer.parameters),
-            f"{study.search.trials} at {study.search.width}",
-            " ".join(map(str, study.transfer.widths)),
-            study.target.width,
+            study.axis,
+            f"{study.search.trials} at {study.search_place}",
+            " ".join(map(str, study.transfer.places)),
+            study.target_place,
         )
         for name, study in found.items()
     ]
-    columns = ("study", "family", "sliced", "search", "ladder", "target")
+    columns = ("study", "family", "sliced", "axis", "search", "ladder", "target")
     out.print(terminal.table(f"{spec_path}: no faults", columns, rows))
     for line in dict.fromkeys(map(attribution, found.values())):
         if line:

@@ -63,7 +63,7 @@ def comparison(study: Study, decisions: Decisions) -> Comparison | None:
     tuned = decisions.get(NAME)
     lr = tuned["lr"] if tuned else None
     return Comparison(
-        width=study.target.width,
+        width=study.target_place,
         seeds=tuple(range(1, study.convergence.seeds + 1)),
         steps=study.train.steps,
         n_val=study.convergence.n_val,
@@ -77,7 +77,7 @@ def comparison(study: Study, decisions: Decisions) -> Comparison | None:
 
 def _values(study: Study, hps: HPSet) -> dict[str, float | None]:
     """Every HP as the table holds it, those included that a model has by default."""
-    return hp_values(trial(study, width=study.target.width, arm="sp", hps=hps, seed=1).hps)
+    return hp_values(trial(study, place=study.target_place, arm="sp", hps=hps, seed=1).hps)
 
 
 def default_set(study: Study) -> dict[str, float]:
@@ -93,11 +93,11 @@ def _slice(study: Study, transferred: HPSet) -> slicing.SlicePlan:
     It is extended like any other, so a wrong beginning costs trials and no more.
     """
     assert study.convergence is not None
-    multiplier = study.target.width / study.model.base_width
+    multiplier = study.target_place / study.model.base_width
     return slicing.SlicePlan(
         hp="lr",
         arm="sp",
-        width=study.target.width,
+        place=study.target_place,
         centre={**transferred, "lr": space.rounded("lr", transferred["lr"] / multiplier)},
         points=study.convergence.points,
         seeds=tuple(range(1, study.convergence.seeds + 1)),
@@ -117,7 +117,7 @@ def _curves(study: Study, arm: Arm, hps: HPSet) -> list[Ask]:
     assert study.convergence is not None
     found = []
     for seed in range(1, study.convergence.seeds + 1):
-        config = trial(study, width=study.target.width, arm=arm, hps=hps, seed=seed)
+        config = trial(study, place=study.target_place, arm=arm, hps=hps, seed=seed)
         train = dataclasses.replace(config.train, n_val=study.convergence.n_val)
         found.append(Ask(config=dataclasses.replace(config, train=train), asked_by=STAGE))
     return found
@@ -127,7 +127,7 @@ def _decision(
     study: Study, transferred: HPSet, tuning: list[Ask], table: pd.DataFrame
 ) -> dict[str, Any]:
     """SP's tuned LR: its fitted optimum, None where SP trained at no LR."""
-    found = _slice(study, transferred).read(table)
+    found = _slice(study, transferred).read(study, table)
     optimum = slice_optimum(found, spacing_log2=study.transfer.spacing_log2)
     log2 = optimum.log2_opt
     return {

@@ -55,7 +55,7 @@ def widths(study: Study) -> tuple[int, ...]:
     """
     if study.coordcheck.widths is not None:
         return tuple(sorted(set(study.coordcheck.widths)))
-    found = sorted({*study.transfer.widths, study.target.width})
+    found = list(study.places) if study.axis == "width" else [study.search.width]
     while len(found) < MIN_WIDTHS:
         found.append(2 * found[-1])
     while len(found) > FEWEST and _flops(study, found) > MOST_FLOPS[_device(study)]:
@@ -66,7 +66,7 @@ def widths(study: Study) -> tuple[int, ...]:
 def too_costly(study: Study) -> tuple[int, ...]:
     """The study's own widths that its check leaves out for their cost."""
     found = widths(study)
-    own = sorted({*study.transfer.widths, study.target.width})
+    own = study.places if study.axis == "width" else ()
     return () if study.coordcheck.widths else tuple(w for w in own if w > found[-1])
 
 
@@ -189,6 +189,11 @@ def write(study: Study, store: Store, found: Checked) -> dict[str, Any]:
     return content
 
 
+def is_due(study: Study) -> bool:
+    """Whether `run` begins with a check: one along another axis trains at a single width."""
+    return study.coordcheck.gate != "skip" and study.axis == "width"
+
+
 def gate(study: Study, store: Store, tell: Tell) -> None:
     """Let a study pass whose model is checked, now or in an earlier run.
 
@@ -196,12 +201,13 @@ def gate(study: Study, store: Store, tell: Tell) -> None:
         RunError: the check failed, or shows nothing.
         UserError: the widest model does not fit into memory.
     """
-    if study.coordcheck.gate == "skip":
+    if not is_due(study):
         return
     held = stored(study, store)
     if held is None:
         where = "this machine, which checks its coordinates (at `coordcheck.widths`),"
-        memory.check(study, memory.of_this_machine(), where, width=widths(study)[-1])
+        widest = config(study, "mup", widths(study)[-1], 0, 1.0)
+        memory.check(study, memory.of_this_machine(), where, [widest])
         held = write(study, store, measure(study, tell))
     told = message(study.name, held)
     if held["verdict"] == "PASS" or study.coordcheck.gate == "warn":

@@ -19,6 +19,8 @@ from sweep.plan import STAGES, nominal
 from sweep.spec import Study
 
 TOO_LARGE = 1e12
+# What a step's time depends on: width, depth (0: not known) and batch size.
+Size = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,41 +29,45 @@ class StageCost:
 
     stage: str
     n_trials: int
-    widths: tuple[int, ...]
+    places: tuple[int, ...]
     flops: float
     train_s: float | None
 
 
 def target_flops(study: Study) -> float:
-    """Training FLOPs of one run at the target width: the unit in which a sweep's cost is told."""
+    """Training FLOPs of one run at the target: the unit in which a sweep's cost is told."""
+    return training_flops(_typical(study, study.target_place))
+
+
+def _typical(study: Study, place: int) -> TrialConfig:
+    """A trial at a place, each HP in the middle of its range."""
     hps = {name: found.middle for name, found in study.parameters.items()}
-    return training_flops(trial(study, width=study.target.width, arm="mup", hps=hps, seed=0))
+    return trial(study, place=place, arm="mup", hps=hps, seed=0)
 
 
 def paper_share(study: Study) -> float:
     """Search as a share of one production run, counted as arXiv 2505.15270 does.
 
-    Parameters × batch × steps; without a `production` section, of one run at the target width.
+    Parameters × batch × steps; without a `production` section, of one run at the target.
     """
-    hps = {name: found.middle for name, found in study.parameters.items()}
 
-    def size(width: int) -> int:
-        return n_params(trial(study, width=width, arm="mup", hps=hps, seed=0))
+    def volume(config: TrialConfig) -> int:
+        return n_params(config) * config.train.batch_size * config.train.steps
 
-    searched = study.search.trials * size(study.search.width)
-    searched *= study.train.batch_size * study.train.steps
-    run = study.production
+    searched = study.search.trials * volume(_typical(study, study.search_place))
+    target, run = _typical(study, study.target_place), study.production
     if run is None:
-        return searched / (size(study.target.width) * study.train.batch_size * study.train.steps)
-    return searched / (size(run.width) * run.batch_size * run.steps)
+        return searched / volume(target)
+    produced = n_params(dataclasses.replace(target, width=run.width))
+    return searched / (produced * run.batch_size * run.steps)
 
 
-def stages(study: Study, step_s: Mapping[int, float]) -> list[StageCost]:
+def stages(study: Study, step_s: Mapping[Size, float]) -> list[StageCost]:
     """The cost of each stage if no slice has to be extended or refined.
 
     Args:
         study: The study.
-        step_s: Seconds of a training step by width; may lack widths.
+        step_s: Seconds of a training step by size; may lack sizes.
     """
     by_stage: dict[str, list[Ask]] = defaultdict(list)
     for ask in nominal(study):
@@ -70,7 +76,7 @@ def stages(study: Study, step_s: Mapping[int, float]) -> list[StageCost]:
         StageCost(
             stage=stage,
             n_trials=len(asks),
-            widths=tuple(sorted({ask.config.width for ask in asks})),
+            places=tuple(sorted({ask.config.place(study.axis) for ask in asks})),
             flops=sum(training_flops(ask.config) for ask in asks),
             train_s=seconds(asks, step_s),
         )
@@ -85,10 +91,10 @@ def total_s(costs: Iterable[StageCost]) -> float | None:
     return None if None in each else sum(s for s in each if s is not None)
 
 
-def seconds(asks: Iterable[Ask], step_s: Mapping[int, float]) -> float | None:
+def seconds(asks: Iterable[Ask], step_s: Mapping[Size, float]) -> float | None:
     """Training seconds of ``asks``, one after the other; None where no speed is known.
 
-    A width whose steps were not timed takes the nearest timed width's seconds times the root of
+    A size whose steps were not timed takes the nearest timed size's seconds times the root of
     the ratio of FLOPs: between launch-bound (no growth) and compute-bound (in proportion).
     """
     if not step_s:
@@ -96,39 +102,54 @@ def seconds(asks: Iterable[Ask], step_s: Mapping[int, float]) -> float | None:
     return sum(ask.config.train.steps * _one_step_s(ask.config, step_s) for ask in asks)
 
 
-def _one_step_s(config: TrialConfig, step_s: Mapping[int, float]) -> float:
-    if config.width in step_s:
-        return step_s[config.width]
-    near = min(step_s, key=lambda known: abs(math.log(known / config.width)))
-    flops = step_flops(config) / step_flops(dataclasses.replace(config, width=near))
-    return float(step_s[near] * math.sqrt(flops))
+def _one_step_s(config: TrialConfig, step_s: Mapping[Size, float]) -> float:
+    if (own := size_of(config)) in step_s:
+        return step_s[own]
+    ratios = {known: step_flops(config) / step_flops(_of_size(config, known)) for known in step_s}
+    near = min(ratios, key=lambda known: abs(math.log(ratios[known])))
+    return float(step_s[near] * math.sqrt(ratios[near]))
 
 
-def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[int, float]:
-    """Seconds of a training step by width, from finished rows."""
-    spent: dict[int, list[float]] = defaultdict(list)
+def size_of(config: TrialConfig) -> Size:
+    """What the time of a trial's steps depends on."""
+    return config.width, getattr(config.model, "depth", 0), config.train.batch_size
+
+
+def _of_size(config: TrialConfig, size: Size) -> TrialConfig:
+    width, depth, batch_size = size
+    model: Any = config.model  # whose class has a depth, or else has none
+    return dataclasses.replace(
+        config,
+        width=width,
+        model=dataclasses.replace(model, depth=depth) if depth else model,
+        train=dataclasses.replace(config.train, batch_size=batch_size),
+    )
+
+
+def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[Size, float]:
+    """Seconds of a training step by size, from finished rows."""
+    spent: dict[Size, list[float]] = defaultdict(list)
     for row in rows:
         if row["status"] == "done" and row["train_s"] and row["steps"]:
-            spent[row["width"]].append(row["train_s"] / row["steps"])
-    return {width: sum(each) / len(each) for width, each in spent.items()}
+            size = row["width"], row["depth"] or 0, row["batch_size"]
+            spent[size].append(row["train_s"] / row["steps"])
+    return {size: sum(each) / len(each) for size, each in spent.items()}
 
 
-def timed_step_s(study: Study) -> dict[int, float]:
-    """Seconds of a training step by width, from a few real steps on this machine.
+def timed_step_s(study: Study) -> dict[Size, float]:
+    """Seconds of a training step by size, from a few real steps on this machine.
 
-    Empty where this machine has not the study's device or data; widths of more than ``TOO_LARGE``
+    Empty where this machine has not the study's device or data; sizes of more than ``TOO_LARGE``
     FLOPs a step are left out.
     """
     if not data.is_present(study.data):
         return {}
     if study.resources.device == "cuda" and not torch.cuda.is_available():
         return {}
-    hps = {name: found.middle for name, found in study.parameters.items()}
-    timed = {}
-    for width in sorted({*study.transfer.widths, study.target.width}):
-        config = trial(study, width=width, arm="mup", hps=hps, seed=0)
-        if step_flops(config) <= TOO_LARGE:
-            timed[width] = _step_s(config)
+    timed: dict[Size, float] = {}
+    for config in (_typical(study, place) for place in study.places):
+        if step_flops(config) <= TOO_LARGE and size_of(config) not in timed:
+            timed[size_of(config)] = _step_s(config)
     return timed
 
 

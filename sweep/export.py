@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis import export as best
 from proxies import trial as trials
-from proxies.config import width_faults
+from proxies.config import TrialConfig, depth_faults, width_faults
 from sweep import rundir
 from sweep.analyze import Analysis
 from sweep.ask import complete, trial
@@ -17,36 +17,63 @@ from sweep.store import Store
 GOOD = ("PASS", "EXTRAPOLATED")  # the words that are exported without --force
 
 
-def export(found: Analysis, study: Study, store: Store, width: int) -> dict[str, Any]:
-    """The content of best.yaml for a production width.
+def place_of(study: Study, width: int | None, at: int | None) -> int:
+    """Where on the study's axis the production run stands; its target where nothing is said.
 
     Raises:
-        UserError: the study has no transferred set yet, or no model of this width can be built.
+        UserError: a width for a study along another axis, or none for one along width.
+    """
+    if study.axis != "width":
+        if width is not None:
+            raise UserError(
+                f"--width: {study.name} is along {study.axis}, and all its trials have width "
+                f"{study.search.width}; got {width}; leave it out, or name a place on that axis: "
+                "--at …"
+            )
+        return study.target_place if at is None else at
+    if width is None and at is None:
+        raise UserError("--width: the production width; got none; add --width …")
+    return at if width is None else width  # type: ignore[return-value]
+
+
+def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str, Any]:
+    """The content of best.yaml for a production run at a place of the study's axis.
+
+    Raises:
+        UserError: the study has no transferred set yet, or no such model can be built.
     """
     if found.question.transferred is None:
         raise UserError(
-            f"{store.root}: the slices at the search width are not over, so there is no set to "
+            f"{store.root}: the slices at the search place are not over, so there is no set to "
             f"export; go on with `mutransfer run {study.name}`"
         )
-    faults = width_faults(study.model, width, ("--width",))
+    hps = {name: value for name, value in found.question.transferred.items() if value is not None}
+    config = trial(study, place=place, arm="mup", hps=hps, seed=0)
+    option = "--width" if study.axis == "width" else "--at"
+    faults = width_faults(study.model, config.width, (option,)) + depth_faults(config.model)
     if faults:
         raise UserError("\n".join(str(fault) for fault in faults))
-    hps = {name: value for name, value in found.question.transferred.items() if value is not None}
-    plan = trials.plan(trial(study, width=width, arm="mup", hps=hps, seed=0))
+    if min(trials.betas(config)) <= 0:
+        raise UserError(
+            f"{option}: the rule leaves β above 0; got {trials.betas(config)} at batch size "
+            f"{place}; name a smaller one"
+        )
+    plan = trials.plan(config)
     return best.best_yaml(
         verdict=found.verdict,
         question=found.question,
         study=study.name,
         family=study.model.family,
-        width=width,
+        width=config.width,
+        place=place,
         optimizer={
             "name": "AdamW",
-            "betas": list(study.train.betas),
+            "betas": list(trials.betas(config)),
             "eps": study.train.eps,
         },
         roles=roles(plan, complete(hps), study.train.eps),
         plan=plan,
-        valid_for=valid_for(study),
+        valid_for=valid_for(config),
         provenance=_provenance(study, store),
     )
 
@@ -81,9 +108,12 @@ def _one(values: Any) -> Any:
     return different[0] if len(different) == 1 else different or None
 
 
-def valid_for(study: Study) -> dict[str, Any]:
-    """What was held fixed in every trial; the loader warns where a trainer differs."""
-    model, train = study.model, study.train
+def valid_for(config: TrialConfig) -> dict[str, Any]:
+    """What the set is for besides its width; the loader warns where a trainer differs.
+
+    All of it was the same in every trial, but for the study's axis.
+    """
+    model, train = config.model, config.train
     of_model = ("build", "loss", "depth", "head_dim", "patch_size", "mlp_ratio")
     return {
         **{name: getattr(model, name) for name in of_model if hasattr(model, name)},
@@ -92,10 +122,10 @@ def valid_for(study: Study) -> dict[str, Any]:
         "schedule": train.schedule,
         "ema_frac": train.ema_frac,
         "precision": train.precision,
-        "objective": study.objective.kind,
-        "t_distribution": study.objective.t_distribution,
-        "data": study.data.source,
-        "label_dropout": getattr(study.data, "label_dropout", None),
+        "objective": config.objective.kind,
+        "t_distribution": config.objective.t_distribution,
+        "data": config.data.source,
+        "label_dropout": getattr(config.data, "label_dropout", None),
     }
 
 

@@ -64,13 +64,13 @@ def roles(
 ) -> None:
     """Print the role of every parameter and what follows from it, for a person to check.
 
-    The table is of the target width, at base HPs.
+    The table is of the target, at base HPs.
 
     [dim]mutransfer roles digits-dit[/dim]
     """
     found, _ = rundir.find(study, spec_path, runs)
     hps = {name: distribution.middle for name, distribution in found.parameters.items()}
-    config = trial_of(found, width=found.target.width, arm="mup", hps=hps, seed=0)
+    config = trial_of(found, place=found.target_place, arm="mup", hps=hps, seed=0)
     rows = mup.table(trial.plan(config))
     if json_:
         terminal.as_json(rows)

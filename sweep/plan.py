@@ -130,13 +130,13 @@ def _run(asked: list[Ask], status: Mapping[str, str]) -> Next:
 
 
 def _gives_transferred(study: Study, plan: slicing.SlicePlan) -> bool:
-    return plan.width == study.search.width and plan.arm == "mup"
+    return plan.place == study.search_place and plan.arm == "mup"
 
 
 def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> list[Ask]:
     return [
         Ask(
-            config=trial(study, width=study.search.width, arm="mup", hps=hps, seed=0),
+            config=trial(study, place=study.search_place, arm="mup", hps=hps, seed=0),
             asked_by="search",
             generation=generation,
         )
@@ -145,14 +145,14 @@ def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> l
 
 
 def _set_asks(study: Study, transferred: HPSet) -> list[Ask]:
-    """The transferred set trained as a set, at the target and at the search width."""
+    """The transferred set trained as a set, at the target and at the search place."""
     places = (
-        (study.target.width, study.target.seeds),
-        (study.search.width, study.transfer.seeds),
+        (study.target_place, study.target.seeds),
+        (study.search_place, study.transfer.seeds),
     )
     return [
-        Ask(config=trial(study, width=w, arm="mup", hps=transferred, seed=s), asked_by="set")
-        for w, n_seeds in places
+        Ask(config=trial(study, place=p, arm="mup", hps=transferred, seed=s), asked_by="set")
+        for p, n_seeds in places
         for s in range(1, n_seeds + 1)
     ]
 
@@ -213,7 +213,7 @@ def _on_lattice(study: Study, hps: HPSet) -> dict[str, float]:
 def _transferred(
     study: Study, centre: HPSet, rests_on: Sequence[Ask], table: pd.DataFrame
 ) -> dict[str, Any]:
-    """The transferred set: each sliced HP at its fitted μP optimum at the search width.
+    """The transferred set: each sliced HP at its fitted μP optimum at the search place.
 
     Where that optimum is not bracketed the best lattice value stands for it, flagged.
     """
@@ -221,7 +221,7 @@ def _transferred(
     for plan in slicing.ladder(study, centre):
         if not _gives_transferred(study, plan):
             continue
-        optimum = slice_optimum(plan.read(table), spacing_log2=study.transfer.spacing_log2)
+        optimum = slice_optimum(plan.read(study, table), spacing_log2=study.transfer.spacing_log2)
         value = 2.0**optimum.log2_opt if optimum.log2_opt is not None else centre[plan.hp]
         transferred[plan.hp] = space.rounded(plan.hp, value)
         flags[plan.hp] = list(optimum.flags)

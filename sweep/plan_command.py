@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from analysis.axis import WORDS, at
 from sweep import coordcheck, estimate, rundir, terminal
 from sweep.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, attribution, out, say
 from sweep.progress import clock
@@ -38,6 +39,7 @@ def plan(
         terminal.as_json(
             {
                 "study": found.name,
+                "axis": found.axis,
                 "coordcheck_flops": gate_flops,
                 "stages": [dataclasses.asdict(cost) for cost in costs],
                 "flops": total,
@@ -53,7 +55,7 @@ def plan(
         (
             cost.stage,
             cost.n_trials,
-            " ".join(map(str, cost.widths)),
+            " ".join(map(str, cost.places)),
             terminal.flops(cost.flops),
             "–" if cost.train_s is None else clock(cost.train_s),
         )
@@ -67,20 +69,24 @@ def plan(
         terminal.flops(total),
         "–" if serial_s is None else clock(serial_s),
     )
-    columns = ("stage", "trials", "widths", "FLOPs", "training, one slot")
+    columns = ("stage", "trials", WORDS[found.axis].many, "FLOPs", "training, one slot")
     out.print(terminal.table(f"{found.name}: plan", columns, [*rows, last]))
     out.print(
-        f"The sweep costs {total / one:.2f} × one training run at the target width "
-        f"({terminal.flops(one)}, width {found.target.width}).",
+        f"The sweep costs {total / one:.2f} × one training run at the target "
+        f"{WORDS[found.axis].one} ({terminal.flops(one)}, {at(found.axis, found.target_place)}).",
         highlight=False,
     )
-    unit = "the production run" if found.production else "one run at the target width"
+    unit = (
+        "the production run"
+        if found.production
+        else f"one run at the target {WORDS[found.axis].one}"
+    )
     out.print(
         f"Counted as parameters × batch × steps, the search costs {100 * paper_share:.3g} % "
         f"of {unit}.",
         highlight=False,
     )
-    if found.coordcheck.gate != "skip":
+    if coordcheck.is_due(found):
         widths = " ".join(map(str, coordcheck.widths(found)))
         say(f"Before it, a coordinate check at widths {widths}: {terminal.flops(gate_flops)}.")
     out.print(_plan_notes(found, source if step_s else None), highlight=False)

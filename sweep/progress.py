@@ -77,9 +77,10 @@ class Terminal:
         assert state is not None
         step_s = estimate.measured_step_s(list(state.rows.values()))
         left = {ask.trial_id: ask for ask in state.next.trials if ask.trial_id not in state.rows}
-        asked = Counter((ask.asked_by, ask.config.width) for ask in state.next.asked)
+        axis = self._study.axis
+        asked = Counter((ask.asked_by, ask.config.place(axis)) for ask in state.next.asked)
         for ask in self._nominal:  # stages that are not asked for yet
-            place = (ask.asked_by, ask.config.width)
+            place = (ask.asked_by, ask.config.place(axis))
             asked[place] -= 1
             if asked[place] < 0:
                 left.setdefault(ask.trial_id, ask)

@@ -71,7 +71,11 @@ def analyze(
 
 def export(
     study: StudyArg,
-    width: Annotated[int, typer.Option("--width", help="The production width.")],
+    width: Annotated[int | None, typer.Option("--width", help="The production width.")] = None,
+    at: Annotated[
+        int | None,
+        typer.Option("--at", help="Other axes: the production place; its target if none."),
+    ] = None,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     output: Annotated[
@@ -82,6 +86,8 @@ def export(
 ) -> None:
     """Write best.yaml: the HP set, per-role values and the plan at a production width.
 
+    A study along batch size, steps or depth is written for its target, or for --at a place.
+
     PASS, and EXTRAPOLATED beyond the target width, are written; anything else leaves with exit
     code 3 and is written only with --force.
 
@@ -91,7 +97,8 @@ def export(
     from sweep import export as best
 
     found_study, store = rundir.find_run(study, spec_path, runs)
-    content = best.export(room.analyze(found_study, store), found_study, store, width)
+    place = best.place_of(found_study, width, at)
+    content = best.export(room.analyze(found_study, store), found_study, store, place)
     good = content["verdict"] in best.GOOD
     text = dump(content)
     if json_:

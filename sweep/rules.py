@@ -10,8 +10,8 @@ from proxies.config import faults as faults_of_trial
 from proxies.data import info as data_info
 from proxies.data import load as load_data
 from proxies.limits import DataError
+from sweep import axis_rules, space
 from sweep import loggers as viewers
-from sweep import space
 
 Path = tuple[str | int, ...]
 Found = tuple[Path, str, object, str]  # path, rule, got, remedy
@@ -44,8 +44,8 @@ def _widths_fit(
 ) -> Iterator[Found]:
     """Each width that is trained can be built."""
     places: list[tuple[Path, int]] = [(("search", "width"), search.width)]
-    places += [(("transfer", "widths", i), width) for i, width in enumerate(transfer.widths)]
-    places += [(("target", "width"), target.width)]
+    places += [(("transfer", "widths", i), width) for i, width in enumerate(transfer.widths or ())]
+    places += [(("target", "width"), target.width)] if target.width else []
     places += [(("production", "width"), production.width)] if production else []
     for place, width in places:
         for fault in width_faults(model, width, ()):
@@ -112,25 +112,17 @@ def _custom_fits(model: Any, data: Any, search: Any, transfer: Any, target: Any)
         batch = load_data(data).batch(0, 0, custom.N_SAMPLES)
     except ConfigError:
         return  # `_data_fit` says what is wrong with them
-    widths = (search.width, *transfer.widths, target.width)
+    widths = (search.width, *(transfer.widths or ()), *filter(None, [target.width]))
     for fault in custom.faults(model, batch, widths):
         yield fault.path, fault.rule, fault.got, fault.remedy
 
 
-@_rule("search", "transfer", "target")
-def _ladder(search: Any, transfer: Any, target: Any) -> Iterator[Found]:
-    widths = transfer.widths
-    at = ("transfer", "widths")
-    if len(widths) < 2 or list(widths) != sorted(set(widths)):
-        rule = "at least two widths, each wider than the one before"
-        yield at, rule, list(widths), "list each width once, ascending"
-    if search.width not in widths:
-        remedy = f"add {search.width} to transfer.widths, or search at one of them"
-        rule = "the search width is on the ladder (its slices give the transferred set)"
-        yield ("search", "width"), rule, search.width, remedy
-    if widths and target.width <= max(search.width, widths[0]):
-        rule = "the target is wider than the search width"
-        yield ("target", "width"), rule, target.width, "raise target.width"
+_rule("transfer", "target")(axis_rules.keys)
+_rule("transfer", "target")(axis_rules.control)
+_rule("transfer", "convergence")(axis_rules.convergence)
+_rule("model", "train", "search", "transfer", "target")(axis_rules.ladder)
+_rule("model", "trial", "transfer", "target")(axis_rules.of_depth)
+_rule("model", "train", "trial", "transfer", "target")(axis_rules.scaling)
 
 
 @_rule("target")
@@ -193,15 +185,15 @@ def _repa_weight_acts(model: Any, parameters: Mapping[str, Any]) -> Iterator[Fou
         yield ("parameters", "repa_weight"), rule, "a model without projector", remedy
 
 
-@_rule("parameters", "train")
-def _warmup_fits(parameters: Mapping[str, Any], train: Any) -> Iterator[Found]:
+@_rule("parameters", "train", "transfer")
+def _warmup_fits(parameters: Mapping[str, Any], train: Any, transfer: Any) -> Iterator[Found]:
     found = parameters.get("warmup_steps")
     if found is None:
         return
     longest = max(getattr(found, "values", ()), default=getattr(found, "max", 0.0))
     longest = max(longest, getattr(found, "value", 0.0))
-    if longest >= train.steps:
-        rule = f"warmup is shorter than the training of {train.steps} steps"
+    if longest >= (steps := axis_rules.shortest(train, transfer)):
+        rule = f"warmup is shorter than the training of {steps} steps"
         yield ("parameters", "warmup_steps"), rule, longest, "lower it"
 
 

@@ -1,7 +1,7 @@
 """A run directory belongs to one study: its resolved spec, versions and commit, and what changed.
 
 A spec may not change under a run: a tolerance that is moved after looking at the result, or
-another learning-rate range, would make another study. More seeds and more widths only add
+another learning-rate range, would make another study. More seeds and more places only add
 trials, so they may be asked for later; resources may change at will.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 from proxies import data
 from proxies.data_config import DATA_CONFIGS
-from sweep import estimate, worker
-from sweep.faults import UserError
+from sweep import estimate, sections, worker
+from sweep.faults import SpecError, UserError
 from sweep.spec import Study, from_resolved, read
 from sweep.store import Store
 
@@ -24,9 +24,10 @@ FREE = ("resources.", "coordcheck", "production", "imports", "loggers")
 # Where data lie may change; what they are is compared by content.
 FREE_PATHS = tuple({f"data.{n}" for kind in DATA_CONFIGS.values() for n in kind.paths})
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")  # device and threads: identity
+LADDERS = tuple(f"transfer.{key}" for key in sections.LADDERS.values())
 MAY_GROW = (
     "transfer.seeds",
-    "transfer.widths",
+    *LADDERS,
     "target.seeds",
     "transfer.max_extend",
     "convergence.seeds",
@@ -96,7 +97,7 @@ def claim(store: Store, study: Study) -> list[Change]:
         _write(store, study, [])
         return []
     held = store.read_json(STUDY_FILE)
-    changes = list(_changes(held.get("spec", {}), now))
+    changes = list(_changes(_completed(held.get("spec", {})), now))
     was, found = held.get("data"), data.identity(study.data)["fingerprint"]
     if was != found:
         changes.append(Change(path="the content of the data", was=was, now=found, allowed=False))
@@ -122,7 +123,7 @@ def provenance(store: Store) -> dict[str, Any]:
 
 
 def target_flops(store: Store, study: Study) -> float:
-    """FLOPs of one run at the target width, as noted at the start: the data may be gone since."""
+    """FLOPs of one run at the target, as noted at the start: the data may be gone since."""
     noted = provenance(store).get("target_flops") if store.exists(STUDY_FILE) else None
     return float(noted) if noted is not None else estimate.target_flops(study)
 
@@ -139,6 +140,14 @@ def _write(store: Store, study: Study, history: list[dict[str, Any]]) -> None:
         "spec": study.resolved(),
     }
     store.write(json.dumps(content, indent=1).encode(), STUDY_FILE)
+
+
+def _completed(spec: dict[str, Any]) -> dict[str, Any]:
+    """A spec that was written down, with the defaults of keys that came since."""
+    try:
+        return from_resolved(spec).resolved()
+    except (SpecError, KeyError):
+        return spec
 
 
 def _changes(was: Any, now: Any, path: str = "") -> Iterator[Change]:
@@ -159,7 +168,9 @@ def _allowed(path: str, was: Any, now: Any) -> bool:
         return True
     if path not in MAY_GROW or was is None:
         return False
-    return set(was) <= set(now) if isinstance(was, list) else bool(now > was)
+    if isinstance(was, list) and isinstance(now, list):
+        return set(was) <= set(now)
+    return None not in (was, now) and bool(now > was)
 
 
 def commit() -> str | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from annotated_types import Ge, Gt
 
 from proxies import config as pc
+from proxies.scaling import Axis, ScalingRule
 
 HPName = Literal[
     "lr",
@@ -39,7 +40,10 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Stage `search`: Optuna proposes ``trials`` sets, ``generation`` at a time, at one width."""
+    """Stage `search`: Optuna proposes ``trials`` sets, ``generation`` at a time, at one width.
+
+    Where the axis is another, its search place is what `model` and `train` say.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     width: Annotated[int, Ge(1)]
@@ -47,20 +51,58 @@ class Search:
     generation: Annotated[int, Ge(1)] = 8
 
 
+# The key of `transfer` that holds the ladder of each axis.
+LADDERS: dict[Axis, str] = {
+    "width": "widths",
+    "batch_size": "batch_sizes",
+    "steps": "steps",
+    "depth": "depths",
+}
+Places = tuple[Annotated[int, Ge(1)], ...]
+Control = Literal["sp", "unscaled", "none"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """Stage `slices`: each HP of ``parameters`` varied on the lattice at each width."""
+    """Stage `slices`: each HP of ``parameters`` varied on the lattice at each place of the axis.
+
+    The places stand under the axis's own key: `widths`, `batch_sizes`, `steps` or `depths`; all
+    else is fixed. `rule` scales base HPs along another axis than width; `control` None: SP along
+    width, none along another axis, where `unscaled` is the ladder without the rule.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    axis: Axis = "width"
     parameters: tuple[HPName, ...] = ("lr",)
-    widths: tuple[Annotated[int, Ge(1)], ...]
+    widths: Places | None = None
+    batch_sizes: Places | None = None
+    steps: Places | None = None
+    depths: Places | None = None
+    rule: ScalingRule | None = None
     points: Annotated[int, Ge(3)] = 7
     spacing_log2: Annotated[float, Gt(0)] = 1.0
     refine: bool = True
     max_extend: Annotated[int, Ge(0)] = 4
     seeds: Annotated[int, Ge(1)] = 3
-    control: Literal["sp", "none"] = "sp"
+    control: Control | None = None
     control_parameters: tuple[HPName, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Give the control its default."""
+        if self.control is None:
+            object.__setattr__(self, "control", "sp" if self.axis == "width" else "none")
+
+    @property
+    def places(self) -> Places:
+        """The ladder; empty where it is not given."""
+        return getattr(self, LADDERS[self.axis]) or ()
+
+
+def search_place(axis: Axis, *, model: Any, train: Any, search: Search) -> int:
+    """Where on an axis a study's search is: its width, or what `model` and `train` say."""
+    if axis == "width":
+        return search.width
+    return int(getattr(model if axis == "depth" else train, axis))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +129,13 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Stage `target`: the widest width at which a check is paid for."""
+    """Stage `target`: the widest width, or the last place of another axis, that is paid for."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    width: Annotated[int, Ge(1)]
+    width: Annotated[int, Ge(1)] | None = None
+    batch_size: Annotated[int, Ge(1)] | None = None
+    steps: Annotated[int, Ge(1)] | None = None
+    depth: Annotated[int, Ge(1)] | None = None
     points: Annotated[int, Ge(3)] = 5
     seeds: Annotated[int, Ge(1)] = 3
     tolerance: Tolerance

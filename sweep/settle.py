@@ -30,7 +30,7 @@ def content(
         for x in proposal.log2_x:
             hps = {**base, proposal.hp: space.rounded(proposal.hp, 2.0**x)}
             trials += [
-                {"width": proposal.width, "arm": proposal.arm, "hps": hps, "seed": seed}
+                {"place": proposal.width, "arm": proposal.arm, "hps": hps, "seed": seed}
                 for seed in proposal.seeds
             ]
     return {"rests_on": sentence, "trials": trials}
@@ -41,8 +41,10 @@ def asks(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> list[Ask]:
     found = []
     for name in names(decisions):
         for one in decisions[name]["trials"]:
-            stage = "target" if one["width"] == study.target.width else "slices"
-            found.append(Ask(config=trial(study, **one), asked_by=stage))
+            place = _place(one)
+            stage = "target" if place == study.target_place else "slices"
+            config = trial(study, place=place, arm=one["arm"], hps=one["hps"], seed=one["seed"])
+            found.append(Ask(config=config, asked_by=stage))
     return found
 
 
@@ -50,6 +52,11 @@ def target_seeds(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> tu
     """Seeds of the target slices, those asked for to settle included."""
     seeds = set(range(1, study.target.seeds + 1))
     for name in names(decisions):
-        there = [t for t in decisions[name]["trials"] if t["width"] == study.target.width]
+        there = [t for t in decisions[name]["trials"] if _place(t) == study.target_place]
         seeds |= {int(t["seed"]) for t in there}
     return tuple(sorted(seeds))
+
+
+def _place(one: Mapping[str, Any]) -> int:
+    """Where a trial stands; in decisions written before there were other axes, its width."""
+    return int(one["place"] if "place" in one else one["width"])

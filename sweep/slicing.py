@@ -1,6 +1,6 @@
-"""Slices as trials: which values of one HP are trained, at one width, in one arm.
+"""Slices as trials: which values of one HP are trained, at one place of the axis, in one arm.
 
-Values lie on the lattice log2(x) = k · spacing, the same for all widths and arms. A slice starts
+Values lie on the lattice log2(x) = k · spacing, the same for all places and arms. A slice starts
 with `points` values round the centre, is extended outwards until two worse values or a diverged
 one stand on each side of its best, and is then refined by half a step on both sides of the best.
 """
@@ -24,39 +24,46 @@ class SlicePlan:
 
     hp: str
     arm: Arm
-    width: int
+    place: int
     centre: HPSet
     points: int
     seeds: tuple[int, ...]
     stage: str
 
-    def read(self, table: pd.DataFrame) -> Slice:
+    def read(self, study: Study, table: pd.DataFrame) -> Slice:
         """The slice's results, found by HP values and not by who asked for them."""
         fixed = {name: value for name, value in complete(self.centre).items() if name != self.hp}
         return slice_of(
-            table, hp=self.hp, fixed=fixed, width=self.width, arm=self.arm, seeds=self.seeds
+            table,
+            hp=self.hp,
+            fixed=fixed,
+            width=self.place,
+            arm=self.arm,
+            seeds=self.seeds,
+            axis=study.axis,
+            base=None if study.axis == "width" else study.search_place,
         )
 
 
 def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
-    """The slices of stage `slices`; the widest first, for they take longest."""
+    """The slices of stage `slices`; the largest first, for they take longest."""
     transfer = study.transfer
     seeds = tuple(range(1, transfer.seeds + 1))
     arms: tuple[tuple[Arm, tuple[str, ...]], ...] = (
         ("mup", transfer.parameters),
-        ("sp", study.control_parameters),
+        ("unscaled" if transfer.control == "unscaled" else "sp", study.control_parameters),
     )
     return [
         SlicePlan(
             hp=hp,
             arm=arm,
-            width=width,
+            place=place,
             centre=centre,
             points=transfer.points,
             seeds=seeds,
             stage="slices",
         )
-        for width in sorted(transfer.widths, reverse=True)
+        for place in sorted(transfer.places, reverse=True)
         for arm, hps in arms
         for hp in hps
     ]
@@ -69,7 +76,7 @@ def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
         SlicePlan(
             hp=hp,
             arm="mup",
-            width=study.target.width,
+            place=study.target_place,
             centre=transferred,
             points=study.target.points,
             seeds=seeds,
@@ -98,7 +105,7 @@ def asks(
         if table is None or any(ask.trial_id not in status for ask in found):
             return found
         # Of these values alone: a value beyond them must not undo the wish that asked for it.
-        wants = bracket(_only(plan.read(table), values))
+        wants = bracket(_only(plan.read(study, table), values))
         wider_left = left + (wants.wants_left and left < most_left)
         wider_right = right + (wants.wants_right and right < most_right)
         if _lattice(study, plan, wider_left, wider_right) == values:
@@ -129,7 +136,7 @@ def _only(results: Slice, log2_values: list[float]) -> Slice:
 
 def _refined(study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame) -> list[Ask]:
     """Half a step on both sides of the best lattice value, where a lattice value lies beyond."""
-    results = _only(plan.read(table), values)
+    results = _only(plan.read(study, table), values)
     best = bracket(results).best
     if best is None:
         return []
@@ -143,7 +150,7 @@ def _at(study: Study, plan: SlicePlan, log2_values: list[float]) -> list[Ask]:
         Ask(
             config=trial(
                 study,
-                width=plan.width,
+                place=plan.place,
                 arm=plan.arm,
                 hps={**plan.centre, plan.hp: space.rounded(plan.hp, 2.0**x)},
                 seed=seed,

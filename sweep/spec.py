@@ -19,6 +19,7 @@ from proxies import config as pc
 from proxies import user_code
 from proxies.config import MODEL_CONFIGS
 from proxies.data_config import DATA_CONFIGS, is_name
+from proxies.scaling import Axis
 from sweep import rules, space
 from sweep.faults import Fault, SpecError, UserError
 from sweep.sections import (
@@ -33,6 +34,7 @@ from sweep.sections import (
     Search,
     Target,
     Transfer,
+    search_place,
 )
 from sweep.yamlfile import Path_, YamlFile, load
 
@@ -63,11 +65,32 @@ class Study:
 
     @property
     def control_parameters(self) -> tuple[str, ...]:
-        """The HPs that are sliced under SP as well."""
+        """The HPs that are sliced in the control's arm as well."""
         if self.transfer.control == "none":
             return ()
         chosen = self.transfer.control_parameters
         return self.transfer.parameters if chosen is None else chosen
+
+    @property
+    def axis(self) -> Axis:
+        """The axis along which transfer is asked about."""
+        return self.transfer.axis
+
+    @property
+    def search_place(self) -> int:
+        """Where on the axis the search is, which is where base HPs are written."""
+        return search_place(self.axis, model=self.model, train=self.train, search=self.search)
+
+    @property
+    def target_place(self) -> int:
+        """Where on the axis the check is."""
+        place: int = getattr(self.target, self.axis)
+        return place
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Every place at which trials are asked for, ascending."""
+        return tuple(sorted({*self.transfer.places, self.search_place, self.target_place}))
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -259,6 +282,8 @@ def _section(file: YamlFile, at: Path_, kind: Any, value: Any) -> tuple[Any, lis
     section = str(at[-1])
     if section == "trial" and isinstance(value, str):
         value = {"run": value}
+    if section == "transfer" and isinstance(value, dict):
+        value = _with_rule(value)
     if section in KINDS:
         tag, kinds = KINDS[section]
         named = value.get(tag) if isinstance(value, dict) else None
@@ -277,6 +302,14 @@ def _section(file: YamlFile, at: Path_, kind: Any, value: Any) -> tuple[Any, lis
         return (_located(found, file) if section == "data" else found), []
     except ValidationError as error:
         return None, [_pydantic_fault(file, at, kind, dict(e)) for e in error.errors()]
+
+
+def _with_rule(transfer: dict[Any, Any]) -> dict[Any, Any]:
+    """The section with a rule given by its name, or as `none`, as a mapping or null."""
+    rule = transfer.get("rule")
+    if not isinstance(rule, str):
+        return transfer
+    return {**transfer, "rule": None if rule == "none" else {"kind": rule}}
 
 
 def _located(data: Any, file: YamlFile) -> Any:

@@ -55,6 +55,7 @@ def analyze(
         run_info=info,
         df=table,
         search_width=asked.search_width,
+        axis=asked.axis,
         verdict=judge(table, asked),
         question=asked,
     )

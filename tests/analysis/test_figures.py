@@ -9,7 +9,7 @@ import pytest
 from analysis import figures, palette, plot
 from analysis.figure_data import curve_info, drift_info, figure_data, regret_info
 from analysis.figure_tables import all_tables
-from analysis.search_data import CELLS, heat_info, search_info
+from analysis.search_data import CELLS, heat_info, search_info, search_rows
 from analysis.verdict import Verdict, judge
 from tests.analysis import planted
 
@@ -53,7 +53,7 @@ def test_drift_and_search_data(study: pd.DataFrame, verdict: Verdict) -> None:
     assert [line.arm for line in info.lines] == ["mup", "sp"]
     assert info.target.width == planted.TARGET
     assert len(drift_info(verdict.of_hp("init_std")).lines) == 1
-    search = search_info(study, 64)
+    search = search_info(search_rows(study, "width", 64))
     assert [p.hp for p in search.panels] == ["lr", "init_std"]
     assert all(len(p.loss) == 12 for p in search.panels)
     assert all(np.isfinite(p.loss).all() for p in search.panels)
@@ -141,12 +141,12 @@ def test_ink_and_lines_can_be_told_from_the_page_in_light_and_dark() -> None:
 
 
 def test_a_heat_map_shows_losses_that_were_measured_and_no_others(study: pd.DataFrame) -> None:
-    (pair,) = heat_info(study, 64).pairs
+    (pair,) = heat_info(search_rows(study, "width", 64)).pairs
     assert pair.cells.shape == (CELLS, CELLS)
     assert set(pair.cells.ravel()) <= set(pair.loss)
     dead = study.copy()
     dead.loc[(dead["asked_by"] == "search") & (dead["hp.lr"] > 2**-8), "status"] = "diverged"
-    (pair,) = heat_info(dead, 64).pairs
+    (pair,) = heat_info(search_rows(dead, "width", 64)).pairs
     left, right, _, _ = pair.extent
     places = left + (np.arange(CELLS) + 0.5) / CELLS * (right - left)
     assert np.isnan(pair.cells[:, places > -6.8]).all() and not np.isnan(pair.cells).all()
@@ -176,5 +176,7 @@ def test_names_of_hps_are_neither_paths_nor_formulas(study: pd.DataFrame) -> Non
     assert plot.file_name("loss", "../../etc/x y") == "loss_.._.._etc_x_y"
     name = "a_$b$ <i>&\"'</i>"
     df = study.rename(columns={"hp.lr": f"hp.{name}"})
-    svg = plot.render(plot.on_paper(figures.search_plot(search_info(df, 64))), "svg").decode()
+    svg = plot.render(
+        plot.on_paper(figures.search_plot(search_info(search_rows(df, "width", 64)))), "svg"
+    ).decode()
     assert "<i>" not in svg and "a_$b$ &lt;i&gt;" in svg

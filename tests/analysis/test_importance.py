@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.importance import importance
+from analysis.search_data import search_rows
 
 
 def searched(n: int, *, seed: int, weight: float = 1.0) -> pd.DataFrame:
@@ -25,8 +26,12 @@ def searched(n: int, *, seed: int, weight: float = 1.0) -> pd.DataFrame:
     )
 
 
+def rows_of(df: pd.DataFrame) -> pd.DataFrame:
+    return search_rows(df, "width", 64)
+
+
 def test_what_matters_is_told_from_what_does_not() -> None:
-    found = importance(searched(48, seed=0), 64)
+    found = importance(rows_of(searched(48, seed=0)))
     assert found.order == ("lr", "init_std")
     lr, std = found.shares
     assert lr.tells and lr.share > 0.6 and lr.low < lr.share < lr.high
@@ -39,17 +44,17 @@ def test_where_nothing_matters_nothing_is_said_to() -> None:
     for seed in range(4):
         df = searched(48, seed=seed, weight=0.0)
         df["val_loss"] = np.random.default_rng(100 + seed).random(len(df))
-        told += [s.tells for s in importance(df.assign(status="done"), 64).shares]
+        told += [s.tells for s in importance(rows_of(df.assign(status="done"))).shares]
     assert sum(told) <= 1
 
 
 def test_it_depends_on_ranks_only_and_is_the_same_each_time() -> None:
     df = searched(24, seed=1)
-    once = importance(df, 64)
-    assert importance(df.assign(val_loss=np.exp(20 * df["val_loss"])), 64) == once
+    once = importance(rows_of(df))
+    assert importance(rows_of(df.assign(val_loss=np.exp(20 * df["val_loss"])))) == once
 
 
 @pytest.mark.parametrize(("n", "reason"), [(11, "11 search trials say nothing"), (0, "fewer")])
 def test_few_trials_say_nothing(n: int, reason: str) -> None:
-    found = importance(searched(24, seed=0)[:n], 64)
+    found = importance(rows_of(searched(24, seed=0)[:n]))
     assert found.shares == () and reason in found.reason

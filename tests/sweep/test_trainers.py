@@ -177,7 +177,7 @@ def test_the_program_trains_sharded_over_two_processes_as_the_function_does(tmp_
     found = {}
     for name in ("function", "program"):
         study = spec.read(EXAMPLE, (name,))[name]
-        config = trial(study, width=64, arm="mup", hps={"lr": 2**-7}, seed=1)
+        config = trial(study, place=64, arm="mup", hps={"lr": 2**-7}, seed=1)
         ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / name))
         for _ in worker.run(ask, name, store, checkpoint_every_s=30):
             pass
