@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep import driver, rundir, under_way
+from analysis.material import Material
+from sweep import analyze, answer, driver, rundir, under_way
 from sweep.faults import Stopped
 from sweep.store import Store
 from tests.sweep.conftest import TINY, study_of, write_spec
@@ -45,6 +46,11 @@ def files(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
 
+def looked(folder: Path) -> Material:
+    """What `analyze` goes by in a folder, nothing drawn."""
+    return analyze.material(STUDY, Store(str(folder / "runs/tiny")))
+
+
 @pytest.mark.parametrize(
     ("n", "missing", "figures"),
     [
@@ -54,23 +60,19 @@ def files(folder: Path) -> set[str]:
         (27, "of target", {"search", "loss_lr", "drift_lr"}),
     ],
 )
-def test_it_tells_what_there_is_and_what_is_missing(
+def test_it_tells_what_there_is_and_what_is_missing_and_decides_nothing(
     cuts: dict[int, Path], n: int, missing: str, figures: set[str]
 ) -> None:
+    run = cuts[n] / "runs/tiny"
+    before = files(run)
     done = call(cuts[n], "analyze", "tiny")
     assert done.returncode == 3, done.stderr  # a part of a study is no PASS
     assert f"Under way: {n} of about" in done.stdout and missing in done.stdout
-    run = cuts[n] / "runs/tiny"
     page = (run / "report.html").read_text()
     assert f"Under way: {n} of about" in page and missing in page
     assert {p.stem for p in (run / "plots").glob("*.svg")} == figures
-
-
-def test_nothing_is_decided_by_looking(cuts: dict[int, Path]) -> None:
-    before = files(cuts[N_SEARCH] / "runs/tiny")
-    assert call(cuts[N_SEARCH], "analyze", "tiny").returncode == 3
-    new = files(cuts[N_SEARCH] / "runs/tiny") - before
-    assert all(name.startswith(("plots/", "report.html", "verdict.json")) for name in new)
+    made = files(run) - before
+    assert all(name.startswith(("plots/", "report.html", "verdict.json")) for name in made)
 
 
 def test_without_a_trial_there_is_one_message(cuts: dict[int, Path]) -> None:
@@ -80,10 +82,19 @@ def test_without_a_trial_there_is_one_message(cuts: dict[int, Path]) -> None:
 
 
 def test_scripts_are_told_too(cuts: dict[int, Path]) -> None:
-    told = json.loads(call(cuts[1], "analyze", "tiny", "--json").stdout)
+    told = analyze.as_dict(looked(cuts[1]))
     assert told["verdict"] is None and told["progress"]["done"] == 1
-    told = json.loads(call(cuts[27], "analyze", "tiny", "--json").stdout)
+    told = analyze.as_dict(looked(cuts[27]))
     assert told["verdict"] == "INCONCLUSIVE" and not told["progress"]["finished"]
+    assert json.loads(json.dumps(told))["progress"]["missing"][-1][0] == "target"
+
+
+def test_a_search_without_a_loss_says_why_it_cannot_go_on(cuts: dict[int, Path]) -> None:
+    found = looked(cuts[N_SEARCH])
+    dead = found.df.assign(status="diverged", val_loss=None)
+    decisions = Store(str(cuts[N_SEARCH] / "runs/tiny")).decisions()
+    del decisions["centre"]
+    assert "no trial of the search gave a loss" in under_way.progress(STUDY, decisions, dead).note
 
 
 def test_a_finished_study_is_not_under_way(cuts: dict[int, Path], tmp_path: Path) -> None:
@@ -96,17 +107,17 @@ def test_a_finished_study_is_not_under_way(cuts: dict[int, Path], tmp_path: Path
 
 
 def test_the_report_opens_in_a_browser_and_does_no_harm_without_one(
-    cuts: dict[int, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A browser of our own: `BROWSER` is what the standard library looks at first."""
-    seen = tmp_path / "seen"
-    script = tmp_path / "browser"
+    seen, script, page = (tmp_path / name for name in ("seen", "browser", "report.html"))
     script.write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
     script.chmod(0o755)
+    page.write_text("")
     monkeypatch.setattr("webbrowser._tryorder", None)
     monkeypatch.setenv("BROWSER", str(script))
-    assert call(cuts[1], "analyze", "tiny", "--open").returncode == 3
-    assert seen.read_text().strip() == (cuts[1] / "runs/tiny/report.html").as_uri()
+    answer.show(str(page))
+    assert seen.read_text().strip() == page.as_uri()
     monkeypatch.setattr("webbrowser._tryorder", [])
-    done = call(cuts[1], "analyze", "tiny", "--open")
-    assert done.returncode == 3 and "no browser could be opened" in done.stderr
+    answer.show(str(page))
+    assert "no browser could be opened" in capfd.readouterr().err
