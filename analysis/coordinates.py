@@ -23,8 +23,8 @@ Word = Literal["flat", "growing", "vanishing", "uncertain"]
 DETECTABLE, TOLERANCE, CONFIDENCE, POWER = 0.25, 0.15, 0.95, 0.8
 # Updates and the changes they make may fall this much more, to width^-0.25: in models of finite
 # width an update lies the less along its inputs the wider they are. Correct models fell as far as
-# width^-0.27 with an upper bound of -0.12 (changes) and -0.16 (updates); a multiplier or LR / m
-# too many makes -1, and LR / √m -0.5. Where rates are wrong the invariants see it exactly.
+# width^-0.29 with an upper bound of -0.16; a multiplier or LR / m too many makes -1, and LR / √m
+# -0.5. Where rates are wrong the invariants see it exactly.
 FADING = 0.1
 FIRST_JUDGED_STEP = 3  # zero readouts and gates keep gradients from the rest for two steps
 MIN_SEEDS, WIDEST = 2, 4

@@ -75,11 +75,11 @@ def _data_fit(data: Any) -> Iterator[Found]:
         yield ("data", "build"), "a function that can be imported", str(error), "correct it"
 
 
-@_rule("model", "data")
-def _own_names(model: Any, data: Any) -> Iterator[Found]:
+@_rule("model", "data", "trial")
+def _own_names(model: Any, data: Any, trial: Any) -> Iterator[Found]:
     """The user's code is not in a package of a name that is ours."""
     places = [(("model", "build"), model), (("model", "loss"), model), (("data", "build"), data)]
-    for path, section in places:
+    for path, section in [*places, (("trial", "run"), trial)]:
         reference = getattr(section, path[1], None)
         if reference is not None and reference.partition(".")[0] in user_code.OWN_PACKAGES:
             rule = f"the names {', '.join(user_code.OWN_PACKAGES)} are packages of mutransfer"
@@ -109,11 +109,13 @@ def _custom_fits(model: Any, data: Any, search: Any, transfer: Any, target: Any)
     if not isinstance(model, CustomConfig):
         return
     try:
-        batch = load_data(data).batch(0, 0, custom.N_SAMPLES)
+        loaded = load_data(data)
+        some = {name: part[: custom.N_SAMPLES] for name, part in loaded.validation().items()}
+        batches = (loaded.batch(0, 0, custom.N_SAMPLES), some)
     except ConfigError:
         return  # `_data_fit` says what is wrong with them
     widths = (search.width, *(transfer.widths or ()), *filter(None, [target.width]))
-    for fault in custom.faults(model, batch, widths):
+    for fault in custom.faults(model, batches, widths):
         yield fault.path, fault.rule, fault.got, fault.remedy
 
 

@@ -125,6 +125,9 @@ TIED = """m = Model(width)
     m.t = nn.Embedding(2, width)
     m.head.weight = m.t.weight
     return m"""
+KEPT = """global m
+    m = globals().get('m') or Model(width)
+    return m"""
 DEEPER = """m = Model(width)
     m.more = nn.Linear(3, 3) if width > 16 else None
     return m"""
@@ -142,12 +145,28 @@ FAULTY = {
     "data not whole": ('"y": x[:, :2].sin() + x[:, 2:4]', '"y": x[:1, :2]', "axis 0"),
     "data without fingerprint": ('fingerprint = "normal"', "other = 1", "fingerprint"),
     "data fail": ("self.scale = scale", "raise OSError('no share')", "no share"),
+    "import ends the process": ("import torch\n", "import torch\nexit('usage')\n", "usage"),
+    "build ends the process": (MADE, "raise SystemExit(3)", "SystemExit"),
+    "one module for all": (MADE, KEPT, "a new module"),
+    "build reads values": (MADE, f"{MADE} if float(torch.ones(1)) else None", "meta device"),
+    "loss ends the process": ("noise = 0.1", "exit()\n    noise = 0.1", "SystemExit"),
+    "data differ at some step": (
+        "manual_seed(1000 * seed + step)", "manual_seed(step) if step < 9 else None", "every call",
+    ),
+    "no validation": ("self.batch(10**6, 0, 32)", "self.batch(10**6, 0, 0)", "has samples"),
+    "validation not finite": (
+        "return self.batch(10**6, 0, 32)",
+        "return {k: v / 0 for k, v in self.batch(10**6, 0, 32).items()}", "finite",
+    ),
+    "fingerprint not constant": (
+        'fingerprint = "normal"', "fingerprint = property(lambda self: torch.rand(1))", "always",
+    ),
     "import fails": ("import torch\n", "import torch\nimport no_such_package\n", "no_such_package"),
     "a raw matrix": (INIT, f"{BORN}nn.Parameter(torch.randn(width, width))", "hidden@1"),
     "tied weights": (MADE, TIED, "declare"),
     "an equal dimension": (INIT, f"{BORN}nn.Linear(3, max(32, width))", "odd.weight"),
     "three growing dimensions": (INIT, f"{BORN}nn.Parameter(torch.randn(3 * [width]))", "roles"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("old", "new", "text"), FAULTY.values(), ids=FAULTY)
@@ -174,6 +193,11 @@ def test_a_package_of_a_name_that_is_ours_is_named(user):
     (folder / "mine.py").write_text(MODULE)
     text = SPEC.replace("NAME", "analysis.mine")
     (user.folder / "other.yaml").write_text(text)
+    with pytest.raises(SpecError, match="packages of mutransfer"):
+        spec.read(user.folder / "other.yaml")
+    (user.folder / "other.yaml").write_text(
+        SPEC.replace("NAME", user.name) + "    trial: 'sweep.cli:main'\n"
+    )
     with pytest.raises(SpecError, match="packages of mutransfer"):
         spec.read(user.folder / "other.yaml")
     user()
