@@ -47,7 +47,7 @@ accepted regret: {{ verdict.tolerance.text }}. Rows: {% for status, n in verdict
 </tbody></table></div>{% endif %}{% endmacro %}
 {{ show(conditions) }}
 <p>(a) upper bound of the regret under the tolerance; (b) optimum bracketed at search and target
-width; (c) the HP matters in its range; (d) half an octave from divergence; (e) rows complete,
+{{ one }}; (c) the HP matters in its range; (d) half an octave from divergence; (e) rows complete,
 at least two seeds and four values.</p>
 {{ show(causes) }}
 {{ show(settle) }}
@@ -56,8 +56,8 @@ at least two seeds and four values.</p>
 <figcaption>{{ caption(name) }}</figcaption></figure>
 {% endfor %}
 {% if gallery and gallery.pairs %}<h2>Samples</h2>
-<p>Left: drawn by the transferred set at width {{ gallery.width }} (trial {{ gallery.trial_id }});
-right: a real validation image of the same condition.</p>
+<p>Left: drawn by the transferred set at {{ one }} {{ gallery.width }} (trial
+{{ gallery.trial_id }}); right: a real validation image of the same condition.</p>
 <div class="pairs">{% for pair in gallery.pairs %}
 <figure><img src="{{ pair.drawn_url }}" alt="drawn: {{ pair.text }}">
 <img src="{{ pair.real_url }}" alt="real: {{ pair.text }}">

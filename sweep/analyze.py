@@ -55,7 +55,7 @@ def write(found: Analysis, study: Study, store: Store) -> list[str]:
         found.table,
         found.question,
         drawn | coordcheck.plots(store),
-        gallery(found.table, store),
+        gallery(found.table, store, study.axis),
         coordcheck.told(study, store),
     )
     files[("report.html",)] = page.encode()
