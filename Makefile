@@ -6,7 +6,7 @@ RUNS ?= runs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies test test-slow lint types imports figures bench clean
+.PHONY: help demo studies axes test test-slow lint types imports figures bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,13 @@ STUDIES ?= digits-uvit emoji-dit emoji-pixart emoji-mmdit
 studies: $(VENV)/.demo ## the paper's four families on digits and emoji, an hour or so on two cores
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[openmoji]'
 	for study in $(STUDIES); do \
+	  $(BIN)/mutransfer run $$study --runs $(RUNS) || exit; \
+	  $(BIN)/mutransfer analyze $$study --runs $(RUNS) || [ $$? -eq 3 ] || exit; \
+	done
+
+AXES ?= digits-dit-batch digits-dit-steps digits-dit-depth
+axes: $(VENV)/.demo ## transfer along batch size, steps and depth, within an hour on two cores
+	for study in $(AXES); do \
 	  $(BIN)/mutransfer run $$study --runs $(RUNS) || exit; \
 	  $(BIN)/mutransfer analyze $$study --runs $(RUNS) || [ $$? -eq 3 ] || exit; \
 	done

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from analysis.axis import WORDS, Axis, at
 from analysis.curve import fit
 from analysis.optimum import optimum
 from analysis.question import Question, Tolerance
@@ -29,20 +30,22 @@ LARGEST_LR = 10.0
 _CELL = ("arm", "width", "depth", "batch_size", "steps", "seed")
 
 
-def read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+def read(path: Path, columns: Mapping[str, str], axis: Axis = "width") -> pd.DataFrame:
     """Return the user's table in our columns, validated.
 
-    Needed: ``width``, ``val_loss`` (empty where diverged) and one or more ``hp.<name>``. Taken
-    where they are: arm (else ``mup``), seed (else 0), status, base_width, batch_size, steps,
-    depth, flops.
+    Needed: ``width``, the column of the axis, ``val_loss`` (empty where diverged) and one or more
+    ``hp.<name>``. Taken where they are: arm (else ``mup``), seed (else 0), status, base_width,
+    batch_size, steps, depth, flops.
 
     Args:
         path: A .csv or .parquet file.
         columns: Our name of each column by the user's name.
+        axis: Along which transfer will be asked about.
 
     Raises:
         TableError: no such file or column, no numbers, an LR that is a log, losses that are not
-            finite, one width only, two results of one trial. All that can be told together is.
+            finite, one place on the axis only, two results of one trial. All that can be told
+            together is.
     """
     if not path.is_file():
         raise TableError(f"{path}: a .csv or .parquet file; got nothing there; check the path")
@@ -51,7 +54,7 @@ def read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     except (ValueError, OSError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: cannot be read: {error}; write it again") from None
     df = _renamed(raw, columns, path)
-    faults = _missing(df, path, list(raw.columns)) or _faults(df, path)
+    faults = _missing(df, path, list(raw.columns), axis) or _faults(df, path, axis)
     if faults:
         raise TableError("\n".join(faults))
     return validate(_completed(df, path.stem))
@@ -71,15 +74,15 @@ def _renamed(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.Da
     return df[[*dict.fromkeys([*known, *extra])]].dropna(how="all").reset_index(drop=True)
 
 
-def _missing(df: pd.DataFrame, path: Path, found: list[str]) -> list[str]:
-    needs = [name for name in ("width", "val_loss") if name not in df]
+def _missing(df: pd.DataFrame, path: Path, found: list[str], axis: Axis) -> list[str]:
+    needs = [name for name in dict.fromkeys(("width", axis, "val_loss")) if name not in df]
     needs += [] if hp_columns(df) else ["hp.<name>"]
     hint = "rename it or map it: --columns learning_rate=hp.lr,loss=val_loss"
     got = ", ".join(map(str, found))
     return [f"{path}: needs a column {name}; got {got}; {hint}" for name in needs]
 
 
-def _faults(df: pd.DataFrame, path: Path) -> list[str]:
+def _faults(df: pd.DataFrame, path: Path, axis: Axis) -> list[str]:
     faults = []
     numeric = ["width", "val_loss", *hp_columns(df)]
     numeric += [n for n in ("seed", "depth", "batch_size", "steps", "flops") if n in df]
@@ -90,22 +93,24 @@ def _faults(df: pd.DataFrame, path: Path) -> list[str]:
             got = f"{df[name][bad[0]]!r} in row {bad[0] + 2}"
             faults.append(f"{path}: {name}: numbers; got {got}; correct it or leave it empty")
         df[name] = cells
-    faults += _bad_numbers(df, path)
-    if not faults and df["width"].nunique() < 2:
-        got = df["width"].dropna().unique().tolist()
-        rule = "transfer needs two widths or more"
-        faults.append(f"{path}: width: {rule}; got {got}; add runs of another width")
+    faults += _bad_numbers(df, path, axis)
+    if not faults and df[axis].nunique() < 2:
+        got = df[axis].dropna().unique().tolist()
+        one, many = WORDS[axis]
+        rule = f"transfer needs two {many} or more"
+        faults.append(f"{path}: {axis}: {rule}; got {got}; add runs of another {one}")
     return faults or _doubled(df, path)
 
 
-def _bad_numbers(df: pd.DataFrame, path: Path) -> list[str]:
+def _bad_numbers(df: pd.DataFrame, path: Path, axis: Axis) -> list[str]:
     faults = []
     if np.isinf(df["val_loss"]).any():
         n = int(np.isinf(df["val_loss"]).sum())
         rule = "finite, and empty where a run diverged"
         faults.append(f"{path}: val_loss: {rule}; got {n} infinite; empty these cells")
-    if df["width"].isna().any() or (df["width"] <= 0).any():
-        faults.append(f"{path}: width: above 0 in every row; got other cells; fill them")
+    for name in dict.fromkeys(["width", str(axis)]):
+        if df[name].isna().any() or (df[name] <= 0).any():
+            faults.append(f"{path}: {name}: above 0 in every row; got other cells; fill them")
     for name in hp_columns(df):
         cells = df[name].dropna()
         log_like = name == "hp.lr" and ((cells <= 0).any() or (cells > LARGEST_LR).any())
@@ -160,48 +165,51 @@ def question(
     search_width: int | None = None,
     target_width: int | None = None,
     defaults: Mapping[str, float] | None = None,
+    axis: Axis = "width",
 ) -> Question:
-    """Return what can be asked of a table: does the best of its search width hold at the target?
+    """Return what can be asked of a table: does the best of its search place hold at the target?
 
-    Sliced are the HPs with 3 or more values above 0 at the search width. The transferred set is the
+    Sliced are the HPs with 3 or more values above 0 at the search place. The transferred set is the
     best combination there that was run at the target too; of a single HP the value run
     nearest to the fitted optimum.
 
     Args:
         df: A validated table.
         tolerance: Accepted regret.
-        search_width: Where HPs are tuned; None: the narrowest.
-        target_width: Where they are checked; None: the widest.
+        search_width: The place where HPs are tuned; None: the narrowest.
+        target_width: The place where they are checked; None: the widest.
         defaults: Untuned values whose regret is told beside.
+        axis: Along which transfer is asked about; the place of a row is in the column of its name.
 
     Raises:
-        TableError: a width without μP runs, or nothing that was run at both widths.
+        TableError: a place without μP runs, or nothing that was run at both places.
     """
-    ours = df[in_arm(df, "mup")]
-    widths = sorted({int(w) for w in ours["width"]})
+    ours = df[in_arm(df, "mup", axis=axis)]
+    widths = sorted({int(w) for w in ours[axis]})
     search, target = search_width or widths[0], target_width or widths[-1]
+    option = "width" if axis == "width" else "at"
     for name, width in (("search", search), ("target", target)):
         if width not in widths:
-            raise TableError(f"--{name}-width: one of {widths} (arm mup); got {width}; pick one")
+            raise TableError(f"--{name}-{option}: one of {widths} (arm mup); got {width}; pick one")
     if search == target:
-        raise TableError(f"--search-width: another than the target; got {search}; pick one")
-    best = _best_shared(ours, search, target)
+        raise TableError(f"--search-{option}: another than the target; got {search}; pick one")
+    best = _best_shared(ours, search, target, axis)
     hps = [n.removeprefix(HP_PREFIX) for n in hp_columns(df)]
     sliced = tuple(
-        hp for hp in hps if best[hp] is not None and _n_values(ours, hp, best, search) >= 3
+        hp for hp in hps if best[hp] is not None and _n_values(ours, hp, best, search, axis) >= 3
     )
     if not sliced:
         raise TableError(
-            f"table: some HP with 3 values or more at width {search}, the others alike; got none; "
-            "add runs that vary one HP"
+            f"table: some HP with 3 values or more at {at(axis, search)}, the others alike; got "
+            "none; add runs that vary one HP"
         )
-    both = "sp" in set(df["arm"])
+    control: Literal["sp", "unscaled"] = "sp" if axis == "width" else "unscaled"
+    both = control in set(df["arm"])
     seeds = tuple(sorted({int(s) for s in ours["seed"]}))
-    there = tuple(sorted({int(s) for s in ours[ours["width"] == target]["seed"]}))
+    there = tuple(sorted({int(s) for s in ours[ours[axis] == target]["seed"]}))
     spacing = _spacing(ours, sliced[0])
     if len(sliced) == 1:
-        best = _near_optimum(df, sliced[0], best, search, target, seeds, spacing)
-    control: Literal["sp"] | None = "sp" if both else None
+        best = _near_optimum(ours, sliced[0], best, (search, target), seeds, spacing, axis)
     return Question(
         parameters=sliced,
         search_width=search,
@@ -213,20 +221,21 @@ def question(
         spacing_log2=spacing,
         tolerance=tolerance,
         center=best,
-        control=control,
+        control=control if both else None,
         control_parameters=sliced if both else (),
         transferred=best,
         search_best=best,
         defaults=dict(defaults or {}),
+        axis=axis,
     )
 
 
-def _best_shared(df: pd.DataFrame, search: int, target: int) -> dict[str, float | None]:
-    """The HP combination of lowest mean loss at the search width that the target has too."""
+def _best_shared(df: pd.DataFrame, search: int, target: int, axis: Axis) -> dict[str, float | None]:
+    """The HP combination of lowest mean loss at the search place that the target has too."""
     names = hp_columns(df)
     done = df[df["status"] == "done"]
-    means = done[done["width"] == search].groupby(names, dropna=False)["val_loss"].mean()
-    there = df[df["width"] == target].groupby(names, dropna=False).size()
+    means = done[done[axis] == search].groupby(names, dropna=False)["val_loss"].mean()
+    there = df[df[axis] == target].groupby(names, dropna=False).size()
     shared = (
         means[means.index.isin(there.index)]
         if len(names) == 1
@@ -234,8 +243,8 @@ def _best_shared(df: pd.DataFrame, search: int, target: int) -> dict[str, float 
     )
     if shared.empty:
         raise TableError(
-            f"table: an HP set with a loss at width {search} that was run at width {target} too; "
-            "got none; run the best one there"
+            f"table: an HP set with a loss at {at(axis, search)} that was run at "
+            f"{at(axis, target)} too; got none; run the best one there"
         )
     key = shared.idxmin()
     cells = key if isinstance(key, tuple) else (key,)
@@ -245,9 +254,12 @@ def _best_shared(df: pd.DataFrame, search: int, target: int) -> dict[str, float 
     }
 
 
-def _n_values(df: pd.DataFrame, hp: str, best: Mapping[str, float | None], width: int) -> int:
+def _n_values(
+    df: pd.DataFrame, hp: str, best: Mapping[str, float | None], place: int, axis: Axis
+) -> int:
     seeds = sorted({int(s) for s in df["seed"]})
-    return len(slice_of(df, hp=hp, fixed=best, width=width, arm="mup", seeds=seeds).log2_x)
+    found = slice_of(df, hp=hp, fixed=best, width=place, arm="mup", seeds=seeds, axis=axis)
+    return len(found.log2_x)
 
 
 def _spacing(df: pd.DataFrame, hp: str) -> float:
@@ -259,14 +271,14 @@ def _near_optimum(
     df: pd.DataFrame,
     hp: str,
     best: Mapping[str, float | None],
-    search: int,
-    target: int,
+    places: tuple[int, int],
     seeds: tuple[int, ...],
     spacing: float,
+    axis: Axis,
 ) -> dict[str, float | None]:
-    """The set with the HP at the value of both widths that is nearest to its optimum."""
+    """The set with the HP at the value of both places that is nearest to its optimum."""
     here, there = (
-        slice_of(df, hp=hp, fixed=best, width=w, arm="mup", seeds=seeds) for w in (search, target)
+        slice_of(df, hp=hp, fixed=best, width=p, arm="mup", seeds=seeds, axis=axis) for p in places
     )
     place = optimum(fit(here, spacing_log2=spacing)).log2_opt
     shared = [x for x in here.log2_x[here.usable] if there.index(float(x)) is not None]

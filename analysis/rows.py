@@ -30,7 +30,7 @@ def text_summary(verdict: Verdict) -> list[TextTable]:
         conditions_table(verdict),
         causes_table(verdict),
         settle_table(verdict),
-        columns_of(optima_table(verdict), _short_optima(verdict)),
+        columns_of(optima_table(verdict), short_optima(verdict)),
         drift_table(verdict),
         alternatives_table(verdict),
         scaling_table(verdict),
@@ -38,7 +38,8 @@ def text_summary(verdict: Verdict) -> list[TextTable]:
     ]
 
 
-def _short_optima(verdict: Verdict) -> list[str]:
+def short_optima(verdict: Verdict) -> list[str]:
+    """Return `SHORT_OPTIMA` with the axis of a verdict in the place of width."""
     return [WORDS[verdict.axis].one if name == "width" else name for name in SHORT_OPTIMA]
 
 

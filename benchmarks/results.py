@@ -1,15 +1,17 @@
 """The README's results of finished studies, as Markdown: one in full, several in a line each.
 
 First `mutransfer run digits-dit-full`, then `python benchmarks/results.py runs/digits-dit-full`;
-first `make studies`, then `python benchmarks/results.py runs/digits-uvit runs/emoji-*`.
+first `make studies`, then `python benchmarks/results.py runs/digits-uvit runs/emoji-*`;
+first `make axes`, then the same on runs/digits-dit-batch, runs/digits-dit-steps and so on.
 """
 
 import argparse
 from pathlib import Path
 
 from analysis import rows
-from analysis.drift import Drift
-from analysis.verdict import Verdict
+from analysis.axis import WORDS
+from analysis.drift import Contrast, Drift
+from analysis.verdict import HPVerdict, Verdict
 from sweep import rundir
 from sweep.analyze import Analysis, analyze, run_info
 from sweep.spec import Study
@@ -19,6 +21,13 @@ LINE = rows.TextTable(
     "Studies",
     ("study", "family", "trials", "training, core-min", "μP drift", "SP drift", "regret of lr",
      "tolerance", "verdict", "date, commit"),
+    (),
+)  # fmt: skip
+AXIS_LINE = rows.TextTable(
+    "Studies along another axis",
+    ("study", "search → target", "trials", "training, core-min", "rule", "drift with the rule",
+     "drift without", "difference", "best loss at the last shared place, with : without",
+     "regret of lr at the target", "tolerance", "verdict", "date, commit"),
     (),
 )  # fmt: skip
 
@@ -34,13 +43,18 @@ def main() -> None:
     if len(found) == 1:
         print(results(*found[0], analyze(*found[0])))
         return
-    print(markdown(LINE._replace(rows=tuple(line(*one, analyze(*one)) for one in found))))
+    along = [one for one in found if one[0].axis == "width"]
+    other = [one for one in found if one[0].axis != "width"]
+    if along:
+        print(markdown(LINE._replace(rows=tuple(line(*one, analyze(*one)) for one in along))))
+    if other:
+        lines = tuple(axis_line(*one, analyze(*one)) for one in other)
+        print(markdown(AXIS_LINE._replace(rows=lines)))
 
 
 def line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
     """One study in a line: drift in octaves per doubling of width, regret as its bounds."""
     info, lr = run_info(study, store), found.verdict.of_hp("lr")
-    regret = lr.regret
     return (
         f"`{study.name}`",
         study.model.family,
@@ -48,16 +62,55 @@ def line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
         f"{found.table['train_s'].sum() / 60:.0f}",
         _drift(lr.drift_mup),
         _drift(lr.drift_sp),
-        "–" if regret is None else f"{rows.number(regret.lower)} … {rows.number(regret.upper)}",
+        _regret(lr),
         rows.number(found.verdict.set.tolerance_loss),
         found.verdict.verdict,
         f"{info['started'][:10]}, `{info['commit'][:7]}`",
     )
 
 
+def axis_line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
+    """One study along another axis: drift in octaves per doubling, with its rule and without."""
+    info, lr = run_info(study, store), found.verdict.of_hp("lr")
+    ends = f"{study.search_place} → {study.target_place}"
+    return (
+        f"`{study.name}`",
+        f"{WORDS[study.axis].one} {ends}",
+        str(len(found.table)),
+        f"{found.table['train_s'].sum() / 60:.0f}",
+        found.verdict.rule or "none",
+        _drift(lr.drift_mup),
+        _drift(lr.drift_sp),
+        "–" if lr.contrast is None else _interval(lr.contrast),
+        " : ".join(_best_loss(lr, arm) for arm in ("mup", "unscaled")),
+        _regret(lr),
+        rows.number(found.verdict.set.tolerance_loss),
+        found.verdict.verdict,
+        f"{info['started'][:10]}, `{info['commit'][:7]}`",
+    )
+
+
+def _best_loss(lr: HPVerdict, arm: str) -> str:
+    """The fitted best loss of an arm at the last place of its ladder."""
+    losses = [place.loss for place in lr.optima if place.arm == arm]
+    return rows.number(losses[-1]) if losses else "–"
+
+
+def _regret(lr: HPVerdict) -> str:
+    if lr.regret is None:
+        return "–"
+    return f"{rows.number(lr.regret.lower)} … {rows.number(lr.regret.upper)}"
+
+
 def _drift(found: Drift | None) -> str:
     if found is None or found.estimate is None:
-        return "–" if found is None else f"– ({found.n_widths} widths bracketed)"
+        return "–" if found is None else f"– ({found.n_widths} bracketed)"
+    return _interval(found)
+
+
+def _interval(found: Drift | Contrast) -> str:
+    if found.estimate is None:
+        return "–"
     ends = ["open" if end is None else f"{end:+.2f}" for end in (found.low, found.high)]
     return f"{found.estimate:+.2f} ({ends[0]} … {ends[1]})"
 
@@ -78,7 +131,7 @@ def results(study: Study, store: Store, found: Analysis) -> str:
 
 def _tables(verdict: Verdict) -> list[str]:
     tables = [
-        rows.columns_of(rows.optima_table(verdict), rows.SHORT_OPTIMA),
+        rows.columns_of(rows.optima_table(verdict), rows.short_optima(verdict)),
         rows.drift_table(verdict),
         rows.causes_table(verdict),
         rows.cost_table(verdict.cost),

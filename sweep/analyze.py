@@ -68,7 +68,7 @@ def material(study: Study, store: Store) -> Material:
         verdict=found.verdict if found else None,
         question=found.question if found else None,
         progress=under_way.progress(study, decisions, table),
-        gallery=gallery(table, store),
+        gallery=gallery(table, store, study.axis),
         check=coordcheck.stored_check(store),
         check_text=coordcheck.told(study, store) or "",
         convergence=compared,

@@ -49,16 +49,16 @@ def draw(training: Training, trial_id: str, store: Store) -> None:
         log.warning("no samples of trial %s", trial_id, exc_info=True)
 
 
-def gallery(table: pd.DataFrame, store: Store) -> Gallery | None:
-    """Return the samples of the widest trial that was sampled, None where there are none."""
+def gallery(table: pd.DataFrame, store: Store, axis: str = "width") -> Gallery | None:
+    """Return the samples of the trial furthest on the axis, None where there are none."""
     sampled = store.names(FOLDER, ".parquet")
-    rows = table[table["trial_id"].isin(sampled)].sort_values("width", ascending=False)
+    rows = table[table["trial_id"].isin(sampled)].sort_values(axis, ascending=False)
     if rows.empty:
         return None
     row = rows.iloc[0]
     part = pq.read_table(io.BytesIO(store.read_bytes(FOLDER, f"{row['trial_id']}.parquet")))
     pairs = [Pair(**pair) for pair in part.to_pylist()]
-    return Gallery(trial_id=row["trial_id"], width=int(row["width"]), pairs=pairs)
+    return Gallery(trial_id=row["trial_id"], width=int(row[axis]), pairs=pairs)
 
 
 def _png(image_SSC: Tensor) -> bytes:

@@ -23,8 +23,16 @@ def analyze(
     tolerance: Annotated[
         str, typer.Option(help="Table: rel_loss=…, abs_loss=… or share_of_width_gain=….")
     ] = table_command.TOLERANCE,
-    search_width: Annotated[int | None, typer.Option(help="Table: narrowest if none.")] = None,
-    target_width: Annotated[int | None, typer.Option(help="Table: widest if none.")] = None,
+    axis: Annotated[
+        str, typer.Option(help="Table: along width, batch_size, steps or depth.")
+    ] = "width",
+    search_width: Annotated[
+        int | None,
+        typer.Option("--search-width", "--search-at", help="Table: narrowest if none."),
+    ] = None,
+    target_width: Annotated[
+        int | None, typer.Option("--target-width", "--target-at", help="Table: widest if none.")
+    ] = None,
     default: Annotated[str, typer.Option(help="Table: untuned values, lr=1e-3.")] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Table: folder for report and plots.")
@@ -52,6 +60,7 @@ def analyze(
             search_width=search_width,
             target_width=target_width,
             default=default,
+            axis=axis,
         )
         paths = table_command.write(found, output) if output else []
         unsaid = table_command.cannot_say(found.question) if found.question else []

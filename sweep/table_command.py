@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from analysis import foreign
+from analysis.axis import AXES, WORDS
 from analysis.question import Question, Tolerance, ToleranceKind
 from analysis.verdict import judge
 from sweep import __version__
@@ -29,6 +30,7 @@ def analyze(
     search_width: int | None = None,
     target_width: int | None = None,
     default: str = "",
+    axis: str = "width",
 ) -> "Material":
     """The verdict on a table.
 
@@ -36,13 +38,16 @@ def analyze(
         UserError: an option that cannot be read.
         TableError: as ``analysis.foreign``.
     """
-    table = foreign.read(path, _pairs("--columns", columns))
+    if axis not in AXES:
+        raise UserError(f"--axis: one of {', '.join(AXES)}; got {axis!r}; mend it")
+    table = foreign.read(path, _pairs("--columns", columns), axis)
     asked = foreign.question(
         table,
         tolerance=_tolerance(tolerance),
         search_width=search_width,
         target_width=target_width,
         defaults={hp: _number("--default", v) for hp, v in _pairs("--default", default).items()},
+        axis=axis,
     )
     from analysis.material import Material  # it imports scikit-learn
 
@@ -66,13 +71,13 @@ def cannot_say(question: Question) -> list[str]:
     told = []
     if len(question.target_seeds) < 2:
         told.append(
-            f"One seed at width {question.target_width}: intervals rest on the scatter about the "
-            "curve; what differs from seed to seed cannot be told, so there is no PASS."
+            f"One seed at {question.at(question.target_width)}: intervals rest on the scatter "
+            "about the curve; what differs from seed to seed cannot be told, so there is no PASS."
         )
-    if question.control is None:
+    if question.control is None and question.axis == "width":
         told.append("No rows of arm sp: whether SP would have drifted cannot be told.")
     if len(question.widths) < 3:
-        told.append("Fewer than three widths: no drift can be fitted.")
+        told.append(f"Fewer than three {WORDS[question.axis].many}: no drift can be fitted.")
     return told
 
 

@@ -133,3 +133,40 @@ def test_any_table_is_judged_or_refused_never_broken(tmp_path, cells) -> None:
         judge(table, foreign.question(table, tolerance=TOLERANCE))
     except TableError as refused:
         assert str(refused)
+
+
+def along(axis: str, df: pd.DataFrame) -> pd.DataFrame:
+    """The same runs with their widths as places on another axis, at one width."""
+    return df.rename(columns={"n": axis}).assign(width=64)
+
+
+def test_a_table_along_another_axis_is_judged_by_the_same_rules(tmp_path):
+    mapping = {name: own for name, own in MAPPING.items() if own != "width"}
+
+    def judged(df, axis):
+        table = foreign.read(saved(df, tmp_path), mapping, axis)
+        return judge(table, foreign.question(table, tolerance=TOLERANCE, axis=axis))
+
+    by_width = foreign.read(saved(results(), tmp_path), MAPPING)
+    expected = judge(by_width, foreign.question(by_width, tolerance=TOLERANCE))
+    found = judged(along("batch_size", results()), "batch_size")
+    assert found.verdict == expected.verdict == "PASS"
+    assert found.of_hp("lr").regret == expected.of_hp("lr").regret
+    assert found.of_hp("lr").drift_mup.estimate == expected.of_hp("lr").drift_mup.estimate
+    assert "batch size 256" in found.sentence
+    assert judged(along("steps", results(drift=1.2)), "steps").verdict == "FAIL"
+    # Arms meet at the search place, not where width is base width: here that is everywhere.
+    arms = along("depth", results(arms=("mup", "unscaled")))
+    both = judged(arms.assign(base_width=64), "depth")
+    assert both.of_hp("lr").drift_sp.estimate == pytest.approx(-1.0, abs=0.1)
+
+
+def test_a_table_along_an_axis_needs_its_column(tmp_path):
+    with pytest.raises(TableError, match="needs a column batch_size"):
+        foreign.read(saved(results(), tmp_path), MAPPING, "batch_size")
+    two = along("depth", results()).assign(width=lambda df: 64 + 64 * (df["seed"] > 1))
+    table = foreign.read(
+        saved(two, tmp_path), {"learning_rate": "hp.lr", "loss": "val_loss"}, "depth"
+    )
+    with pytest.raises(TableError, match="rows of one width"):
+        judge(table, foreign.question(table, tolerance=TOLERANCE, axis="depth"))

@@ -4,13 +4,14 @@ import dataclasses
 import json
 import math
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis.verdict import judge
 from proxies import trial as trials
-from sweep import coordcheck, estimate, export, plan, rundir, spec
+from sweep import analyze, coordcheck, driver, estimate, export, plan, rundir, spec
 from sweep.analyze import Analysis
 from sweep.ask import Ask, trial
 from sweep.faults import SpecError, UserError
@@ -242,3 +243,26 @@ def test_the_ladder_of_an_axis_may_grow(tmp_path):
     grown = study_of(text_of("depth").replace("[1, 2, 4]", "[1, 2, 3, 4]"))
     assert [change.path for change in rundir.claim(store, grown)] == ["transfer.depths"]
     assert plan.nominal(grown)
+
+
+def test_a_study_along_depth_runs_from_search_to_report(tmp_path):
+    text = text_of("depth", rule=True, seeds=2)
+    for was, now in {
+        "points: 7": "points: 3",
+        "[1, 2, 4]": "[1, 2]",
+        "depth: 8": "depth: 3",
+    }.items():
+        text = text.replace(was, now)
+    study, store = study_of(text.replace("max_extend: 2", "max_extend: 0")), Store(str(tmp_path))
+    rundir.claim(store, study)
+    driver.run_inline(driver.State.load(study, store))
+    table = store.table()
+    assert set(table["status"]) <= {"done", "diverged"}, table["error"].tolist()
+    assert set(table["depth"]) == {1, 2, 3} and set(table["arm"]) == {"mup", "unscaled"}
+    found = analyze.analyze(study, store)
+    assert found.verdict.verdict != "PASS"  # six steps prove nothing
+    paths = analyze.write(found, study, store)
+    assert all(Path(path).exists() for path in paths)
+    page = store.read_bytes("report.html").decode()
+    assert "depth 3" in page and "at each depth" in page and "completep" in page
+    assert "SP (control)" not in page
