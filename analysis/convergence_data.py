@@ -57,7 +57,8 @@ def convergence_info(
     shown = [line for panel in panels for line in panel.lines]
     if not shown:
         return None
-    return ConvergenceInfo(asked.width, tuple(panels), _limits(shown))
+    reached = [mark.loss for panel in panels for mark in panel.marks]
+    return ConvergenceInfo(asked.width, tuple(panels), _limits(shown, reached))
 
 
 def _panel(speed_up: SpeedUp, sp: list[Run], mup: list[Run]) -> Panel:
@@ -72,10 +73,13 @@ def _panel(speed_up: SpeedUp, sp: list[Run], mup: list[Run]) -> Panel:
     return Panel(title, tuple(lines), marks)
 
 
-def _limits(lines: list[Line]) -> tuple[float, float]:
-    """From below the lowest loss to the median of the losses at the second point."""
-    finite = [line.losses[np.isfinite(line.losses)] for line in lines]
-    low = min(float(losses.min()) for losses in finite)
-    high = float(np.median([losses[min(1, len(losses) - 1)] for losses in finite]))
+def _limits(lines: list[Line], reached: list[float]) -> tuple[float, float]:
+    """From below the lowest loss to the median of the losses at the second point.
+
+    Higher where a loss that is to be reached is.
+    """
+    low = min(float(line.losses.min()) for line in lines)
+    second = [line.losses[min(1, len(line.losses) - 1)] for line in lines]
+    high = max(float(np.median(second)), *reached, low)
     room = max(high - low, 0.02 * abs(low), 1e-12)
-    return low - 0.06 * room, low + 1.06 * room
+    return low - 0.06 * room, low + 1.15 * room

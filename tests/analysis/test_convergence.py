@@ -239,6 +239,8 @@ def test_the_figure_shows_each_run_and_each_crossing():
     for panel in info.panels:
         assert [line.arm for line in panel.lines] == ["sp", "sp", "mup", "mup"]
         assert all(m.mup_step < m.sp_step for m in panel.marks)
+        low, high = info.loss_limits
+        assert all(low < m.loss < high for m in panel.marks)
     files = plot.files({"convergence": convergence_plot(info)})
     assert files == plot.files({"convergence": convergence_plot(info)})
     assert "reaches" in files["convergence.svg"].decode()
