@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from analysis.curve import Fit, fit, fits
+from analysis.places import LEVEL
 from analysis.slices import Slice, slice_of
 
 ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
@@ -86,6 +87,7 @@ class Question:
         transferred_flags: Remarks on single HPs of that set.
         search_best: All HPs of the best search trial.
         defaults: Values somebody would take untuned; their regret is told beside.
+        looks: How often the verdict was looked at before and more trials asked for (``--settle``).
     """
 
     parameters: tuple[str, ...]
@@ -104,6 +106,17 @@ class Question:
     transferred_flags: Mapping[str, list[str]] = field(default_factory=dict)
     search_best: Mapping[str, float | None] | None = None
     defaults: Mapping[str, float] = field(default_factory=dict)
+    looks: int = 0
+
+    @property
+    def level(self) -> float:
+        """Confidence of a bound: 0.95 at the first look, half the rest at each further one.
+
+        A bound at ``level`` is a t bound of (1 + level)/2 on one side (`transfer.regret`): it is
+        wrong in 2.5 % of the first looks, in 1.25 % of the second ones and so on, together in
+        at most 5 %, however often more trials are asked for.
+        """
+        return 1 - (1 - LEVEL) / 2**self.looks
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -31,4 +31,5 @@ def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Questi
         transferred=complete(transferred["transferred"]) if transferred else None,
         transferred_flags=transferred["flags"] if transferred else {},
         search_best=complete(centre["search_best"]),
+        looks=len(settle.names(decisions)),
     )

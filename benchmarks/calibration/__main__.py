@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.calibration import score, settings
+from benchmarks.calibration import score, settings, settling
 from benchmarks.calibration.truth import MEASURED_NOISE
 
 OUT = Path(__file__).parents[1] / "results" / "calibration.md"
@@ -41,7 +41,7 @@ def main() -> None:
         def mapped(f: Callable[[Sequence[int]], list[Any]]) -> list[Any]:
             return [row for rows in pool.map(f, batches, chunksize=1) for row in rows]
 
-        parts = [part(mapped) for part in (intervals, censoring, verdicts, flats, rivals, paired)]
+        parts = [part(mapped) for part in PARTS]
     minutes = (time.monotonic() - started) / 60
     head = f"{n} draws of each setting, {minutes:.0f} minutes in {args.processes} processes.\n"
     text = "\n".join([head, *parts])
@@ -116,15 +116,14 @@ def verdicts(mapped: Mapped) -> str:
     for t in settings.VERDICTS:
         words = Counter(mapped(partial(score.words, t)))
         n = sum(words.values())
-        bound = {"low": settings.MIN_PASS} if t.passes else {"high": settings.MAX_WRONG_PASS}
-        powered = t.setting.noise <= MEASURED_NOISE or not t.passes
-        bound = bound if t.setting.in_class and powered else {}
-        regret = "0, from search" if t.searched else f"{t.regret:g}, {'+-'[t.side < 0]} side"
+        powered = t.setting.in_class and t.setting.noise <= MEASURED_NOISE
+        bound = {"high": settings.MAX_WRONG_PASS} if not t.passes else {}
+        bound = {"low": settings.MIN_PASS} if t.passes and powered else bound
         shares = [words["FAIL"] / n, words["INCONCLUSIVE"] / n]
         rows.append(
             (
                 t.setting.name,
-                regret,
+                _regret_text(t),
                 percent(words["PASS"] / n, **bound),
                 *(percent(share) for share in shares),
             )
@@ -132,6 +131,36 @@ def verdicts(mapped: Mapped) -> str:
         print(rows[-1], flush=True)
     columns = ("setting", "true regret, tolerances", "PASS", "FAIL", "INCONCLUSIVE")
     return table("Verdicts", columns, rows)
+
+
+def _regret_text(trial: settings.Trial) -> str:
+    return "0, from search" if trial.searched else f"{trial.regret:g}, {'+-'[trial.side < 0]} side"
+
+
+def settled(mapped: Mapped) -> str:
+    rows = []
+    for t in settings.SETTLED:
+        bound = {} if t.passes else {"high": settings.MAX_WRONG_PASS}
+        shares = []
+        for spends in (True, False):
+            told = mapped(partial(settling.words, t, spends))
+            passed = [w for w in told if w[-1] == "PASS"]
+            shares.append(len(passed) / len(told))
+            if spends:
+                first = sum(len(w) == 1 for w in passed) / len(told)
+                looks = float(np.mean([len(w) for w in told]))
+        told_shares = (percent(first), percent(shares[0], **bound), percent(shares[1]))
+        rows.append((t.setting.name, _regret_text(t), *told_shares, f"{looks:.1f}"))
+        print(rows[-1], flush=True)
+    columns = (
+        "setting",
+        "true regret, tolerances",
+        "PASS at the first look",
+        f"PASS at one of {1 + settling.LOOKS}",
+        "control: all looks at 95 %",
+        "looks taken",
+    )
+    return table("Settled verdicts", columns, rows)
 
 
 def flats(mapped: Mapped) -> str:
@@ -167,6 +196,8 @@ def paired(mapped: Mapped) -> str:
     columns = ("setting", "true regret, tolerances", "bound under the tolerance")
     return table("Control: the bare paired difference", columns, rows)
 
+
+PARTS = (intervals, censoring, verdicts, settled, flats, rivals, paired)
 
 if __name__ == "__main__":
     main()
