@@ -101,11 +101,14 @@ VERDICTS = (
     *(Trial(setting=s, regret=0.0, searched=True) for s in _TARGETS),
 )
 # Studies that are settled where the first look is INCONCLUSIVE.
-SETTLED = tuple(
-    trial
-    for trial in VERDICTS
-    if trial.setting.name in ("digits-dit", "large noise", "kink at the optimum")
-    and trial.regret in (0.0, 1.0)
+_BY_NAME = {s.name: s for s in _TARGETS}
+SETTLED = (
+    Trial(setting=_BY_NAME["digits-dit"], regret=1.0),
+    Trial(setting=_BY_NAME["digits-dit"], regret=1.0, side=-1),
+    Trial(setting=_BY_NAME["large noise"], regret=1.0),
+    Trial(setting=_BY_NAME["kink at the optimum"], regret=1.0, side=-1),
+    Trial(setting=_BY_NAME["digits-dit"], regret=0.0, searched=True),
+    Trial(setting=_BY_NAME["large noise"], regret=0.0, searched=True),
 )
 # Nothing to find: curvature 0, noise small and large.
 FLAT = (
