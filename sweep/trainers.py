@@ -41,7 +41,9 @@ class Trial:
         hps: Base HPs by name.
         plan: The model's plan at this width: roles and multipliers by parameter name.
         checkpoint_dir: A folder that outlives a killed worker, for the trainer's checkpoints.
-        progress_file: Where a program appends a JSON line a point; None for a function.
+        progress_file: Where a program appends a JSON line a point; None for a function. A trial
+            that is begun again has a new one: whoever goes on from a checkpoint reports the
+            validation loss of step 0 again, by which a divergence is told.
     """
 
     width: int

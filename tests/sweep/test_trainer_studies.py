@@ -35,7 +35,7 @@ miss = math.log2(asked["hps"]["lr"] * rate * m) + 5
 loss = 1 + 0.02 * miss**2 + 0.1 / m + 1e-4 * math.sin(asked["seed"] + miss)
 kept = pathlib.Path(asked["checkpoint_dir"]) / "step"
 begin = int(kept.read_text()) if kept.exists() else 0
-say(step=begin, val_loss=3.0)
+say(step=0, val_loss=3.0)
 for step in range(begin + 1, asked["steps"] + 1):
     kept.write_text(str(step))
     time.sleep(PAUSE_S)
