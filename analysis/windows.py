@@ -24,9 +24,10 @@ REACH_OCTAVES = 4.0
 MIN_VALUES = 3
 MIN_VALUES_ONE_SEED = 4
 # An end value this many standard errors above what the others foretell is a cliff.
-CLIFF_ERRORS = 2.0
-# From this roughness on (or where noise is uneven) ends are tried as cliffs.
-ROUGH = 1.0
+CLIFF_ERRORS = 2.5
+# From this roughness on (or where noise is uneven) ends are tried as cliffs; FEW values or
+# less tell the roughness so badly that what they leave open is enough.
+ROUGH, ROUGH_OF_FEW, FEW = 1.0, 0.4, 6
 
 
 class Window(NamedTuple):
@@ -122,7 +123,8 @@ def _is_rough(solved: Solved) -> bool:
     """Whether something in the window does not go well with a valley and one noise."""
     known = solved.variance[np.isfinite(solved.variance)]
     scattered = known.size > 0 and np.ptp(known) > 0
-    return bool(scattered or solved.roughness > ROUGH)
+    limit = ROUGH if known.size > FEW else ROUGH_OF_FEW
+    return bool(scattered or solved.roughness > limit)
 
 
 def _surprise(window: Window, i: int, rest: Solved, own: float) -> float:

@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.calibration import score
+from benchmarks.calibration import score, settling
 from benchmarks.calibration.rivals import RIVALS
-from benchmarks.calibration.settings import BRACKETED, CENSORED, FLAT, VERDICTS
+from benchmarks.calibration.settings import BRACKETED, CENSORED, FLAT, SETTLED, VERDICTS
 
 BY_NAME = {s.name: s for s in BRACKETED}
 # 30 draws of 4 widths: the standard error of a coverage of 0.95 is 0.02.
@@ -35,6 +35,23 @@ def test_wrong_passes_are_rare_and_right_ones_common(name: str) -> None:
         words = Counter(score.words(trial, range(N_DRAWS)))
         # 6 or more of 30 at a true rate of 5 % have a probability under 1 %.
         assert words["PASS"] >= 0.8 * N_DRAWS if trial.passes else words["PASS"] <= 5
+
+
+def test_a_kink_at_the_optimum_passes_wrongly_only_where_nobody_doubts(monkeypatch) -> None:
+    trial = next(t for t in VERDICTS if t.setting.name.startswith("kink at") and t.side < 0)
+    words = Counter(score.words(trial, range(N_DRAWS)))
+    assert words["PASS"] <= 5
+    monkeypatch.setattr("analysis.curve.JUMP_SD", 1e-3)
+    assert Counter(score.words(trial, range(N_DRAWS)))["PASS"] >= 7
+
+
+def test_settling_brings_right_passes_and_few_wrong_ones() -> None:
+    wrong, right = SETTLED[0], SETTLED[-1]
+    told = settling.words(wrong, True, range(N_DRAWS // 2))
+    assert sum(w[-1] == "PASS" for w in told) <= 3
+    told = settling.words(right, True, range(N_DRAWS // 2))
+    first, last = (sum(w[k] == "PASS" for w in told) for k in (0, -1))
+    assert last > first
 
 
 @pytest.mark.parametrize("setting", FLAT, ids=lambda s: s.name)

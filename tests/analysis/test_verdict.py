@@ -258,3 +258,15 @@ def test_costs_count_all_trials_of_all_statuses(study: pd.DataFrame, verdict: Ve
     assert cheap.cost.share == pytest.approx(study["flops"].sum() / 1e20)
     with pytest.raises(ValueError, match="target_flops"):
         judge(study, planted.question(), target_flops=0.0)
+
+
+def test_looks_spend_one_error_between_them() -> None:
+    asked = [planted.question(looks=k) for k in range(6)]
+    assert asked[0].level == 0.95
+    # A bound at a level errs on its side in half of what the level leaves.
+    assert sum((1 - q.level) / 2 for q in asked) < 0.05
+    df = planted.table(planted.Law())
+    first, third = judge(df, asked[0]), judge(df, asked[2])
+    assert third.of_hp("lr").regret.upper > first.of_hp("lr").regret.upper
+    assert third.set.level > first.set.level
+    assert any("Look 3" in note for note in third.set.notes)

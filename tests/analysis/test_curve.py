@@ -1,0 +1,70 @@
+"""Curves: as if alone however many are fitted, one roughness a family, doubt at the optimum."""
+
+import numpy as np
+import pytest
+
+from analysis.curve import Fit, doubted, fit, fits
+from analysis.optimum import optimum
+from analysis.slices import Slice
+from tests.analysis import planted
+
+
+def slices(n: int, *, curve=planted.mild_cubic, noise_sd: float = 0.0005, **asked) -> list[Slice]:
+    rng = np.random.default_rng(3)
+    return [
+        planted.a_slice(
+            curve, log2_opt=-9.3 + 0.1 * k, noise_sd=noise_sd, n_seeds=3, rng=rng, **asked
+        )
+        for k in range(n)
+    ]
+
+
+def wavy(u: np.ndarray) -> np.ndarray:
+    """No valley: its bend goes up and down."""
+    return u**2 + 0.8 * np.cos(2.5 * u)
+
+
+def length(fitted: Fit) -> float:
+    found = optimum(fitted)
+    assert found.log2_low is not None and found.log2_high is not None
+    return found.log2_high - found.log2_low
+
+
+def test_a_curve_does_not_depend_on_those_fitted_with_it() -> None:
+    x = np.arange(-12.0, -7.0)
+    mixed = [*slices(3), *slices(2, log2_x=x), *slices(2, noise_sd=0.005)]
+    for alone, together in zip(map(fit, mixed), fits(mixed), strict=True):
+        np.testing.assert_allclose(together.beta, alone.beta, rtol=1e-9, atol=1e-12)
+        assert together.roughness == pytest.approx(alone.roughness)
+
+
+def test_a_family_of_valleys_has_shorter_intervals_than_each_alone() -> None:
+    found = slices(5)
+    alone, together = fits(found), fits(found, families=[0] * 5)
+    assert np.mean([length(f) for f in together]) < 0.95 * np.mean([length(f) for f in alone])
+    assert len({f.roughness for f in together}) == 1
+
+
+def test_one_curve_that_is_no_valley_makes_its_family_rough_and_no_other() -> None:
+    found = [*slices(3), *slices(1, curve=wavy), *slices(3)]
+    alone = fits(found)
+    together = fits(found, families=[0] * 4 + [1] * 3)
+    assert together[0].roughness > 3 * alone[0].roughness
+    assert together[-1].roughness <= alone[-1].roughness
+
+
+def test_doubt_widens_most_between_values_and_little_at_them() -> None:
+    fitted = fit(slices(1)[0])
+    low = optimum(fitted).log2_opt
+    kinked = doubted(fitted, low)
+    between, at = np.array([low]), fitted.values[np.abs(fitted.values - low) < 2]
+    wider = kinked.differences(-8.0, between)[1] / fitted.differences(-8.0, between)[1]
+    same = kinked.differences(-8.0, at)[1].max() / fitted.differences(-8.0, at)[1].max()
+    assert wider[0] > 1.5 > same
+    assert kinked.steps.size == fitted.steps.size + 1
+
+
+def test_fewer_than_three_values_carry_no_curve_in_a_family_either() -> None:
+    few = slices(1, log2_x=np.array([-10.0, -9.0]))
+    found = fits([*slices(2), *few], families=[0, 0, 0])
+    assert [f.ok for f in found] == [True, True, False]
