@@ -33,7 +33,7 @@ def sentence(found: Convergence, speed_up: SpeedUp) -> str:
     if speed_up.kind == "none":
         return f"{start} is not compared with {name}: {speed_up.reason}."
     if speed_up.kind == "bound":
-        missed = f"{speed_up.n_unreached} of {seeds}" if n > 1 else seeds
+        missed = f"{speed_up.n_unreached} of {n} seeds" if n > 1 else seeds
         level = 100 * (speed_up.below_level or 0.0)
         return (
             f"{start} does not reach the final loss of {name} within {asked.steps} steps with "

@@ -146,7 +146,7 @@ def run(
             coordcheck.gate(found, store, tell=lambda line: None if json_ else say(line))
         if settle_:
             _decide_to_settle(found, store)
-        with loggers.following(found.name, store, found.loggers or (), tell=say):
+        with loggers.following(found.name, store, found.loggers or (), tell=_note):
             state = _run(found, store, inline)
     counts = state.counts()
     if json_:
@@ -177,6 +177,11 @@ def _decide_to_settle(study: Study, store: Store) -> None:
     store.decide(f"{settle.PREFIX}{len(settle.names(decisions)):03d}", content)
     for proposal in verdict.settle:
         say(f"settles {proposal.cause}: {proposal.text}")
+
+
+def _note(line: str) -> None:
+    """Say something beside the result, which may be JSON on stdout."""
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _note_shadows(study: Study) -> None:

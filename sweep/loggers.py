@@ -29,6 +29,7 @@ FOLDER, LOG = "logged", "loggers.log"
 EVERY_S = 2.0  # between two looks into the run directory
 # What the driver waits for at the end of a run, and when it was stopped.
 LAST_S, STOPPED_S = 300.0, 10.0
+SILENT_S = 5.0  # a longer wait is announced
 
 
 class Sink(NamedTuple):
@@ -187,38 +188,50 @@ def following(
     if not names:
         yield
         return
+    later = f"no trial is touched; `mutransfer log {study}` goes on"
+    try:
+        child = _start(study, store, names)
+    except OSError as error:
+        tell(f"note: loggers cannot start: {error}; {later}")
+        yield
+        return
     patience = STOPPED_S
-    with _log(store) as log:
-        child = _start(study, store, names, log)
-        try:
-            yield
-            patience = LAST_S
-        finally:
-            fault = _end(child, patience)
-            if fault:
-                tell(f"note: {fault}; no trial is touched; `mutransfer log {study}` goes on")
+    try:
+        yield
+        patience = LAST_S
+    finally:
+        fault = _end(child, patience, tell)
+        if fault:
+            tell(f"note: {fault}; {later}")
 
 
-def _start(study: str, store: Store, names: Sequence[str], log: IO[str]) -> subprocess.Popen[str]:
+def _start(study: str, store: Store, names: Sequence[str]) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "sweep.loggers", store.location_on_workers, study, *names]
     folder = Path(__file__).resolve().parent.parent  # where the package is found
     known = os.environ.get("PYTHONPATH")
     path = os.pathsep.join(filter(None, (known, str(folder))))
-    return subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
-        start_new_session=True,  # Ctrl-C is for the study: the follower ends when its input does
-    )
+    with _log(store) as log:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C is for the study: it ends when its input does
+        )
 
 
-def _end(child: subprocess.Popen[str], patience_s: float) -> str | None:
+def _end(
+    child: subprocess.Popen[str], patience_s: float, tell: Callable[[str], object]
+) -> str | None:
     """Let the follower write what is left; what went wrong, if anything did."""
     try:
-        said, _ = child.communicate(timeout=patience_s)
+        try:
+            said, _ = child.communicate(timeout=min(SILENT_S, patience_s))
+        except subprocess.TimeoutExpired:
+            tell(f"loggers write what is left, for at most {patience_s:.0f} s")
+            said, _ = child.communicate(timeout=patience_s)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -231,6 +244,7 @@ def _end(child: subprocess.Popen[str], patience_s: float) -> str | None:
 
 @contextlib.contextmanager
 def _log(store: Store) -> Iterator[IO[str]]:
+    """What the follower and its viewers print."""
     path = Path(store.path(LOG)) if store.local else Path(tempfile.gettempdir()) / LOG
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

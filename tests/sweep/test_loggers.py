@@ -12,7 +12,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 from typer.testing import CliRunner
 
-from sweep import driver, loggers, rundir
+from sweep import driver, loggers, rundir, worker
 from sweep.ask import Ask, trial
 from sweep.cli import app
 from sweep.faults import SpecError, UserError
@@ -96,12 +96,12 @@ def test_a_viewer_that_fails_says_so_once_and_touches_no_trial(tiny, tmp_path):
     (tmp_path / "tiny" / "tensorboard").write_text("a file where the folder should be")
     told: list[str] = []
     with loggers.following("tiny", store, ["tensorboard"], told.append):
-        state = driver.State.load(tiny, store)
-        driver.run_inline(state)
-    assert set(store.table()["status"]) <= {"done", "diverged"}
-    assert state.next.finished
-    assert len(told) == 1 and told[0].startswith("note: tensorboard: ")
-    assert "mutransfer log tiny" in told[0]
+        for ask in driver.State.load(tiny, store).next.trials:
+            for _ in worker.run(ask, "tiny", store, checkpoint_every_s=30):
+                pass
+    assert set(store.table()["status"]) <= {"done", "diverged"} and len(store.table()) == 2
+    (note,) = notes(told)
+    assert note.startswith("note: tensorboard: ") and "mutransfer log tiny" in note
 
 
 def test_a_follower_that_is_killed_is_a_line_and_no_more(filled, monkeypatch):
@@ -111,10 +111,23 @@ def test_a_follower_that_is_killed_is_a_line_and_no_more(filled, monkeypatch):
     monkeypatch.setattr(loggers, "_start", lambda *a: started.append(start(*a)) or started[0])
     with loggers.following("tiny", filled, ["tensorboard"], told.append):
         os.kill(started[0].pid, signal.SIGKILL)
-    assert told == [
+    assert notes(told) == [
         f"note: loggers ended with code {-signal.SIGKILL}; no trial is touched; "
         "`mutransfer log tiny` goes on"
     ]
+
+
+def test_a_follower_that_cannot_start_is_a_line_and_no_more(filled, monkeypatch):
+    monkeypatch.setattr(loggers.sys, "executable", "/no/such/python")
+    told: list[str] = []
+    with loggers.following("tiny", filled, ["tensorboard"], told.append):
+        told.append("the study runs")
+    assert told[0].startswith("note: loggers cannot start") and told[1:] == ["the study runs"]
+
+
+def notes(told: list[str]) -> list[str]:
+    """What was told but for the announcement of a wait, which a busy machine brings."""
+    return [line for line in told if line.startswith("note: ")]
 
 
 def test_following_writes_what_finishes_meanwhile_and_ends(filled):
@@ -134,12 +147,13 @@ def test_following_writes_what_finishes_meanwhile_and_ends(filled):
 
 def test_one_key_of_the_spec_is_enough_and_a_second_run_doubles_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_spec(tmp_path, TINY.rstrip() + "\n    loggers: [tensorboard]\n")
+    text = TINY.replace("seeds: 2", "seeds: 1").rstrip() + "\n    loggers: [tensorboard]\n"
+    write_spec(tmp_path, text)
     run = ["run", "tiny", "--inline", "--runs", str(tmp_path / "runs")]
     assert CliRunner().invoke(app, run).exit_code == 0
     store = Store(str(tmp_path / "runs" / "tiny"))
     files = sorted(Path(store.root, "tensorboard").rglob("events.*"))
-    assert len(files) == len(store.table()) > 20
+    assert len(files) == len(store.table()) > 8
     found = CliRunner().invoke(app, run)
     assert found.exit_code == 0 and "note" not in found.output
     assert sorted(Path(store.root, "tensorboard").rglob("events.*")) == files
