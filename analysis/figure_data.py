@@ -106,6 +106,11 @@ class SearchInfo(NamedTuple):
     axis: Axis = "width"
 
 
+def arm_label(arm: str, rule: str | None = None) -> str:
+    """Return what an arm is called; μP names the rule that scales base HPs, where there is one."""
+    return f"μP, rule {rule}" if arm == "mup" and rule else ARM_LABELS[arm]
+
+
 def axis_label(hp: str) -> str:
     """Return the axis label of an HP on a log2 axis."""
     return f"log2 {HP_LABELS.get(hp, hp)}"
@@ -115,7 +120,7 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     """Return figure 1 of an HP: loss against its log2 value at each width and arm."""
     evidence = evidence_of(df, question, hp)
     arms = [arm for arm in ARM_LABELS if evidence.of_arm(arm)]
-    panels = tuple(_panel(evidence, arm) for arm in arms)
+    panels = tuple(_panel(evidence, arm, arm_label(arm, question.rule)) for arm in arms)
     value = (question.transferred or {}).get(hp)
     return CurveInfo(
         hp=hp,
@@ -127,12 +132,12 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     )
 
 
-def _panel(evidence: Evidence, arm: str) -> CurvePanel:
+def _panel(evidence: Evidence, arm: str, title: str) -> CurvePanel:
     series = [_series(f, is_target=False) for f in evidence.of_arm(arm) if len(f.slice.log2_x)]
     target = evidence.target
     if arm == "mup" and target is not None and len(target.slice.log2_x):
         series.append(_series(target, is_target=True))
-    return CurvePanel(arm=arm, title=ARM_LABELS[arm], series=tuple(series))
+    return CurvePanel(arm=arm, title=title, series=tuple(series))
 
 
 def _series(fitted: Fit, *, is_target: bool) -> CurveSeries:
@@ -167,14 +172,16 @@ def _loss_limits(panels: tuple[CurvePanel, ...], evidence: Evidence) -> tuple[fl
     return low - 0.06 * room, high + 0.12 * room
 
 
-def drift_info(entry: HPVerdict, axis: Axis = "width", control: str = "sp") -> DriftInfo:
+def drift_info(
+    entry: HPVerdict, axis: Axis = "width", control: str = "sp", rule: str | None = None
+) -> DriftInfo:
     """Return figure 2 of an HP: log2 optimum against log2 width, or another axis."""
     drifts = {"mup": entry.drift_mup, control: entry.drift_sp}
     lines = []
     for arm, found in drifts.items():
         places = tuple(o for o in entry.optima if o.arm == arm and o.log2_opt is not None)
         if places:
-            lines.append(DriftLine(arm, ARM_LABELS[arm], places, found))
+            lines.append(DriftLine(arm, arm_label(arm, rule), places, found))
     target = entry.target if entry.target and entry.target.log2_opt is not None else None
     return DriftInfo(
         entry.hp,
@@ -220,7 +227,8 @@ def figure_data(df: pd.DataFrame, question: Question, verdict: Verdict) -> Figur
     return FigureData(
         curves=tuple(curve_info(df, question, hp) for hp in question.parameters),
         drifts=tuple(
-            drift_info(entry, question.axis, question.control or "sp") for entry in verdict.hps
+            drift_info(entry, question.axis, question.control or "sp", question.rule)
+            for entry in verdict.hps
         ),
         search=search_info(df, question),
     )
