@@ -30,23 +30,32 @@ def values(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
     valley = 2u² ∫(1 − s) exp(sau) ds over [0, 1]. A step at s > 0 is (u − s)²/2 to the right of it,
     one at s < 0 to the left of it: it changes f'' by 1 from there outwards.
     """
-    e = np.exp(np.outer(a * u, _S)) * _W * (1 - _S)
-    fixed = [np.ones_like(u), u, 2 * u**2 * e.sum(1), 6 * u**3 * (e @ _S)]
-    return np.hstack([np.stack(fixed, axis=1), _beyond(u, steps) ** 2 / 2])
+    return np.hstack([fixed(u, np.float64(a)), beyond(u, steps) ** 2 / 2])
+
+
+def fixed(u: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """Return the basis without steps, (…, N, 4): places u (…, N), an asymmetry a (…) a row."""
+    e = np.exp((a[..., None] * u)[..., None] * _S) * _W * (1 - _S)
+    return np.stack([np.ones_like(u), u, 2 * u**2 * e.sum(-1), 6 * u**3 * (e @ _S)], axis=-1)
 
 
 def slopes(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
     """Return the derivatives of `values` in u, (N, 4 + K)."""
     e = np.exp(np.outer(a * u, _S)) * _W
-    fixed = [np.zeros_like(u), np.ones_like(u), 2 * u * e.sum(1), 6 * u**2 * (e @ _S)]
-    return np.hstack([np.stack(fixed, axis=1), _beyond(u, steps) * np.sign(steps)])
+    fixed_ = [np.zeros_like(u), np.ones_like(u), 2 * u * e.sum(1), 6 * u**2 * (e @ _S)]
+    return np.hstack([np.stack(fixed_, axis=1), beyond(u, steps) * _outwards(steps)])
 
 
 def bends(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
     """Return the second derivatives of `values` in u, (N, 4 + K)."""
     e, zero = np.exp(a * u), np.zeros_like(u)
-    return np.hstack([np.stack([zero, zero, 2 * e, 6 * u * e], axis=1), _beyond(u, steps) > 0])
+    return np.hstack([np.stack([zero, zero, 2 * e, 6 * u * e], axis=1), beyond(u, steps) > 0])
 
 
-def _beyond(u: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    return np.maximum((u[:, None] - steps) * np.sign(steps), 0.0)
+def beyond(u: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return how far each place lies outwards of each step, octaves, (…, N, K); 0 inwards."""
+    return np.maximum((u[..., None] - steps) * _outwards(steps), 0.0)
+
+
+def _outwards(steps: np.ndarray) -> np.ndarray:
+    return np.where(steps < 0, -1.0, 1.0)

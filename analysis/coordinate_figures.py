@@ -1,59 +1,92 @@
 """The figures of a coordinate check: size against width at each step, SP beside μP."""
 
 from collections.abc import Sequence
+from functools import partial
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from analysis import palette
 from analysis.coordinates import Check, Trend
-from analysis.figures import STYLE
+from analysis.labels import ARM_LABELS, short
+from analysis.plot import Panel, Plot, tip
 
 KINDS = {
     "change": "RMS of its change since initialization",
-    "update": "spectral size of a weight's update",
+    "update": "Spectral size of a weight's update",
 }
-ARMS = {"sp": "SP (control)", "mup": "μP"}
+ARMS = ("sp", "mup")
 
 
-def all_figures(check: Check) -> dict[str, Figure]:
-    """Return one figure a kind of size, by file name without suffix."""
-    return {f"coordcheck_{kind}": draw(check, kind) for kind in KINDS}
+def all_figures(check: Check) -> dict[str, Plot]:
+    """Return one plot a kind of size that was measured, by file name without suffix."""
+    measured = {t.kind for t in check.trends}
+    return {f"coordcheck_{kind}": plot(check, kind) for kind in KINDS if kind in measured}
 
 
-def draw(check: Check, kind: str) -> Figure:
-    """Return a grid: a row for SP and one for μP, a column a step; what fails is red and named."""
+def plot(check: Check, kind: str) -> Plot:
+    """Return a row for SP and one for μP, a column a step; what fails is red and named.
+
+    On the screen the last step stands for all.
+    """
     trends = [t for t in check.trends if t.kind == kind]
     steps = sorted({t.step for t in trends})
-    failed = {(f.trend.kind, f.trend.name) for f in check.findings}
-    with mpl.rc_context(STYLE):
-        n = max(len(steps), 1)
-        figure = Figure(figsize=(2.6 * n + 1.0, 5.6), layout="constrained")
-        axes = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
-        for line, (arm, label) in zip(axes, ARMS.items(), strict=True):
-            for ax, step in zip(line, steps, strict=False):
-                shown = [t for t in trends if t.arm == arm and t.step == step]
-                _draw_panel(ax, shown, failed if arm == "mup" else set())
-                ax.set_title(f"{label}, step {step}", fontsize=10)
-            line[0].set_ylabel("log2 size")
-        figure.supxlabel("width")
-        figure.suptitle(KINDS[kind], fontsize=11)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        return figure
+    failed = {f.trend.name for f in check.findings if f.trend.kind == kind}
+    sizes = np.log2([size for t in trends for size in t.sizes.values() if size > 0] or [1.0])
+    limits = (float(sizes.min()) - 0.5, float(sizes.max()) + 0.5)
+    panels = {
+        (arm, step): Panel(
+            partial(
+                _draw,
+                trends=[t for t in trends if t.arm == arm and t.step == step],
+                failed=failed if arm == "mup" else set(),
+                limits=limits,
+                title=f"{ARM_LABELS[arm]}, step {step}",
+            ),
+            f"{ARM_LABELS[arm]}, step {step}: {KINDS[kind]} against width",
+        )
+        for arm in ARMS
+        for step in steps
+    }
+    legend = [
+        Line2D([], [], color=palette.ordered(0.0), lw=0.8, label="first in the model"),
+        Line2D([], [], color=palette.ordered(1.0), lw=0.8, label="last in the model"),
+    ]
+    if failed:
+        legend.append(Line2D([], [], color=palette.RED, lw=2, label="fails"))
+    return Plot(
+        list(panels.values()),
+        legend,
+        columns=max(len(steps), 1),
+        height=1.7,
+        on_screen=[panels[arm, steps[-1]] for arm in ARMS] if steps else [],
+    )
 
 
-def _draw_panel(ax: Axes, trends: Sequence[Trend], failed: set[tuple[str, str]]) -> None:
+def _draw(
+    ax: Axes,
+    *,
+    trends: Sequence[Trend],
+    failed: set[str],
+    limits: tuple[float, float],
+    title: str,
+) -> None:
     places = {t.name: i / max(len(trends) - 1, 1) for i, t in enumerate(trends)}
     for trend in trends:
         if not trend.sizes:
             continue
         # Linear axes of logarithms: axes in powers of two take ten times as long to draw.
         x, y = np.log2(list(trend.sizes)), np.log2(list(trend.sizes.values()))
-        is_failed = (trend.kind, trend.name) in failed
-        colour = "#c1121f" if is_failed else mpl.colormaps["viridis"](0.88 * places[trend.name])
-        ax.plot(x, y, color=colour, lw=2.0 if is_failed else 0.8)
-        if is_failed:
-            ax.annotate(trend.name, (x[-1], y[-1]), fontsize=6, ha="right")
+        fails = trend.name in failed
+        colour = palette.RED if fails else palette.ordered(places[trend.name])
+        (line,) = ax.plot(x, y, color=colour, lw=1.8 if fails else 0.8, zorder=3 if fails else 2)
+        tip(line, f"{trend.name}: slope {trend.slope:+.2f} ({trend.low:+.2f} … {trend.high:+.2f})")
+        if fails:
+            told = ax.annotate(short(trend.name), (x[-1], y[-1]), fontsize=6, ha="right")
+            told.set_in_layout(False)
         ax.set_xticks(x, [str(width) for width in trend.sizes])
+    ax.set_ylim(*limits)
+    ax.set_title(title)
+    ax.set_xlabel("width")
+    ax.set_ylabel("log2 size")

@@ -16,7 +16,8 @@ class Cost:
         trials_without_flops: Trials whose FLOPs the table does not hold (counted as 0).
         target_flops: FLOPs of one target run; None if unknown.
         share: total_flops / target_flops; None if unknown.
-        search_share: The same without the check at the target (stages target and set).
+        search_share: The same without what is trained at the target to check and to compare
+            (stages target, set and convergence).
         denominator: What one target run is, in words.
     """
 
@@ -48,7 +49,7 @@ def cost(
     stages = df["asked_by"].fillna("unknown")
     by_stage = df["flops"].fillna(0.0).groupby(stages).sum()
     total = float(by_stage.sum())
-    check = sum(float(by_stage.get(stage, 0.0)) for stage in ("target", "set"))
+    check = sum(float(by_stage.get(stage, 0.0)) for stage in ("target", "set", "convergence"))
     return Cost(
         total_flops=total,
         by_stage={str(k): float(v) for k, v in by_stage.items()},

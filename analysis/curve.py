@@ -8,23 +8,19 @@ a valley, is as rough as the values themselves say, with a prior that keeps it f
 imprecise it holds what such a curve may do between the values.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
-from analysis import basis, noise
-from analysis.posterior import posterior
+from analysis import basis
+from analysis.posterior import coefficients
 from analysis.slices import Slice, bracket, mean_loss
+from analysis.windows import Solved, Window, cut_cliffs, share, solve, step_sd, window_of
 
-REACH_STEPS = 2.0
-REACH_OCTAVES = 4.0
-MIN_VALUES = 3
-MIN_VALUES_ONE_SEED = 4
-# An end value this many standard errors above what the others foretell is a cliff.
-CLIFF_ERRORS = 3.0
-# From this roughness on (or where noise is uneven) ends are tried as cliffs.
-ROUGH = 0.4
+# Prior standard deviation of a jump of f'' at the optimum, in units of k2 (`doubted`).
+JUMP_SD = 1.25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,10 +34,12 @@ class Fit:
         window: (P,) True for the values on the curve.
         wall_left: log2 of the nearest value below the window that diverged or is a cliff.
         wall_right: The same above the window.
-        beta: (5,) coefficients k0…k4; empty where the values carry no curve.
-        cov: (5, 5) their covariance, loss²/octave^(k+l).
+        beta: (4 + K,) coefficients in `basis.values`; empty where the values carry no curve.
+        cov: (4 + K, 4 + K) their covariance.
         a: Asymmetry of the valley, octave^-1.
-        misfit: Factor by which ``cov`` was widened for a misfit, 1 for none.
+        scale: Size of k2 that the priors take, loss/octave².
+        roughness: Of the walk, in units of ``scale`` per root octave.
+        steps: (K,) places at which the bend may step, octaves from ``center``.
         noise_var: Variance of one loss that the values share, loss².
         df: Degrees of freedom of the noise.
         n_seeds: Seeds with data in the window.
@@ -58,8 +56,9 @@ class Fit:
     beta: np.ndarray
     cov: np.ndarray
     a: float
-    steps: np.ndarray
+    scale: float
     roughness: float
+    steps: np.ndarray
     noise_var: float
     df: float
     n_seeds: int
@@ -77,15 +76,15 @@ class Fit:
         return self.slice.log2_x[self.window]
 
     def rows(self, log2_x: float | np.ndarray) -> np.ndarray:
-        """Return the (N, 5) linear forms whose product with ``beta`` is f at ``log2_x``."""
+        """Return the (N, 4 + K) linear forms whose product with ``beta`` is f at ``log2_x``."""
         return basis.values(self._u(log2_x), self.a, self.steps)
 
     def slope_rows(self, log2_x: float | np.ndarray) -> np.ndarray:
-        """Return the (N, 5) linear forms whose product with ``beta`` is f' at ``log2_x``."""
+        """Return the (N, 4 + K) linear forms whose product with ``beta`` is f' at ``log2_x``."""
         return basis.slopes(self._u(log2_x), self.a, self.steps)
 
     def bend_rows(self, log2_x: float | np.ndarray) -> np.ndarray:
-        """Return the (N, 5) linear forms whose product with ``beta`` is f'' at ``log2_x``."""
+        """Return the (N, 4 + K) linear forms whose product with ``beta`` is f'' at ``log2_x``."""
         return basis.bends(self._u(log2_x), self.a, self.steps)
 
     def _u(self, log2_x: float | np.ndarray) -> np.ndarray:
@@ -116,39 +115,74 @@ class Fit:
 
 
 def fit(slice_: Slice, *, spacing_log2: float = 1.0, own_level: float | None = None) -> Fit:
-    """Return the local curve about the best value of a slice.
+    """Return the local curve about the best value of a slice: `fits` of one."""
+    return fits([slice_], spacing_log2=spacing_log2, own_levels=[own_level])[0]
+
+
+def fits(
+    slices: Sequence[Slice],
+    *,
+    spacing_log2: float = 1.0,
+    own_levels: Sequence[float | None] | None = None,
+    families: Sequence[int] | None = None,
+) -> list[Fit]:
+    """Return the local curve about the best value of each slice.
 
     The window is the values within 4 octaves (or 2 lattice steps) of the best, up to the
-    nearest diverged one; cliffs at its ends are cut off (`_without_cliffs`). Fewer than 3 values
+    nearest diverged one; cliffs at its ends are cut off (`cut_cliffs`). Fewer than 3 values
     carry no curve. With several seeds the noise is what differs between them
     (`noise.of_seeds`), with one it is the scatter about a polynomial of lower degree.
 
     Args:
-        slice_: Losses along one HP.
+        slices: Losses along one HP, each.
         spacing_log2: Lattice step, octaves.
-        own_level: log2 of a value that is compared by its own losses, so that the curve need
-            not reach it; its seeds still tell the noise.
+        own_levels: log2 of a value of each slice that is compared by its own losses, so that the
+            curve need not reach it; its seeds still tell the noise. None: no such value.
+        families: A number for each slice; those of one number, the widths of one HP and arm,
+            share the roughness of their curves (`share`). None: each as if it were alone.
     """
-    marks = bracket(slice_)
-    if marks.best is None:
-        return _no_fit(slice_, spacing_log2)
-    x, means = slice_.log2_x, mean_loss(slice_)
-    center = float(x[marks.best])
-    reach = max(REACH_STEPS * spacing_log2, REACH_OCTAVES) * (1 + 1e-6)
-    near = slice_.usable & (np.abs(x - center) <= reach)
-    near &= x > (-np.inf if marks.diverged_left is None else marks.diverged_left)
-    near &= x < (np.inf if marks.diverged_right is None else marks.diverged_right)
-    level = None if own_level is None else slice_.index(own_level)
-    window, solved = _without_cliffs(slice_, means, near, center, level, spacing_log2)
-    cut = near & ~window
+    levels = own_levels or [None] * len(slices)
+    windows = [window_of(s, spacing_log2, level) for s, level in zip(slices, levels, strict=True)]
+    solved = solve(windows)
+    cut_cliffs(windows, solved)
+    if families is not None:
+        solved = share(windows, solved, families)
+    return [_fit(window, found) for window, found in zip(windows, solved, strict=True)]
+
+
+@lru_cache(maxsize=512)
+def doubted(fitted: Fit, log2_x: float) -> Fit:
+    """Return the curve as somebody fits it who doubts that it is smooth at a place.
+
+    Between two values a curve whose bend jumps looks like a smooth one whose minimum is
+    elsewhere. Here f'' may jump at ``log2_x`` by N(0, (JUMP_SD·scale)²) besides what it walks.
+    """
+    sd = step_sd(fitted.scale, fitted.roughness, fitted.steps.size)
+    steps = np.append(fitted.steps, log2_x - fitted.center)
+    beta, cov = coefficients(
+        fitted.values - fitted.center,
+        mean_loss(fitted.slice)[fitted.window],
+        fitted.variance[fitted.window],
+        rho=fitted.a / 3,
+        scale=fitted.scale,
+        steps=steps,
+        step_sd=np.append(sd, JUMP_SD * fitted.scale),
+    )
+    return replace(fitted, beta=beta, cov=cov, steps=steps)
+
+
+def _fit(window: Window, solved: Solved) -> Fit:
+    slice_, center, kept = window.slice, window.center, window.kept
+    x, marks = slice_.log2_x, bracket(slice_)
+    cut = window.near & ~kept
     walls_left = [*x[cut & (x < center)], *_known(marks.diverged_left)]
     walls_right = [*x[cut & (x > center)], *_known(marks.diverged_right)]
-    on_curve = window.copy()
-    if level is not None:
-        on_curve[level] = False
+    on_curve = kept.copy()
+    if window.level is not None:
+        on_curve[window.level] = False
     return Fit(
         slice=slice_,
-        spacing_log2=spacing_log2,
+        spacing_log2=window.spacing_log2,
         center=center,
         window=on_curve,
         wall_left=float(max(walls_left)) if walls_left else None,
@@ -159,145 +193,3 @@ def fit(slice_: Slice, *, spacing_log2: float = 1.0, own_level: float | None = N
 
 def _known(value: float | None) -> list[float]:
     return [] if value is None else [value]
-
-
-def _without_cliffs(
-    slice_: Slice,
-    means: np.ndarray,
-    near: np.ndarray,
-    center: float,
-    level: int | None,
-    step: float,
-) -> tuple[np.ndarray, "_Solved"]:
-    """The window without cliffs at its ends, and the curve of what is left.
-
-    A cliff begins at a value, not next to the best, that lies above what the curve of those
-    inside it foretells by more than CLIFF_ERRORS standard errors, its own included. It is cut
-    off with all beyond it, the most surprising first, until none is left or 4 values are.
-    """
-    window = near.copy()
-    solved = _solve(slice_, means, window, center, level, step)
-    while window.sum() > MIN_VALUES + 1 and _is_rough(solved):
-        tried = []
-        for first, less in _shortened(window, slice_.log2_x, center):
-            rest = _solve(slice_, means, less, center, level, step)
-            own = float(solved.variance[first])
-            surprise = _surprise(rest, slice_.log2_x[first] - center, means[first], own)
-            tried.append((surprise, less, rest))
-        worst = max(tried, key=lambda t: t[0], default=None)
-        if worst is None or worst[0] <= CLIFF_ERRORS:
-            break
-        _, window, solved = worst
-    return window, solved
-
-
-def _shortened(
-    window: np.ndarray, log2_x: np.ndarray, center: float
-) -> list[tuple[int, np.ndarray]]:
-    """Every window without some values at one end: the innermost of them, and what is left.
-
-    The best value, its neighbours and at least 4 values stay.
-    """
-    at = np.flatnonzero(window)
-    best = int(np.abs(log2_x[at] - center).argmin())
-    found = []
-    for k in range(at.size):
-        gone = at[: k + 1] if k < best else at[k:]
-        if abs(k - best) > 1 and at.size - gone.size > MIN_VALUES:
-            less = window.copy()
-            less[gone] = False
-            found.append((int(at[k]), less))
-    return found
-
-
-def _is_rough(solved: "_Solved") -> bool:
-    """Whether something in the window does not go well with a valley and one noise."""
-    known = solved.variance[np.isfinite(solved.variance)]
-    scattered = known.size > 0 and np.ptp(known) > 0
-    return bool(scattered or solved.roughness > ROUGH)
-
-
-def _surprise(rest: "_Solved", u: float, mean: float, variance: float) -> float:
-    """How many standard errors a mean lies above the curve of the others."""
-    row = basis.values(np.array([u]), rest.a, rest.steps)[0]
-    error = float(np.sqrt(row @ rest.cov @ row + variance))
-    return float(mean - row @ rest.beta) / error if rest.beta.size else 0.0
-
-
-def _no_fit(slice_: Slice, spacing_log2: float) -> Fit:
-    return Fit(
-        slice=slice_,
-        spacing_log2=spacing_log2,
-        center=float("nan"),
-        window=np.zeros(len(slice_.log2_x), dtype=bool),
-        wall_left=None,
-        wall_right=None,
-        **_Solved()._asdict(),
-    )
-
-
-class _Solved(NamedTuple):
-    beta: np.ndarray = np.zeros(0)
-    cov: np.ndarray = np.zeros((0, 0))
-    a: float = 0.0
-    steps: np.ndarray = np.zeros(0)
-    roughness: float = 0.0
-    noise_var: float = float("nan")
-    df: float = 0.0
-    n_seeds: int = 0
-    own: tuple[float, float, float] | None = None
-    variance: np.ndarray = np.zeros(0)
-
-
-def _solve(
-    slice_: Slice,
-    means: np.ndarray,
-    window: np.ndarray,
-    center: float,
-    level: int | None,
-    spacing_log2: float,
-) -> _Solved:
-    """Coefficients of the window's values but ``level``, with the noise of all of them."""
-    inside = window.copy()
-    if level is not None:
-        inside[level] = True
-    at = np.flatnonzero(inside)
-    seeds = np.isfinite(slice_.loss[at]).any(axis=0)
-    u, m = slice_.log2_x[at] - center, means[at]
-    on_curve = np.ones(at.size, dtype=bool) if level is None else at != level
-    n_seeds = int(seeds.sum())
-    if on_curve.sum() < MIN_VALUES or (n_seeds == 1 and on_curve.sum() < MIN_VALUES_ONE_SEED):
-        return _Solved(n_seeds=n_seeds)
-    losses = slice_.loss[at][:, seeds]
-    found = (
-        noise.of_seeds(losses) if n_seeds > 1 else _of_residuals(u[on_curve], m[on_curve], at.size)
-    )
-    variance = found.each / np.isfinite(losses).sum(axis=1)
-    curve = posterior(u[on_curve], m[on_curve], variance[on_curve], spacing_log2)
-    each = np.full(means.size, np.nan)
-    each[at] = variance
-    own = None
-    if level is not None:
-        i = int(np.flatnonzero(at == level)[0])
-        own = (float(slice_.log2_x[level]), float(m[i]), float(variance[i]))
-    return _Solved(
-        **curve._asdict(),
-        noise_var=found.shared,
-        df=found.df,
-        n_seeds=n_seeds,
-        own=own,
-        variance=each,
-    )
-
-
-def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
-    """Noise of one seed: the scatter about a quadratic, from 6 values on about a cubic.
-
-    What the polynomial misses counts as noise; what differs from seed to seed stays unseen.
-    """
-    degree = 3 if u.size >= 6 else 2
-    residual = m - np.polynomial.Polynomial.fit(u, m, degree)(u)
-    df = u.size - 1 - degree
-    floor = (noise.ROUNDING * float(np.abs(m).max())) ** 2
-    shared = float((residual**2).sum()) / df + floor if df else float("nan")
-    return noise.Noise(shared=shared, each=np.full(n, shared), df=float(df))

@@ -1,38 +1,25 @@
 """The data of each figure, apart from the drawing."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis.axis import Axis
+from analysis.alternatives import Loss
+from analysis.axis import Axis, at
 from analysis.curve import Fit
 from analysis.hp_verdict import HPVerdict
+from analysis.importance import Importance, importance
+from analysis.labels import ARM_LABELS, arm_label, hp_label
 from analysis.optimum import Optimum, optimum
 from analysis.question import Evidence, Question, evidence_of
+from analysis.search_data import HeatInfo, SearchInfo, heat_info, search_info, search_rows
 from analysis.slices import log2_of, mean_loss
-from analysis.table import HP_PREFIX
 from analysis.transfer import Drift
 from analysis.verdict import Verdict
 
-HP_LABELS: Mapping[str, str] = {
-    "lr": "learning rate (base)",
-    "init_std": "init std multiplier",
-    "init_std_hidden": "hidden init std multiplier",
-    "init_std_input": "input init std multiplier",
-    "init_std_vector": "vector init std multiplier",
-    "output_mult": "output multiplier α",
-    "weight_decay": "weight decay (base)",
-    "warmup_steps": "warmup steps",
-    "grad_clip": "gradient clip norm",
-    "repa_weight": "weight of REPA's alignment",
-}
-ARM_LABELS: Mapping[str, str] = {
-    "mup": "μP",
-    "sp": "SP (control)",
-    "unscaled": "no scaling rule (control)",
-}
+# The loss axis holds this share of the rises above the widths' own minima.
+USUAL_RISES = 0.7
 
 
 class CurveSeries(NamedTuple):
@@ -88,32 +75,22 @@ class DriftInfo(NamedTuple):
     axis: Axis = "width"
 
 
-class SearchPanel(NamedTuple):
-    """Search trials against one HP; diverged ones have a place but no loss."""
+class RegretLine(NamedTuple):
+    """What one value loses: estimate, lower and upper bound, % of the best loss there."""
+
+    label: str
+    value: float
+    percent: tuple[float, float, float] | None
+    note: str
+
+
+class RegretInfo(NamedTuple):
+    """Regret of the transferred and other values of an HP, against the tolerance in %."""
 
     hp: str
-    x_label: str
-    log2_x: np.ndarray
-    loss: np.ndarray
-    log2_diverged: np.ndarray
-
-
-class SearchInfo(NamedTuple):
-    """Figure 3: one panel for each HP that the search varied."""
-
-    width: int
-    panels: tuple[SearchPanel, ...]
-    axis: Axis = "width"
-
-
-def arm_label(arm: str, rule: str | None = None) -> str:
-    """Return what an arm is called; μP names the rule that scales base HPs, where there is one."""
-    return f"μP, rule {rule}" if arm == "mup" and rule else ARM_LABELS[arm]
-
-
-def axis_label(hp: str) -> str:
-    """Return the axis label of an HP on a log2 axis."""
-    return f"log2 {HP_LABELS.get(hp, hp)}"
+    place: str
+    lines: tuple[RegretLine, ...]
+    tolerance_percent: float | None
 
 
 def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
@@ -124,10 +101,10 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     value = (question.transferred or {}).get(hp)
     return CurveInfo(
         hp=hp,
-        x_label=axis_label(hp),
+        x_label=hp_label(hp),
         panels=panels,
         log2_transferred=log2_of(value) if value else None,
-        loss_limits=_loss_limits(panels, evidence),
+        loss_limits=_loss_limits(panels),
         axis=question.axis,
     )
 
@@ -160,16 +137,18 @@ def _series(fitted: Fit, *, is_target: bool) -> CurveSeries:
     )
 
 
-def _loss_limits(panels: tuple[CurvePanel, ...], evidence: Evidence) -> tuple[float, float] | None:
-    """Limits that show all minima; what a cliff adds is cut off at the top."""
-    fits = [*evidence.ladder.values(), *([evidence.target] if evidence.target else [])]
-    inside = [mean_loss(f.slice)[f.window] for f in fits if f.window.any()]
-    if not inside:
+def _loss_limits(panels: tuple[CurvePanel, ...]) -> tuple[float, float] | None:
+    """Limits that show all minima and most of the points; what a cliff adds is cut off."""
+    series = [s for p in panels for s in p.series if len(s.mean)]
+    if not series:
         return None
-    low = min(float(s.low.min()) for p in panels for s in p.series if len(s.low))
-    high = max(float(m.max()) for m in inside)
+    low = min(float(s.low.min()) for s in series)
+    minima = max(float(s.mean.min()) for s in series)
+    rises = np.concatenate([s.mean - s.mean.min() for s in series])
+    usual = float(np.quantile(rises, USUAL_RISES))
+    high = minima + max(usual, 0.25 * (minima - low))
     room = max(high - low, 1e-6 * abs(high), 1e-12)
-    return low - 0.06 * room, high + 0.12 * room
+    return low - 0.06 * room, high + 0.14 * room
 
 
 def drift_info(
@@ -183,52 +162,73 @@ def drift_info(
         if places:
             lines.append(DriftLine(arm, arm_label(arm, rule), places, found))
     target = entry.target if entry.target and entry.target.log2_opt is not None else None
-    return DriftInfo(
-        entry.hp,
-        f"log2 of the best {HP_LABELS.get(entry.hp, entry.hp)}",
-        tuple(lines),
-        target,
-        axis,
+    return DriftInfo(entry.hp, f"best {hp_label(entry.hp)}", tuple(lines), target, axis)
+
+
+def regret_info(entry: HPVerdict, question: Question) -> RegretInfo:
+    """Return figure 3 of an HP: the regret of the transferred value and of others."""
+    best = entry.target.loss if entry.target else None
+    tolerance = entry.tolerance_loss
+    known = best and tolerance is not None
+    return RegretInfo(
+        hp=entry.hp,
+        place=at(question.axis, question.target_width),
+        lines=tuple(_regret_line(loss, question) for loss in entry.alternatives),
+        tolerance_percent=100 * tolerance / abs(best) if known and best and tolerance else None,
     )
 
 
-def search_info(df: pd.DataFrame, question: Question) -> SearchInfo:
-    """Return figure 3: the search trials against each HP that they vary."""
-    rows = df[(df["asked_by"] == "search") & (df[question.axis] == question.search_width)]
-    panels = []
-    for column in [c for c in rows.columns if c.startswith(HP_PREFIX)]:
-        some = rows[rows[column] > 0]
-        if some[column].nunique() < 2:
-            continue
-        hp = column.removeprefix(HP_PREFIX)
-        done, dead = some[some["status"] == "done"], some[some["status"] == "diverged"]
-        panels.append(
-            SearchPanel(
-                hp=hp,
-                x_label=axis_label(hp),
-                log2_x=np.log2(done[column].to_numpy()),
-                loss=done["val_loss"].to_numpy(),
-                log2_diverged=np.log2(dead[column].to_numpy()),
-            )
-        )
-    return SearchInfo(question.search_width, tuple(panels), question.axis)
+def _regret_line(loss: Loss, question: Question) -> RegretLine:
+    elsewhere = f" ({at(question.axis, loss.width)})" if loss.width != question.target_width else ""
+    return RegretLine(f"{loss.name}{elsewhere}", 2.0**loss.log2_x, loss.percent, loss.note)
 
 
 class FigureData(NamedTuple):
-    """The data of all figures of a study."""
+    """The data of all figures of a study, as far as there are any."""
 
     curves: tuple[CurveInfo, ...]
     drifts: tuple[DriftInfo, ...]
+    regrets: tuple[RegretInfo, ...]
     search: SearchInfo
+    heat: HeatInfo
+    importance: Importance
 
 
-def figure_data(df: pd.DataFrame, question: Question, verdict: Verdict) -> FigureData:
-    """Return the data of all figures: per sliced HP the curves and the drift, and the search."""
+def figure_data(
+    df: pd.DataFrame,
+    question: Question | None,
+    verdict: Verdict | None,
+    search_width: int | None = None,
+    axis: Axis = "width",
+) -> FigureData:
+    """Return the data of all figures.
+
+    Args:
+        df: A validated table.
+        question: What was asked; None as long as the search is not over.
+        verdict: The verdict; None without a question.
+        search_width: Place of the search, needed without a question only.
+        axis: Of the question.
+    """
+    width = question.search_width if question else search_width or 0
+    rows = search_rows(df, axis, width)
+    ranked = importance(rows)
+    entries = verdict.hps if verdict else ()
     return FigureData(
-        curves=tuple(curve_info(df, question, hp) for hp in question.parameters),
+        curves=tuple(curve_info(df, question, hp) for hp in question.parameters)
+        if question
+        else (),
         drifts=tuple(
-            drift_info(entry, question.axis, question.control or "sp", question.rule)
-            for entry in verdict.hps
+            drift_info(
+                entry,
+                axis,
+                (question.control if question else None) or "sp",
+                question.rule if question else None,
+            )
+            for entry in entries
         ),
-        search=search_info(df, question),
+        regrets=tuple(regret_info(entry, question) for entry in entries) if question else (),
+        search=search_info(rows),
+        heat=heat_info(rows, ranked.order),
+        importance=ranked,
     )

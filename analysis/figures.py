@@ -1,19 +1,17 @@
-"""The figures, drawn from `analysis.figure_data`; nothing is computed here."""
+"""The figures of a study, drawn from `analysis.figure_data`; nothing is computed here."""
 
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
-from analysis.axis import WORDS, at
+from analysis import palette
+from analysis.axis import WORDS, Axis, at
+from analysis.convergence_figure import convergence_plot
 from analysis.figure_data import (
     CurveInfo,
     CurvePanel,
@@ -21,93 +19,65 @@ from analysis.figure_data import (
     DriftInfo,
     DriftLine,
     FigureData,
-    SearchInfo,
-    SearchPanel,
 )
+from analysis.labels import PER_STEP, power_of_two
+from analysis.material import Material
 from analysis.optimum import Optimum
+from analysis.plot import Panel, Plot, file_name, points, power_axis, tip
+from analysis.regret_figure import regret_plot
+from analysis.search_figures import heat_plot, importance_plot, search_plot
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-ARM_STYLE: Any = {"mup": ("#1b4f9c", "o", "-"), "sp": ("#b35806", "s", "--")}
-ARM_STYLE["unscaled"] = ARM_STYLE["sp"]
 WALL_STRIP = 0.035
 # Octaves of the arrow that stands for an open end of an interval.
 OPEN_ARROW = 0.8
-STYLE: Any = {
-    "font.size": 10.0,
-    "font.family": "DejaVu Sans",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e3e3e3",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "hatch.linewidth": 0.7,
-    "svg.hashsalt": "mutransfer",
-    "svg.fonttype": "none",
-}
+HATCH = "/////"
 
 
-@contextmanager
-def _style() -> Iterator[None]:
-    with mpl.rc_context(STYLE):
-        yield
+def of_material(material: Material) -> dict[str, Plot]:
+    """Return the plots of a study, that of convergence among them, by file name without suffix."""
+    info = material.convergence_info
+    return all_figures(material.data) | (
+        {} if info is None else {"convergence": convergence_plot(info)}
+    )
 
 
-def _laid_out(figure: Figure) -> Figure:
-    """Fix the layout: solved anew at each rendering it would depend on the last one."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    return figure
-
-
-def all_figures(data: FigureData) -> dict[str, Figure]:
-    """Return the figures of a study by file name without suffix; empty ones are left out."""
-    figures = {f"loss_{info.hp}": draw_curves(info) for info in data.curves}
-    figures |= {f"drift_{info.hp}": draw_drift(info) for info in data.drifts if info.lines}
-    if data.search.panels:
-        figures["search"] = draw_search(data.search)
-    return figures
-
-
-def render(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
-    """Return the file content of a figure; equal figures give equal bytes."""
-    out = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with _style():
-        figure.savefig(out, format=kind, dpi=160, metadata=metadata, bbox_inches="tight")
-    return out.getvalue()
-
-
-def files(figures: dict[str, Figure]) -> dict[str, bytes]:
-    """Return the PNG and the SVG of each figure by file name."""
-    return {
-        f"{name}.{kind}": render(figure, kind)
-        for name, figure in figures.items()
-        for kind in ("png", "svg")
+def all_figures(data: FigureData) -> dict[str, Plot]:
+    """Return the plots of the table by file name without suffix; empty ones are left out."""
+    plots = {file_name("loss", i.hp): curve_plot(i) for i in data.curves if has_points(i)}
+    plots |= {file_name("drift", info.hp): drift_plot(info) for info in data.drifts if info.lines}
+    plots |= {
+        file_name("regret", info.hp): regret_plot(info)
+        for info in data.regrets
+        if any(line.percent for line in info.lines)
     }
+    if data.search.panels:
+        plots["search"] = search_plot(data.search)
+    if data.heat.pairs:
+        plots["heatmap"] = heat_plot(data.heat)
+    if data.importance.shares:
+        plots["importance"] = importance_plot(data.importance)
+    return plots
 
 
-def draw_curves(info: CurveInfo) -> Figure:
-    """Return figure 1: loss against an HP for each width, μP beside SP on one loss axis."""
-    with _style():
-        n = max(len(info.panels), 1)
-        figure = Figure(figsize=(4.2 * n + 1.6, 3.9), layout="constrained")
-        axes = figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
-        widths = sorted({s.width for p in info.panels for s in p.series})
-        reach = _reach(info)
-        for ax, panel in zip(axes, info.panels, strict=False):
-            _draw_panel(ax, panel, info, widths, reach)
-        axes[0].set_ylabel("final validation loss")
-        if info.loss_limits is not None:
-            axes[0].set_ylim(*info.loss_limits)
-        figure.legend(handles=_curve_legend(info, widths), loc="outside right upper")
-        return _laid_out(figure)
+def has_points(info: CurveInfo) -> bool:
+    """Return whether there is anything to draw: a loss, or a divergence."""
+    series = [s for panel in info.panels for s in panel.series]
+    return any(len(s.log2_x) or s.log2_first_diverged is not None for s in series)
 
 
-def _colour(width: int, widths: list[int]) -> tuple[float, float, float, float]:
-    # The last tenth of viridis is too light on white paper.
-    place = widths.index(width) / max(len(widths) - 1, 1)
-    return mpl.colormaps["viridis"](0.88 * place)
+def curve_plot(info: CurveInfo) -> Plot:
+    """Return loss against an HP for each width, μP beside SP on one loss axis."""
+    widths = sorted({s.width for p in info.panels for s in p.series})
+    reach = _reach(info)
+    panels = [
+        Panel(
+            partial(_draw_panel, panel=panel, info=info, widths=widths, reach=reach),
+            f"{panel.title}: final validation loss against {info.x_label}, a curve for each "
+            f"{WORDS[info.axis].one}",
+        )
+        for panel in info.panels
+    ]
+    return Plot(panels, _curve_legend(info, widths), height=2.2)
 
 
 def _reach(info: CurveInfo) -> tuple[float, float]:
@@ -119,97 +89,142 @@ def _reach(info: CurveInfo) -> tuple[float, float]:
 
 
 def _draw_panel(
-    ax: Axes,
-    panel: CurvePanel,
-    info: CurveInfo,
-    widths: list[int],
-    reach: tuple[float, float],
+    ax: Axes, *, panel: CurvePanel, info: CurveInfo, widths: list[int], reach: tuple[float, float]
 ) -> None:
     ax.set_title(panel.title)
     ax.set_xlabel(info.x_label)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for series in panel.series:
-        _draw_series(ax, series, widths)
+    ax.set_ylabel("final validation loss")
+    power_axis(ax)
     if info.log2_transferred is not None and panel.arm == "mup":
-        ax.axvline(info.log2_transferred, color="black", lw=1.1, ls=":")
+        line = ax.axvline(info.log2_transferred, color=palette.INK, lw=0.9, ls=":")
+        tip(line, f"transferred value {power_of_two(info.log2_transferred)}")
+    for series in panel.series:
+        _draw_series(ax, series, widths, info.axis)
     walls = [s for s in panel.series if s.log2_first_diverged is not None]
     for k, series in enumerate(walls):
-        assert series.log2_first_diverged is not None
-        _draw_wall(ax, series.log2_first_diverged, reach[1], k, _colour(series.width, widths))
+        _draw_wall(ax, series, reach[1], k, widths, info.axis)
     ax.set_xlim(*reach)
+    if info.loss_limits is not None:
+        ax.set_ylim(*info.loss_limits)
 
 
-def _draw_series(ax: Axes, series: CurveSeries, widths: list[int]) -> None:
-    colour = _colour(series.width, widths)
-    marker = MARKERS[widths.index(series.width) % len(MARKERS)]
-    face = "white" if series.is_target else colour
+def _draw_series(ax: Axes, series: CurveSeries, widths: list[int], axis: Axis) -> None:
+    colour = palette.of_width(series.width, widths)
+    dashes = "--" if series.is_target else "-"
     ax.fill_between(series.log2_x, series.low, series.high, color=colour, alpha=0.18, lw=0)
-    style: dict[str, Any] = {"marker": marker, "ms": 5.0, "mfc": face, "color": colour}
-    ax.plot(series.log2_x, series.mean, lw=1.2, ls="--" if series.is_target else "-", **style)
+    ax.plot(series.log2_x, series.mean, color=colour, ls=dashes)
+    points(
+        ax,
+        series.log2_x,
+        series.mean,
+        [
+            f"{at(axis, series.width)}, {power_of_two(x)}: loss {mean:.5g} "
+            f"(seeds {low:.5g} … {high:.5g})"
+            for x, mean, low, high in zip(
+                series.log2_x, series.mean, series.low, series.high, strict=True
+            )
+        ],
+        marker=palette.marker_of(series.width, widths),
+        mfc=palette.PAPER if series.is_target else colour,
+        color=colour,
+    )
+    _draw_minimum(ax, series, colour, axis)
+
+
+def _draw_minimum(ax: Axes, series: CurveSeries, colour: str, axis: Axis) -> None:
     place = series.place
     if place.log2_opt is None or place.loss is None:
         return
-    ax.plot(place.log2_opt, place.loss, marker="|", ms=15, mew=2.2, color=colour, zorder=4)
     if place.log2_low is not None and place.log2_high is not None:
         ends = [place.log2_low, place.log2_high]
-        ax.plot(ends, [place.loss] * 2, color=colour, lw=3.2, alpha=0.85, zorder=3)
+        ax.plot(ends, [place.loss] * 2, color=colour, lw=2.6, alpha=0.85, zorder=3)
+    text = f"{at(axis, series.width)}: minimum {place.loss:.5g} at {_interval(place)}"
+    style: dict[str, Any] = {"marker": "|", "ms": 12, "mew": 1.8, "color": colour, "zorder": 4}
+    points(ax, [place.log2_opt], [place.loss], [text], **style)
+
+
+def _interval(place: Optimum) -> str:
+    """The optimum and its interval in words."""
+    ends = ["open" if e is None else power_of_two(e) for e in (place.log2_low, place.log2_high)]
+    return f"{power_of_two(place.log2_opt or 0.0)} (95 %: {ends[0]} … {ends[1]})"
 
 
 def _draw_wall(
-    ax: Axes, start: float, stop: float, k: int, colour: tuple[float, float, float, float]
+    ax: Axes, series: CurveSeries, stop: float, k: int, widths: list[int], axis: Axis
 ) -> None:
     """A hatched strip from the first diverged value on, one row for each width."""
+    start, colour = series.log2_first_diverged or 0.0, palette.of_width(series.width, widths)
     top = 1 - k * WALL_STRIP
-    ax.axvspan(
-        start, stop, ymin=top - WALL_STRIP, ymax=top, fc="none", ec=colour, hatch="/////", lw=0.8
+    strip = ax.axvspan(
+        start, stop, ymin=top - WALL_STRIP, ymax=top, fc="none", ec=colour, hatch=HATCH, lw=0.6
     )
-    ax.axvline(start, ymin=0, ymax=top, color=colour, lw=0.8, ls=(0, (1, 3)))
+    tip(strip, f"{at(axis, series.width)}: diverges from {power_of_two(start)} on")
+    ax.axvline(start, ymin=0, ymax=top, color=colour, lw=0.7, ls=(0, (1, 3)))
 
 
-def _curve_legend(info: CurveInfo, widths: list[int]) -> list[Line2D | Patch]:
+def _curve_legend(info: CurveInfo, widths: list[int]) -> list[Artist]:
     targets = {s.width for p in info.panels for s in p.series if s.is_target}
     ladder = {s.width for p in info.panels for s in p.series if not s.is_target}
-    handles: list[Line2D | Patch] = []
+    handles: list[Artist] = []
     for is_target, members in ((False, ladder), (True, targets)):
         for width in sorted(members):
-            colour = _colour(width, widths)
+            colour = palette.of_width(width, widths)
             handles.append(
                 Line2D(
                     [],
                     [],
                     color=colour,
-                    marker=MARKERS[widths.index(width) % len(MARKERS)],
-                    mfc="white" if is_target else colour,
+                    marker=palette.marker_of(width, widths),
+                    mfc=palette.PAPER if is_target else colour,
                     ls="--" if is_target else "-",
                     label=at(info.axis, width) + (" (target)" if is_target else ""),
                 )
             )
-    handles.append(Patch(fc="#888888", alpha=0.25, label="range of seeds"))
-    handles.append(Line2D([], [], color="#555555", lw=3.2, label="optimum, 95 %"))
+    handles.append(Patch(fc=palette.SOFT, alpha=0.25, label="range of seeds"))
+    handles.append(Line2D([], [], color=palette.SOFT, lw=2.6, label="minimum, 95 %"))
     if info.log2_transferred is not None:
-        handles.append(Line2D([], [], color="black", ls=":", label="transferred"))
+        handles.append(Line2D([], [], color=palette.INK, ls=":", label="transferred"))
     if any(s.log2_first_diverged is not None for p in info.panels for s in p.series):
-        handles.append(Patch(fc="none", ec="#555555", hatch="/////", label="diverged"))
+        handles.append(Patch(fc="none", ec=palette.SOFT, hatch=HATCH, label="diverged"))
     return handles
 
 
-def draw_drift(info: DriftInfo) -> Figure:
-    """Return figure 2: log2 optimum against log2 width with intervals and drift lines."""
-    with _style():
-        figure = Figure(figsize=(6.2, 3.7), layout="constrained")
-        ax = figure.subplots()
-        for k, line in enumerate(info.lines):
-            _draw_line(ax, line, shift=0.06 * (k - (len(info.lines) - 1) / 2))
-        if info.target is not None:
-            _draw_place(ax, info.target, 0.0, "#222222", "*", hollow=True)
-            ax.plot([], [], marker="*", ms=11, mfc="white", color="#222222", ls="", label="check")
-        widths = sorted({o.width for line in info.lines for o in line.places})
-        widths += [info.target.width] if info.target and info.target.width not in widths else []
-        ax.set_xticks(np.log2(widths), [f"{w}" for w in widths])
-        ax.set_xlabel(f"{WORDS[info.axis].one} (log2 axis)")
-        ax.set_ylabel(info.y_label)
-        figure.legend(loc="outside right upper")
-        return _laid_out(figure)
+def drift_plot(info: DriftInfo) -> Plot:
+    """Return the log2 optimum against log2 width with intervals and drift lines."""
+    told = "; ".join(_drift_words(line) for line in info.lines)
+    alt = f"{info.y_label} against {WORDS[info.axis].one}. {told}"
+    panel = Panel(partial(_draw_drift, info=info), alt)
+    handles: list[Artist] = [
+        Line2D(
+            [],
+            [],
+            color=palette.ARMS[line.arm].colour,
+            marker=palette.ARMS[line.arm].marker,
+            ls=palette.ARMS[line.arm].dashes,
+            label=_drift_words(line),
+        )
+        for line in info.lines
+    ]
+    if info.target is not None:
+        handles.append(_star_handle())
+    return Plot([panel], handles, height=2.2, legend_columns=1)
+
+
+def _star_handle() -> Line2D:
+    style: dict[str, Any] = {"marker": "*", "ms": 8, "mfc": palette.PAPER, "ls": ""}
+    return Line2D([], [], color=palette.INK, label="μP at the target (check)", **style)
+
+
+def _drift_words(line: DriftLine) -> str:
+    drift = line.drift
+    if drift is None or drift.estimate is None:
+        return line.label
+    ends = (
+        ""
+        if drift.low is None or drift.high is None
+        else (f" ({_signed(drift.low)} … {_signed(drift.high)})")
+    )
+    return f"{line.label}: {_signed(drift.estimate)}{ends} {PER_STEP}"
 
 
 def _signed(value: float) -> str:
@@ -217,73 +232,54 @@ def _signed(value: float) -> str:
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
 
 
-def _draw_line(ax: Axes, line: DriftLine, shift: float) -> None:
-    colour, marker, dashes = ARM_STYLE[line.arm]
+def _draw_drift(ax: Axes, *, info: DriftInfo) -> None:
+    for k, line in enumerate(info.lines):
+        _draw_line(ax, line, 0.06 * (k - (len(info.lines) - 1) / 2), info.axis)
+    if info.target is not None:
+        _draw_place(ax, info.target, 0.0, palette.INK, "*", "μP, target", info.axis, hollow=True)
+    widths = sorted({o.width for line in info.lines for o in line.places})
+    widths += [info.target.width] if info.target and info.target.width not in widths else []
+    ax.set_xticks(np.log2(widths), [f"{w}" for w in widths])
+    ax.set_xlabel(WORDS[info.axis].one)
+    ax.set_ylabel(info.y_label)
+    power_axis(ax, "y")
+
+
+def _draw_line(ax: Axes, line: DriftLine, shift: float, axis: Axis) -> None:
+    look, drift = palette.ARMS[line.arm], line.drift
     for place in line.places:
-        _draw_place(ax, place, shift, colour, marker, hollow=not place.bracketed)
-    label = line.label
-    drift = line.drift
+        hollow = not place.bracketed
+        _draw_place(ax, place, shift, look.colour, look.marker, line.label, axis, hollow=hollow)
     if drift is not None and drift.estimate is not None and drift.intercept is not None:
         ends = np.log2([drift.widths[0], drift.widths[-1]])
         heights = drift.intercept + drift.estimate * (ends - ends[0])
-        ax.plot(ends + shift, heights, color=colour, ls=dashes, lw=1.4)
-        label += f"\n{_signed(drift.estimate)} octaves\nper doubling"
-        if drift.low is not None and drift.high is not None:
-            label += f"\n95 %: {_signed(drift.low)} … {_signed(drift.high)}"
-    ax.plot([], [], color=colour, marker=marker, ls=dashes, label=label)
+        (drawn,) = ax.plot(ends + shift, heights, color=look.colour, ls=look.dashes)
+        tip(drawn, _drift_words(line))
 
 
 def _draw_place(
-    ax: Axes, place: Optimum, shift: float, colour: str, marker: str, *, hollow: bool
+    ax: Axes,
+    place: Optimum,
+    shift: float,
+    colour: str,
+    marker: str,
+    label: str,
+    axis: Axis,
+    *,
+    hollow: bool,
 ) -> None:
     if place.log2_opt is None:
         return
     x, y = float(np.log2(place.width)) + shift, place.log2_opt
     low, high = place.log2_low, place.log2_high
-    ax.plot([x, x], [y if low is None else low, y if high is None else high], color=colour, lw=1.6)
+    ax.plot([x, x], [y if low is None else low, y if high is None else high], color=colour)
     for end, away in ((low, -OPEN_ARROW), (high, OPEN_ARROW)):
         if end is None:
-            arrow = {"arrowstyle": "->", "color": colour, "lw": 1.4}
+            arrow = {"arrowstyle": "->", "color": colour, "lw": 1.0}
             ax.annotate("", xy=(x, y + away), xytext=(x, y), arrowprops=arrow)
             ax.update_datalim([(x, y + away)])
-    face = "white" if hollow else colour
-    size = 12 if marker == "*" else 6
-    ax.plot(x, y, marker=marker, ms=size, mfc=face, color=colour, ls="", zorder=4)
-
-
-def draw_search(info: SearchInfo) -> Figure:
-    """Return figure 3: loss of the search trials against each HP, diverged ones on top."""
-    with _style():
-        n = len(info.panels)
-        columns = min(n, 3)
-        rows = -(-n // columns)
-        figure = Figure(figsize=(3.3 * columns + 1.4, 2.9 * rows + 0.4), layout="constrained")
-        axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-        for ax, panel in zip(axes, info.panels, strict=False):
-            _draw_search_panel(ax, panel)
-        for ax in axes[n:]:
-            ax.set_visible(False)
-        for ax in axes[::columns]:
-            ax.set_ylabel("final validation loss")
-        figure.suptitle(f"Search at {at(info.axis, info.width)}", fontsize=10)
-        handles = [
-            Line2D([], [], marker="o", ls="", color="#31688e", label="trial"),
-            Line2D([], [], marker="*", ls="", ms=11, color="#b35806", label="best"),
-        ]
-        if any(len(p.log2_diverged) for p in info.panels):
-            handles.append(Line2D([], [], marker="x", ls="", color="black", label="diverged"))
-        figure.legend(handles=handles, loc="outside right upper")
-        return _laid_out(figure)
-
-
-def _draw_search_panel(ax: Axes, panel: SearchPanel) -> None:
-    ax.plot(panel.log2_x, panel.loss, "o", ms=4.5, alpha=0.75, color="#31688e", mew=0)
-    if len(panel.loss):
-        best = int(np.argmin(panel.loss))
-        ax.plot(panel.log2_x[best], panel.loss[best], "*", ms=13, color="#b35806", zorder=4)
-    if len(panel.log2_diverged):
-        top = ax.get_xaxis_transform()
-        heights = np.full(len(panel.log2_diverged), 0.97)
-        ax.plot(panel.log2_diverged, heights, "x", color="black", ms=6, transform=top)
-    ax.set_xlabel(panel.x_label)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    style: dict[str, Any] = {"mfc": palette.PAPER if hollow else colour, "color": colour}
+    style |= {"marker": marker, "ms": 8 if marker == "*" else 4.5, "zorder": 4}
+    open_ = "" if place.bracketed else ", not bracketed"
+    text = f"{label}, {at(axis, place.width)}: {_interval(place)}{open_}"
+    points(ax, [x], [y], [text], **style)

@@ -86,15 +86,12 @@ def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
     measured = (evidence.of_arm("mup"), control) if question.axis == "width" else ()
     found = findings(evidence, question)
     conditions = conditions_of(found) if found else ()
-    causes = causes_of(found, question) if found else (_no_set(evidence, question),)
+    causes = _causes(found, evidence, question)
     codes = {c.code for c in causes}
-    word: Word = "INCONCLUSIVE" if causes else "PASS"
-    if codes & {"regret_too_large", "diverged_at_target"}:
-        word = "FAIL"
     value = None if question.transferred is None else question.transferred.get(evidence.hp)
     return HPVerdict(
         hp=evidence.hp,
-        word=word,
+        word=_word(codes),
         transferred=value,
         tolerance_loss=found.tolerance_loss if found else None,
         optima=_optima([*evidence.of_arm("mup"), *control], found),
@@ -112,6 +109,22 @@ def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
         harmless=found is not None and is_harmless(found, codes),
         flags=tuple(question.transferred_flags.get(evidence.hp, ())),
     )
+
+
+def word_of(evidence: Evidence, question: Question) -> Word:
+    """Return the word of `judge_hp` alone."""
+    found = findings(evidence, question)
+    return _word({c.code for c in _causes(found, evidence, question)})
+
+
+def _causes(found: Findings | None, evidence: Evidence, question: Question) -> tuple[Cause, ...]:
+    return causes_of(found, question) if found else (_no_set(evidence, question),)
+
+
+def _word(codes: set[str]) -> Word:
+    if codes & {"regret_too_large", "diverged_at_target"}:
+        return "FAIL"
+    return "INCONCLUSIVE" if codes else "PASS"
 
 
 def _optima(fits: Sequence[Fit], found: Findings | None) -> tuple[Optimum, ...]:

@@ -1,7 +1,8 @@
 """The optimum of a slice: the value of lowest loss, with an interval that holds for few seeds."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -96,6 +97,17 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
         fitted: A fit from `fit`, without own level.
         tolerance_loss: Regret, in loss, that bounds the basin; None: no basin.
     """
+    found = _optimum(fitted)
+    lowest = vertex(fitted) if fitted.ok else None
+    if tolerance_loss is None or lowest is None:
+        return found
+    low, high = _basin(fitted, lowest, tolerance_loss)
+    return replace(found, basin_low=low, basin_high=high)
+
+
+@lru_cache(maxsize=512)
+def _optimum(fitted: Fit) -> Optimum:
+    """The optimum without a basin."""
     marks = bracket(fitted.slice)
     if marks.best is None:
         return _nothing(fitted, marks)
@@ -109,7 +121,6 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
     found = lowest is not None or (at_wall and ends is not None)
     first_diverged = marks.diverged_right
     loss, loss_low, loss_high = _loss_at(fitted, center)
-    basin = (None, None) if lowest is None else _basin(fitted, lowest, tolerance_loss)
     return Optimum(
         hp=fitted.slice.hp,
         arm=fitted.slice.arm,
@@ -122,8 +133,8 @@ def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
         loss_low=loss_low,
         loss_high=loss_high,
         curvature=None if lowest is None else fitted.bend(lowest) / 2,
-        basin_low=basin[0],
-        basin_high=basin[1],
+        basin_low=None,
+        basin_high=None,
         log2_first_diverged=first_diverged,
         octaves_to_divergence=None if first_diverged is None else first_diverged - center,
         n_seeds=fitted.n_seeds,
@@ -242,12 +253,8 @@ def _loss_at(fitted: Fit, log2_x: float) -> tuple[float, float | None, float | N
     return loss, loss - half, loss + half
 
 
-def _basin(
-    fitted: Fit, vertex: float, tolerance_loss: float | None
-) -> tuple[float | None, float | None]:
+def _basin(fitted: Fit, vertex: float, tolerance_loss: float) -> tuple[float | None, float | None]:
     """Ends of the stretch around the vertex whose loss is within the tolerance of it."""
-    if tolerance_loss is None:
-        return None, None
     first, last = fitted.values[0], fitted.values[-1]
     limit = float(fitted.value(vertex)[0]) + tolerance_loss
     left, right = np.linspace(vertex, first, 257), np.linspace(vertex, last, 257)

@@ -1,4 +1,8 @@
-"""The most probable curve through means with known variances, under priors on its shape."""
+"""The most probable curves through means with known variances, under priors on their shape.
+
+Everything here takes a stack of slices with the same number of values, (B, P): the priors' scale,
+the asymmetry and the roughness are found for all of them at once, each as if it were alone.
+"""
 
 from typing import NamedTuple
 
@@ -10,124 +14,176 @@ from analysis import basis
 CUBIC_SD = 0.6
 MAX_CUBIC = 0.8
 # Standard deviation of the bend's random walk, in units of k2 per root octave, and its prior.
-ROUGHNESS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+ROUGHNESS = np.array([0.01, 0.03, 0.1, 0.3, 1.0, 3.0])
 ROUGH_PRIOR = -0.5
-ROUNDS = 8
+ROUNDS = 6
 SETTLED = 0.01
 
 
-class Curve(NamedTuple):
-    """Coefficients in `basis`, their covariance, asymmetry a, places of the steps, roughness."""
-
-    beta: np.ndarray
-    cov: np.ndarray
-    a: float
-    steps: np.ndarray
-    roughness: float
-
-
-def posterior(u: np.ndarray, m: np.ndarray, variance: np.ndarray, step: float) -> Curve:
-    """Return the curve of highest posterior density, its covariance to first order.
-
-    Each round solves for the coefficients at the last asymmetry and moves it by what its
-    derivative says (Gauss-Newton). The scale c of the priors is k2 with its standard error. The
-    roughness is the root of its posterior mean square on a grid, prior ∝ roughness^ROUGH_PRIOR.
-
-    Args:
-        u: (P,) places, octaves from the best value, ascending.
-        m: (P,) mean losses.
-        variance: (P,) variances of the means.
-        step: Octaves beyond the values over which the curve is wanted.
-    """
-    steps = basis.knots(float(u[0]) - step, float(u[-1]) + step)
-    shapes = basis.values(u, 0.0, steps)[:, basis.N_FIXED :]
-    data = _Data(u, m - m.mean(), variance, shapes @ shapes.T * basis.KNOT_OCTAVES)
-    scale, rho, rough, rounds = _scale(data), 0.0, ROUGHNESS[0], ROUNDS
-    while rounds:
-        rounds -= 1
-        if rounds == 1:
-            rough = _roughness(data, rho, scale)
-        k, cov, _ = _generalized(data, rho, scale, np.array([rough]))
-        scale = float(np.hypot(k[0, 2], np.sqrt(cov[0, 2, 2])))
-        last, rho = rho, float(np.clip(rho + k[0, 3] / scale, -MAX_CUBIC, MAX_CUBIC))
-        if rounds > 2 and abs(rho - last) < SETTLED:
-            rounds = 2
-    beta, root = _penalized(data, steps, last, scale, rough)
-    beta[0] += m.mean()
-    return Curve(beta, root @ root.T, 3 * last, steps, rough)
-
-
-class _Data(NamedTuple):
-    """Places, centred means, their variances, and the covariance of a walk of unit roughness."""
+class Stack(NamedTuple):
+    """B slices of P values: places, centred means, their variances, walks of unit roughness."""
 
     u: np.ndarray
     m: np.ndarray
     variance: np.ndarray
     walk: np.ndarray
 
-
-def _scale(data: _Data) -> float:
-    """Size of the bend of a plain parabola, with its standard error, loss/octave²."""
-    error = np.sqrt(data.variance)
-    design = data.u[:, None] ** np.arange(3) / error[:, None]
-    k = np.linalg.lstsq(design, data.m / error, rcond=None)[0]
-    cov = np.linalg.pinv(design.T @ design)
-    return float(np.hypot(k[2], np.sqrt(max(cov[2, 2], 0.0))))
+    def of(self, which: np.ndarray) -> "Stack":
+        """Return some of the slices."""
+        return Stack(*(part[which] for part in self))
 
 
-def _roughness(data: _Data, rho: float, scale: float) -> float:
-    """Root of the posterior mean square of the roughness, from the marginal likelihood."""
-    grid = np.array(ROUGHNESS)
-    log_p = _generalized(data, rho, scale, grid)[2]
-    weight = np.exp(log_p - log_p.max()) * grid**ROUGH_PRIOR
-    return float(np.sqrt((weight * grid**2).sum() / weight.sum()))
+class Shapes(NamedTuple):
+    """Scale c of the priors, asymmetry rho = a/3 and roughness of B curves, (B,) each."""
+
+    scale: np.ndarray
+    rho: np.ndarray
+    roughness: np.ndarray
+
+
+def stack(u: np.ndarray, m: np.ndarray, variance: np.ndarray) -> Stack:
+    """Return slices as `shapes` takes them.
+
+    Args:
+        u: (B, P) places, octaves from the best value, ascending.
+        m: (B, P) mean losses.
+        variance: (B, P) variances of the means.
+    """
+    steps = basis.knots(float(u.min()), float(u.max()))
+    bent = basis.beyond(u, steps) ** 2 / 2
+    walk = bent @ bent.transpose(0, 2, 1) * basis.KNOT_OCTAVES
+    return Stack(u, m - m.mean(axis=1, keepdims=True), variance, walk)
+
+
+def shapes(data: Stack) -> Shapes:
+    """Return the scale, asymmetry and roughness of highest posterior density.
+
+    Each round solves for the coefficients at the last asymmetry and moves it by what its
+    derivative says (Gauss-Newton). The scale c of the priors is k2 with its standard error.
+    """
+    scale, rho = _scales(data), np.zeros(len(data.u))
+    moving = np.arange(len(rho))
+    for _ in range(ROUNDS):
+        last = rho[moving]
+        smooth = np.full(moving.size, ROUGHNESS[0])
+        scale[moving], rho[moving] = _round(data.of(moving), scale[moving], last, smooth)
+        moving = moving[np.abs(rho[moving] - last) >= SETTLED]
+        if not moving.size:
+            break
+    told = Shapes(scale, rho, np.full(len(rho), ROUGHNESS[0]))
+    return with_roughness(data, told, roughness(log_evidence(data, told)))
+
+
+def log_evidence(data: Stack, told: Shapes) -> np.ndarray:
+    """Return the log of the marginal likelihood of each of `ROUGHNESS`, (B, R)."""
+    grid = np.broadcast_to(ROUGHNESS, (len(told.rho), ROUGHNESS.size))
+    return _generalized(data, told.rho, told.scale, grid)[2]
+
+
+def roughness(log_p: np.ndarray) -> np.ndarray:
+    """Return the root of the posterior mean square of the roughness, (B,).
+
+    Args:
+        log_p: (B, R) log of the marginal likelihood of each of `ROUGHNESS`, whose prior is
+            ∝ roughness^ROUGH_PRIOR on their grid, even in the logarithm.
+    """
+    weight = np.exp(log_p - log_p.max(axis=1, keepdims=True)) * ROUGHNESS**ROUGH_PRIOR
+    return np.sqrt((weight * ROUGHNESS**2).sum(axis=1) / weight.sum(axis=1))
+
+
+def with_roughness(data: Stack, told: Shapes, rough: np.ndarray) -> Shapes:
+    """Return the shapes of another roughness, (B,): two rounds from those told."""
+    scale, rho = _round(data, told.scale, told.rho, rough)
+    return Shapes(_round(data, scale, rho, rough)[0], rho, rough)
+
+
+def _round(
+    data: Stack, scale: np.ndarray, rho: np.ndarray, rough: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and asymmetry after a step of Gauss-Newton."""
+    k, cov, _ = _generalized(data, rho, scale, rough[:, None])
+    moved = np.hypot(k[:, 0, 2], np.sqrt(cov[:, 0, 2, 2]))
+    return moved, np.clip(rho + k[:, 0, 3] / moved, -MAX_CUBIC, MAX_CUBIC)
+
+
+def _scales(data: Stack) -> np.ndarray:
+    """Size of the bend of a plain parabola, with its standard error, loss/octave², (B,)."""
+    error = np.sqrt(data.variance)[:, :, None]
+    design = data.u[:, :, None] ** np.arange(3) / error
+    cov = np.linalg.pinv(design.transpose(0, 2, 1) @ design)
+    k = cov @ design.transpose(0, 2, 1) @ (data.m[:, :, None] / error)
+    return np.hypot(k[:, 2, 0], np.sqrt(np.maximum(cov[:, 2, 2], 0.0)))
 
 
 def _generalized(
-    data: _Data, rho: float, scale: float, rough: np.ndarray
+    data: Stack, rho: np.ndarray, scale: np.ndarray, rough: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Generalized least squares for k0…k3 with the walk as correlated noise.
 
     Args:
         data: What to fit.
-        rho: Asymmetry at which to linearize.
-        scale: c of the priors.
-        rough: (R,) roughnesses, each solved for.
+        rho: (B,) asymmetries at which to linearize.
+        scale: (B,) c of the priors.
+        rough: (B, R) roughnesses, each solved for.
 
     Returns:
-        Coefficients (R, 4), their covariances (R, 4, 4), log of the marginal likelihood (R,).
+        Coefficients (B, R, 4), their covariances (B, R, 4, 4), log of the marginal likelihood
+        (B, R).
     """
-    walk = (rough * scale)[:, None, None] ** 2 * data.walk
-    root = np.linalg.cholesky(np.diag(data.variance) + walk)
-    known = np.column_stack([basis.values(data.u, 3 * rho, np.zeros(0)), data.m])
-    white = np.linalg.solve(root, np.broadcast_to(known, (rough.size, *known.shape)))
-    prior = np.array([0.0, 0.0, 0.0, 1.0, -rho * scale]) / (CUBIC_SD * scale)
-    rows = np.concatenate([white, np.broadcast_to(prior, (rough.size, 1, 5))], axis=1)
-    r = np.asarray(np.linalg.qr(rows, mode="r"))
-    inverse = np.linalg.inv(r[:, :4, :4])
-    k = (inverse @ r[:, :4, 4:])[:, :, 0]
-    misfit = (r[:, 4:, 4] ** 2).sum(axis=1)
-    log_det = _log_det(root) + _log_det(r[:, :4, :4])
-    return k, inverse @ inverse.transpose(0, 2, 1), -misfit / 2 - log_det
+    walk = (rough * scale[:, None])[:, :, None, None] ** 2 * data.walk[:, None]
+    noise = data.variance[:, None, :, None] * np.eye(data.u.shape[1])
+    root = np.linalg.cholesky(noise + walk)
+    known = np.concatenate([basis.fixed(data.u, 3 * rho), data.m[:, :, None]], axis=2)
+    shape = (*rough.shape, *known.shape[1:])
+    white = np.linalg.solve(root, np.broadcast_to(known[:, None], shape))
+    prior = np.zeros((*rough.shape, 1, 5))
+    prior[..., 3] = (1 / (CUBIC_SD * scale))[:, None, None]
+    prior[..., 4] = (-rho / CUBIC_SD)[:, None, None]
+    r = np.asarray(np.linalg.qr(np.concatenate([white, prior], axis=2), mode="r"))
+    inverse = np.linalg.inv(r[..., :4, :4])
+    k = (inverse @ r[..., :4, 4:])[..., 0]
+    misfit = (r[..., 4:, 4] ** 2).sum(axis=-1)
+    log_det = _log_det(root) + _log_det(r[..., :4, :4])
+    return k, inverse @ np.swapaxes(inverse, -1, -2), -misfit / 2 - log_det
 
 
 def _log_det(triangular: np.ndarray) -> np.ndarray:
-    return np.log(np.abs(np.diagonal(triangular, axis1=1, axis2=2))).sum(axis=1)
+    return np.log(np.abs(np.diagonal(triangular, axis1=-2, axis2=-1))).sum(axis=-1)
 
 
-def _penalized(
-    data: _Data, steps: np.ndarray, rho: float, scale: float, rough: float
+def coefficients(
+    u: np.ndarray,
+    m: np.ndarray,
+    variance: np.ndarray,
+    *,
+    rho: float,
+    scale: float,
+    steps: np.ndarray,
+    step_sd: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same estimate with the steps of the walk told: coefficients, root of covariance."""
-    n, n_steps, error = data.u.size, steps.size, np.sqrt(data.variance)
+    """Return the coefficients of one curve in `basis.values`, and their covariance.
+
+    The estimate of `shapes` at its end, with the steps of the walk told.
+
+    Args:
+        u: (P,) places, octaves from the best value.
+        m: (P,) mean losses.
+        variance: (P,) variances of the means.
+        rho: Asymmetry a/3.
+        scale: c of the priors.
+        steps: (K,) places at which the bend may step.
+        step_sd: (K,) prior standard deviations of the steps, loss/octave².
+    """
+    n, n_steps, error, middle = u.size, steps.size, np.sqrt(variance), m.mean()
     design = np.zeros((n + 1 + n_steps, basis.N_FIXED + n_steps))
-    design[:n] = basis.values(data.u, 3 * rho, steps) / error[:, None]
+    design[:n] = basis.values(u, 3 * rho, steps) / error[:, None]
     design[n, 3] = 1.0 / (CUBIC_SD * scale)
-    step_sd = rough * scale * basis.KNOT_OCTAVES**0.5
-    design[n + 1 :, basis.N_FIXED :] = np.eye(n_steps) / step_sd
+    design[n + 1 :, basis.N_FIXED :] = np.diag(1.0 / step_sd)
     target = np.zeros(len(design))
-    target[:n] = data.m / error
+    target[:n] = (m - middle) / error
     target[n] = -rho / CUBIC_SD
     q, r = np.linalg.qr(design)
-    inverse = np.linalg.inv(r)
-    return inverse @ (q.T @ target), inverse
+    root = np.linalg.inv(r)
+    beta = root @ (q.T @ target)
+    beta[0] += middle
+    return beta, root @ root.T

@@ -1,14 +1,14 @@
 """What a verdict is asked about, and the slices that answer it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import pandas as pd
 
 from analysis.axis import WORDS, Axis, at
-from analysis.curve import Fit, fit
-from analysis.slices import slice_of
+from analysis.curve import Fit, fit, fits
+from analysis.slices import Slice, slice_of
 
 ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
 
@@ -119,7 +119,7 @@ class Question:
         """Return a place in words: width 128, 300 steps."""
         return at(self.axis, place)
 
-    def fit(
+    def slice(
         self,
         df: pd.DataFrame,
         hp: str,
@@ -127,14 +127,13 @@ class Question:
         place: int,
         arm: str,
         seeds: tuple[int, ...],
-    ) -> Fit:
-        """Return the fitted slice of an HP at a place; see `analysis.slices.slice_of`."""
+    ) -> Slice:
+        """Return the slice of an HP at a place; see `analysis.slices.slice_of`."""
         # Where base HPs are written a rule does nothing: its arms share the rows of the search.
         base = None if self.axis == "width" else self.search_width
-        found = slice_of(
+        return slice_of(
             df, hp=hp, fixed=fixed, width=place, arm=arm, seeds=seeds, axis=self.axis, base=base
         )
-        return fit(found, spacing_log2=self.spacing_log2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,19 +169,27 @@ def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
     arms = ["mup"]
     if question.control is not None and hp in question.control_parameters:
         arms.append(question.control)
+    widths = sorted({*question.widths, question.search_width})
     ladder = {
-        (arm, width): question.fit(df, hp, question.center, width, arm, question.seeds)
+        (arm, width): fitted
         for arm in arms
-        for width in sorted({*question.widths, question.search_width})
+        for width, fitted in zip(widths, _ladder(df, question, hp, arm, widths), strict=True)
     }
     target = None
     if question.transferred is not None:
-        target = question.fit(
-            df,
-            hp,
-            question.transferred,
-            question.target_width,
-            "mup",
-            question.target_seeds,
-        )
+        asked = (question.transferred, question.target_width, "mup", question.target_seeds)
+        found = question.slice(df, hp, *asked)
+        target = fit(found, spacing_log2=question.spacing_log2)
     return Evidence(hp=hp, ladder=ladder, target=target)
+
+
+def _ladder(
+    df: pd.DataFrame, question: Question, hp: str, arm: str, widths: Sequence[int]
+) -> list[Fit]:
+    """The curves of an arm: one family, which shares its roughness.
+
+    The target's curve is fitted alone: its regret bound rests on its own values only.
+    """
+    asked = (arm, question.seeds)
+    slices = [question.slice(df, hp, question.center, width, *asked) for width in widths]
+    return fits(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from analysis.axis import WORDS
 from analysis.cost import Cost
-from analysis.figure_data import arm_label
+from analysis.labels import arm_label
 from analysis.optimum import Optimum
 from analysis.question import Question
 from analysis.scaling import Exponent
@@ -251,7 +251,10 @@ def cost_table(cost: Cost) -> TextTable:
 
 
 def _share(flops: float, target_flops: float | None) -> str:
-    return "–" if target_flops is None else f"{100 * flops / target_flops:.3g} %"
+    if target_flops is None:
+        return "–"
+    percent = 100 * flops / target_flops
+    return f"{percent:,.0f} %" if percent >= 100 else f"{percent:.3g} %"
 
 
 def hps_table(question: Question) -> TextTable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 SCHEMA_VERSION = 1
 HP_PREFIX = "hp."
 ARMS = ("mup", "sp", "unscaled")
-STAGES = ("search", "slices", "target", "set")
+STAGES = ("search", "slices", "target", "set", "convergence")
 STATUSES = ("done", "diverged", "pruned", "failed")
 
 
@@ -67,6 +67,7 @@ COLUMNS: tuple[Column, ...] = (
     _must("base_width", "int64", "width at which base HPs are written", "channels"),
     _may("batch_size", "int64", "samples per step"),
     _may("steps", "int64", "optimizer steps asked for"),
+    _may("n_val", "int64", "validations along the training, the last at its end"),
     _must("seed", "int64", "seed of init, data order, timesteps and noise"),
     *(_may(HP_PREFIX + name, "float64", meaning) for name, meaning in HPS.items()),
     _must("status", "str", "done, diverged, pruned or failed"),

@@ -163,7 +163,9 @@ def _do(
         n = fitted.n_seeds
         share = n / (n + more)
         df = max(fitted.window.sum() - 1, 1) * (n + more - 1)
-        wider = dataclasses.replace(fitted, cov=fitted.cov * share, df=float(df))
+        wider = dataclasses.replace(
+            fitted, cov=fitted.cov * share, variance=fitted.variance * share, df=float(df)
+        )
         found = regret(wider, log2_of(value), level=1 - 0.05 / len(entries))
         if found is not None and found.lower > entry.tolerance_loss:
             return True

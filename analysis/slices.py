@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from analysis.table import HP_PREFIX, TableError, hp_columns, in_arm, round_hp
 # log2 of a value with 6 significant digits is known to about 1e-6; lattice values become exact.
 LOG2_DECIMALS = 5
 N_WORSE_WANTED = 2
+FINISHED = ("done", "diverged")
 _ONE_KIND = ("study", "family", "width", "depth", "base_width", "batch_size", "steps")
 
 
@@ -160,7 +162,7 @@ def _matching(
     keep = np.isin(df["seed"].to_numpy(), list(seeds)) & (df[HP_PREFIX + hp].to_numpy() > 0)
     for name in columns:
         if name != HP_PREFIX + hp:
-            keep &= _equals(df[name].to_numpy(), others.get(name.removeprefix(HP_PREFIX)))
+            keep &= equals(df[name].to_numpy(), others.get(name.removeprefix(HP_PREFIX)))
     return df[keep]
 
 
@@ -168,7 +170,8 @@ def _at(df: pd.DataFrame, axis: Axis, place: int) -> np.ndarray:
     return df[axis].to_numpy(dtype=float, na_value=np.nan) == place
 
 
-def _equals(cells: np.ndarray, value: float | None) -> np.ndarray:
+def equals(cells: np.ndarray, value: float | None) -> np.ndarray:
+    """Return where HP values equal one, (rows,); None matches null."""
     if value is None:
         return np.isnan(cells)
     return np.isclose(cells, round_hp(value), rtol=10**-LOG2_DECIMALS, atol=0.0)
@@ -178,6 +181,7 @@ class _Row(NamedTuple):
     arm: str
     status: str
     val_loss: float
+    n_val: float
     trial_id: str
 
 
@@ -198,7 +202,7 @@ def _one_result_a_cell(
         other = cells.get(key)
         if other is None or _rank(row, arm) > _rank(other, arm):
             cells[key] = row
-        elif _rank(row, arm) == _rank(other, arm) > (False, False):
+        elif row.status in FINISHED and _rank(row, arm) == _rank(other, arm):
             raise TableError(
                 f"slice of {hp}: one result a value and seed; got trials {other.trial_id} and "
                 f"{row.trial_id}; drop one"
@@ -206,12 +210,18 @@ def _one_result_a_cell(
     return cells
 
 
-def _rank(row: _Row, arm: str) -> tuple[bool, bool]:
-    """Results before unfinished trials; of a foreign table's two arms at base width, its own."""
-    finished = row.status in ("done", "diverged")
-    return finished, finished and row.arm == arm
+def _rank(row: _Row, arm: str) -> tuple[bool, bool, float]:
+    """Results before unfinished trials; of a foreign table's two arms at base width, its own.
+
+    Validations change nothing in a training: of two trials that differ in their number, that with
+    fewer counts, so that stage `convergence` adds nothing to a slice.
+    """
+    finished = row.status in FINISHED
+    fewer = 0.0 if pd.isna(row.n_val) else -float(row.n_val)
+    return finished, finished and row.arm == arm, fewer
 
 
+@lru_cache(maxsize=512)
 def mean_loss(slice_: Slice) -> np.ndarray:
     """Return the loss of each value, (P,), adjusted for seeds; NaN where not usable.
 
@@ -222,6 +232,7 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     used = np.isfinite(slice_.loss) & slice_.usable[:, None]
     if used[slice_.usable].all():
         means[slice_.usable] = slice_.loss[slice_.usable].mean(axis=1)
+        means.setflags(write=False)
         return means
     i, j = np.nonzero(used)
     n_values, n_seeds = slice_.loss.shape
@@ -234,9 +245,11 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     y[:-1] -= level
     solution = np.linalg.lstsq(rows, y, rcond=None)[0]
     means[slice_.usable] = solution[:n_values][slice_.usable] + level
+    means.setflags(write=False)
     return means
 
 
+@lru_cache(maxsize=512)
 def bracket(slice_: Slice) -> Bracket:
     """Return what stands on either side of the best value, and whether to extend.
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from analysis.curve import Fit, fit
+from analysis.curve import Fit, doubted, fit
 from analysis.drift import Contrast, Drift, FiniteWidth, contrast, drift
 from analysis.optimum import LEVEL, optimum
+from analysis.places import vertex
 
 __all__ = [
     "Contrast",
@@ -68,11 +69,13 @@ def regret(
     """Return the regret of a value at the width of a fitted slice.
 
     R = f(x_p) − min f = max_x d(x) with d(x) = f(x_p) − f(x). The upper bound is the largest
-    d(x) + t·se(x): it covers because it covers at x = the true optimum. t is the quantile at
-    (1 + level)/2, not at level: what the curve's asymmetry and roughness add to one side is
-    known to first order only (with the other, `benchmarks/calibration` finds 87 % for an exact
-    cubic whose cubic term is half the quadratic). The lower
-    bound is the largest d(x) − t(1 − (1 − level)/K; df)·se(x) over the K values (Bonferroni).
+    d(x) + t·se(x): it covers because it covers at x = the true optimum. It is read from a curve
+    that may be kinked at its minimum (`analysis.curve.doubted`): between two values nothing
+    shows that it is smooth there. t is the quantile at (1 + level)/2, not at level: what the
+    curve's asymmetry and roughness add to one side is known to first order only (with the
+    other, `benchmarks/calibration` finds 87 % for an exact cubic whose cubic term is half the
+    quadratic). The lower bound is the largest d(x) − t(1 − (1 − level)/K; df)·se(x) over the K
+    values (Bonferroni), from the same curve.
     A value off the curve (outside its window, or a cliff) is compared by its own losses: it
     gets a level of its own in the linear model.
 
@@ -89,13 +92,16 @@ def regret(
     placed = _placed(fitted, log2_x, own_level=own_level)
     if placed is None:
         return None
-    estimates, errors = placed.differences(log2_x, _places(placed))
+    places, lowest = _places(placed), vertex(placed)
+    kinked = doubted(placed, placed.center if lowest is None else lowest)
+    estimate = max(float(placed.differences(log2_x, places)[0].max()), 0.0)
+    estimates, errors = kinked.differences(log2_x, places)
     upper = estimates + special.stdtrit(placed.df, 0.5 + level / 2) * errors
     return Regret(
         log2_x=log2_x,
-        estimate=max(float(estimates.max()), 0.0),
-        lower=_lower(placed, log2_x, level),
-        upper=max(float(upper.max()), 0.0),
+        estimate=estimate,
+        lower=_lower(kinked, log2_x, level),
+        upper=max(float(upper.max()), estimate),
         level=level,
         own_level=placed.own is not None,
     )

@@ -23,9 +23,12 @@ def build(config: CustomConfig, width: int) -> nn.Module:
     make = user_code.function(config.build)
     try:
         model = make(width)
-    except Exception as error:
+    except user_code.ENDS as error:
         rule, got = f"it builds the width {width}", f"{type(error).__name__}: {error}"
-        raise ConfigError(str(Fault(AT_BUILD, rule, got, f"correct {config.build}"))) from error
+        remedy = f"correct {config.build}"
+        if "meta" in got:
+            remedy += ": on torch's meta device tensors have shapes and no values, so read none"
+        raise ConfigError(str(Fault(AT_BUILD, rule, got, remedy))) from error
     if not isinstance(model, nn.Module):
         rule, got = "it returns an nn.Module", type(model).__name__
         raise ConfigError(str(Fault(AT_BUILD, rule, got, f"correct {config.build}")))
@@ -40,12 +43,14 @@ def losses(
     return found
 
 
-def faults(config: CustomConfig, batch: Mapping[str, Tensor], widths: Sequence[int]) -> list[Fault]:
+def faults(
+    config: CustomConfig, batches: Sequence[Mapping[str, Tensor]], widths: Sequence[int]
+) -> list[Fault]:
     """Return what is wrong with the user's module and loss; empty when sound.
 
     Args:
         config: The model section.
-        batch: A batch of `N_SAMPLES`.
+        batches: Samples of training and of validation.
         widths: Widths that are to be trained.
     """
     for name, at in (("build", AT_BUILD), ("loss", AT_LOSS)):
@@ -54,6 +59,9 @@ def faults(config: CustomConfig, batch: Mapping[str, Tensor], widths: Sequence[i
         except ConfigError as error:
             return [Fault(at, "a function that can be imported", str(error), "correct it")]
     try:
+        if _is_shared(config):
+            rule, got = "a new module at every call", "the same module or parameters twice"
+            return [Fault(AT_BUILD, rule, got, "build it afresh; keep none")]
         for width in sorted({*widths, config.base_width}):
             facts = roles.inspect(
                 lambda any_width: build(config, any_width),
@@ -69,7 +77,14 @@ def faults(config: CustomConfig, batch: Mapping[str, Tensor], widths: Sequence[i
     if not any(fact.role in ("input", "hidden", "output") for fact in facts):
         rule = "its argument is the width: weights of 2 × base_width are larger"
         return [Fault(AT_BUILD, rule, "the same shapes at both", "use the argument")]
-    return _loss_faults(config, batch)
+    found = (_loss_faults(config, batch) for batch in batches)
+    return next(filter(None, found), [])
+
+
+def _is_shared(config: CustomConfig) -> bool:
+    with torch.device("meta"):
+        one, two = (build(config, config.base_width) for _ in range(2))
+    return bool({id(p) for p in one.parameters()} & {id(p) for p in two.parameters()})
 
 
 def _loss_faults(config: CustomConfig, batch: Mapping[str, Tensor]) -> list[Fault]:
@@ -78,7 +93,7 @@ def _loss_faults(config: CustomConfig, batch: Mapping[str, Tensor]) -> list[Faul
         model = build(config, config.base_width)
         try:
             one, two = (losses(config, model, batch, "look") for _ in range(2))
-        except Exception as error:
+        except user_code.ENDS as error:
             got = f"{type(error).__name__}: {error}"
             rule = "loss(model, batch, generator) ends without error"
             return [Fault(AT_LOSS, rule, got, f"correct {config.loss}")]

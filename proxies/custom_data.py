@@ -59,7 +59,7 @@ def load(config: CustomDataConfig) -> CustomData:
     build = user_code.function(config.build)
     try:
         user = build(**config.args)
-    except Exception as error:
+    except user_code.ENDS as error:
         rule, got = "it makes the data without error", f"{type(error).__name__}: {error}"
         raise DataError([Fault(AT, rule, got, f"correct {config.build}")]) from error
     if faults := _faults(user, config.build):
@@ -75,14 +75,19 @@ def _faults(user: UserData, name: str) -> list[Fault]:
     try:
         pairs = (
             ("batch(0, 1, 4)", user.batch(0, 1, 4), user.batch(0, 1, 4)),
+            ("batch(3, 20, 4)", user.batch(3, 20, 4), user.batch(3, 20, 4)),
             ("validation()", user.validation(), user.validation()),
         )
-    except Exception as error:
+    except user_code.ENDS as error:
         rule = "batch(0, 1, 4) and validation() return tensors by name"
         got = f"{type(error).__name__}: {error}"
         return [Fault(AT, rule, got, f"correct what {name} returns")]
     found = [fault for call, one, two in pairs for fault in _pair_faults(call, one, two)]
-    return found[:1] or _size_faults(pairs[0][1])
+    found = found[:1] or _size_faults(pairs[0][1]) or _validation_faults(pairs[-1][1])
+    if not found and str(user.fingerprint) != str(user.fingerprint):
+        rule, remedy = "the fingerprint names the content: always the same", "hash the content"
+        return [Fault(AT, rule, "two different ones", remedy)]
+    return found
 
 
 def _pair_faults(call: str, one: object, two: object) -> list[Fault]:
@@ -111,3 +116,11 @@ def _size_faults(batch: dict[str, Tensor]) -> list[Fault]:
         return []
     rule = "batch(seed, step, size) has `size` samples along axis 0 of every tensor"
     return [Fault(AT, rule, f"{lengths} for size 4", "return whole batches")]
+
+
+def _validation_faults(validation: dict[str, Tensor]) -> list[Fault]:
+    lengths = {name: len(part) if part.ndim else 0 for name, part in validation.items()}
+    if len(set(lengths.values())) == 1 and min(lengths.values()) > 0:
+        return []
+    rule = "validation() has samples, as many in every tensor, along axis 0"
+    return [Fault(AT, rule, str(lengths), "return the whole set")]

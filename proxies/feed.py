@@ -5,13 +5,13 @@ A data set is something that hands out samples by number; what is common to all 
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from proxies.data_config import CaptionedConfig, DigitsConfig, LatentsConfig
 from proxies.info import Condition, DataInfo
+from proxies.permutation import Permutation
 from proxies.streams import generator
 
 VALIDATION_FRAC = 0.2
@@ -26,7 +26,7 @@ class Feed:
         config: DigitsConfig | CaptionedConfig | LatentsConfig,
         *,
         take: Take,
-        train: Tensor,
+        train: Tensor | Permutation,
         validation: Tensor,
         info: DataInfo,
         fingerprint: str,
@@ -114,11 +114,10 @@ def digest(*content: Tensor | str) -> str:
 
 def _rows(seed: int, start: int, size: int, n: int) -> Tensor:
     """Return `size` sample numbers from position `start` of the endless row of permuted epochs."""
-    epochs = range(start // n, (start + size - 1) // n + 1)
-    row = torch.cat([_epoch(seed, epoch, n) for epoch in epochs])
-    return row[start - epochs[0] * n :][:size]
-
-
-@lru_cache(maxsize=8)
-def _epoch(seed: int, epoch: int, n: int) -> Tensor:
-    return torch.randperm(n, generator=generator("epoch", seed, epoch))
+    position = torch.arange(start, start + size)
+    epochs = position // n
+    row = torch.empty_like(position)
+    for epoch in epochs.unique().tolist():
+        here = epochs == epoch
+        row[here] = Permutation(n, "epoch", seed, epoch)[position[here] - epoch * n]
+    return row

@@ -24,7 +24,7 @@ from proxies.data_config import LatentsConfig
 from proxies.feed import Feed
 from proxies.info import DataInfo
 from proxies.limits import DataError, Fault
-from proxies.streams import generator
+from proxies.permutation import Permutation
 
 ABSENT = "absent"
 _BLOCK = 1 << 24
@@ -83,12 +83,13 @@ def load(config: LatentsConfig) -> Feed:
         remedy = "write the latents there (layout: proxies/latents.py), or correct the path"
         raise DataError([Fault(("data", "path"), rule, config.path, remedy)])
     shards = _open(paths, config, declared)
-    order = torch.randperm(config.n_samples, generator=generator("split", "latents"))
+    n, n_validation = config.n_samples, config.n_validation
+    split = ("split", "latents")
     return Feed(
         config,
         take=_Shards(shards).take,
-        train=order[config.n_validation :],
-        validation=order[: config.n_validation],
+        train=Permutation(n, *split, skip=n_validation),
+        validation=Permutation(n, *split)[torch.arange(n_validation)],
         info=declared,
         fingerprint=fingerprint(config),
     )

@@ -26,7 +26,7 @@ def outputs_of(model: nn.Module, forward: Callable[[], object]) -> dict[str, lis
     was_training = model.training
     model.eval()
     try:
-        with recorder.watching(model), _no_fast_path(), torch.no_grad(), _Logits(recorder):
+        with recorder.watching(model), no_fast_path(), torch.no_grad(), _Logits(recorder):
             forward()
     finally:
         model.train(was_training)
@@ -52,7 +52,7 @@ class _Recorder:
             yield
 
     def note(self, name: str, value: object) -> None:
-        for tensor in _tensors(value):
+        for tensor in tensors_of(value):
             self.found.setdefault(name, []).append(_sampled(tensor))
 
     def note_logits(self, logits: Tensor) -> None:
@@ -90,7 +90,7 @@ class _Logits(TorchDispatchMode):
 
 
 @contextmanager
-def _no_fast_path() -> Iterator[None]:
+def no_fast_path() -> Iterator[None]:
     """Keep torch's Transformer layers from leaving their submodules out in evaluation mode."""
     was_enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -100,17 +100,17 @@ def _no_fast_path() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(was_enabled)
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
+def tensors_of(value: object) -> Iterator[Tensor]:
     """Yield the real-valued tensors in an output."""
     if isinstance(value, Tensor):
         if value.is_floating_point():
             yield value
     elif isinstance(value, Mapping):
         for part in value.values():
-            yield from _tensors(part)
+            yield from tensors_of(part)
     elif isinstance(value, tuple | list):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors_of(part)
 
 
 def _sampled(tensor: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from typing import Any
 
 from proxies.limits import ConfigError
 
+# What the user's code may end with where it is looked at: a script that ends its process, too.
+ENDS = (Exception, SystemExit)
 OWN_PACKAGES = ("analysis", "proxies", "sweep")
 
 
@@ -62,7 +64,7 @@ def function(reference: str) -> Callable[..., Any]:
         )
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except ENDS as error:
         raise ConfigError(_import_fault(module_name, error)) from error
     found = getattr(module, attribute, None)
     if not callable(found):
@@ -75,7 +77,7 @@ def function(reference: str) -> Callable[..., Any]:
     return found
 
 
-def _import_fault(name: str, error: Exception) -> str:
+def _import_fault(name: str, error: BaseException) -> str:
     is_absent = isinstance(error, ModuleNotFoundError) and error.name in _parents(name)
     if is_absent:
         return (

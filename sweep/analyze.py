@@ -6,10 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import figure_data, figures, report
+from analysis import figures, plot, report
+from analysis.convergence import Convergence, converge
+from analysis.convergence_data import ConvergenceInfo, convergence_info
+from analysis.material import Material
 from analysis.question import Question
 from analysis.verdict import Verdict, judge
-from sweep import coordcheck, rundir
+from sweep import convergence, coordcheck, rundir, under_way
 from sweep.faults import UserError
 from sweep.gallery import gallery
 from sweep.question import question
@@ -43,25 +46,77 @@ def analyze(study: Study, store: Store) -> Analysis:
     return Analysis(verdict=verdict, question=asked, table=table)
 
 
-def write(found: Analysis, study: Study, store: Store) -> list[str]:
-    """Write verdict.json, plots/ and report.html into the run directory; their paths."""
-    data = figure_data.figure_data(found.table, found.question, found.verdict)
-    drawn = figures.files(figures.all_figures(data))
-    files: dict[tuple[str, ...], bytes] = {("plots", n): drawn[n] for n in drawn}
-    files[("verdict.json",)] = json.dumps(found.verdict.to_dict(), indent=1).encode()
-    page = report.html(
-        run_info(study, store),
-        found.verdict,
-        found.table,
-        found.question,
-        drawn | coordcheck.plots(store),
-        gallery(found.table, store, study.axis),
-        coordcheck.told(study, store),
+def material(study: Study, store: Store) -> Material:
+    """All that a report shows on a study, as far as it has run.
+
+    Raises:
+        UserError: no trial has ended yet.
+    """
+    table, decisions = store.table(), store.decisions()
+    if table.empty:
+        raise UserError(
+            f"{store.root}: no trial has ended yet, so there is nothing to show; go on with "
+            f"`mutransfer run {study.name}`"
+        )
+    found = analyze(study, store) if question(study, decisions) else None
+    compared, curves = _compared(study, store, decisions, table)
+    return Material(
+        run_info=run_info(study, store),
+        df=table,
+        search_width=study.search_place,
+        axis=study.axis,
+        verdict=found.verdict if found else None,
+        question=found.question if found else None,
+        progress=under_way.progress(study, decisions, table),
+        gallery=gallery(table, store, study.axis),
+        check=coordcheck.stored_check(store),
+        check_text=coordcheck.told(study, store) or "",
+        convergence=compared,
+        convergence_info=curves,
     )
-    files[("report.html",)] = page.encode()
-    for parts, content in files.items():
-        store.write(content, *parts)
-    return [store.path(*parts) for parts in files]
+
+
+def _compared(
+    study: Study, store: Store, decisions: dict[str, Any], table: pd.DataFrame
+) -> tuple[Convergence | None, ConvergenceInfo | None]:
+    """What is known of convergence, with its curves; None where it is not asked for."""
+    asked = convergence.comparison(study, decisions)
+    if asked is None:
+        return None, None
+    curves = store.curves()
+    found = converge(table, curves, asked)
+    return found, convergence_info(table, curves, found)
+
+
+def write(found: Material, store: Store) -> list[str]:
+    """Write plots/, verdict.json and report.html into the run directory; their paths."""
+    made = files(found)
+    for name, content in made.items():
+        store.write(content, *name.split("/"))
+    return [store.path(*name.split("/")) for name in made]
+
+
+def files(found: Material) -> dict[str, bytes]:
+    """The files of an analysis by path in the run directory, the report last."""
+    drawn = plot.files(figures.of_material(found))
+    made = {f"plots/{name}": content for name, content in drawn.items()}
+    if found.verdict is not None:
+        made["verdict.json"] = json.dumps(as_dict(found), indent=1).encode()
+    return made | {"report.html": report.html(found).encode()}
+
+
+def as_dict(found: Material) -> dict[str, Any]:
+    """The answer as plain data: the verdict, None where there is none yet, and what is missing.
+
+    Convergence stands beside the verdict and has no say in it.
+    """
+    verdict = found.verdict
+    told: dict[str, Any] = {"verdict": None} if verdict is None else verdict.to_dict()
+    if found.convergence is not None:
+        told["convergence"] = found.convergence.to_dict()
+    if found.is_under_way and found.progress:
+        told["progress"] = found.progress._asdict()
+    return told
 
 
 def run_info(study: Study, store: Store) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import pandas as pd
+
 from proxies.config import Arm, HPs, Scaling, TrialConfig
 from proxies.trial import identity
 from sweep import space
@@ -77,3 +79,16 @@ def unique(asks: Iterable[Ask]) -> list[Ask]:
     for ask in asks:
         first.setdefault(ask.trial_id, ask)
     return list(first.values())
+
+
+def outcomes(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What rows of the table say, as a decision that rests on them notes it."""
+    return [
+        {"trial_id": r.trial_id, "status": r.status, "val_loss": number(r.val_loss)}
+        for r in rows.sort_values("trial_id").itertuples()
+    ]
+
+
+def number(value: Any) -> float | None:
+    """A cell as a number; None where it is empty."""
+    return None if pd.isna(value) else float(value)

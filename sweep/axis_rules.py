@@ -134,6 +134,13 @@ def control(transfer: Any, target: Any) -> Iterator[Found]:
         yield ("target", "tolerance"), rule, f"axis {axis}", remedy
 
 
+def convergence(transfer: Any, convergence: Any) -> Iterator[Found]:
+    """Convergence compares μP with SP, which differ along width alone."""
+    if convergence is not None and transfer.axis != "width":
+        rule = "convergence is asked for in a study along width"
+        yield ("convergence",), rule, f"axis {transfer.axis}", "remove it"
+
+
 def shortest(train: Any, transfer: Any) -> int:
     """The fewest steps that a trial of the study trains."""
     ladder: Mapping[str, Any] = {"steps": transfer.places}

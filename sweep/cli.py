@@ -10,6 +10,9 @@ from proxies import data, user_code
 from sweep import (
     __version__,
     coordcheck,
+    dashboard_command,
+    log_command,
+    loggers,
     memory,
     model_commands,
     plan_command,
@@ -143,7 +146,8 @@ def run(
             coordcheck.gate(found, store, tell=lambda line: None if json_ else say(line))
         if settle_:
             _decide_to_settle(found, store)
-        state = _run(found, store, inline)
+        with loggers.following(found.name, store, found.loggers or (), tell=say):
+            state = _run(found, store, inline)
     counts = state.counts()
     if json_:
         terminal.as_json({"run_directory": store.root, "status": counts})
@@ -252,3 +256,5 @@ def _hps(hps: dict[str, float]) -> str:
 
 app.command()(result_commands.analyze)
 app.command()(result_commands.export)
+app.command()(log_command.log)
+app.command()(dashboard_command.dashboard)

@@ -1,4 +1,4 @@
-"""The first stage of a study: the coordinate check of its model, a gate."""
+"""The first stage of a study, a gate: invariants and coordinate check of its model."""
 
 import dataclasses
 import json
@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 import torch
 
-from analysis import coordinate_figures, coordinates, figures
+from analysis import coordinate_figures, coordinates, plot
 from analysis.coordinates import Check
-from proxies import coordcheck
+from proxies import coordcheck, invariants
 from proxies.config import Arm, HPs, TrialConfig
 from proxies.flops import training_flops
+from proxies.invariants import Broken
 from proxies.trial import identity
 from sweep import memory, worker
 from sweep.ask import hps_of
@@ -25,27 +26,48 @@ from sweep.store import Store
 FILE = "coordcheck.json"
 # The control only has to grow; it needs no power.
 CONTROL_SEEDS = 2
-MIN_WIDTHS = 4
+MIN_WIDTHS, FEWEST = 4, 3
+# The widest widths are left out while a check has more FLOPs than take about ten minutes here.
+MOST_FLOPS = {"cpu": 3e13, "cuda": 3e16}
 LOG2_LRS = range(-3, -15, -1)
 Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A check with the learning rate that it was done at."""
+    """A check, the learning rate that it was done at, and the invariants that are broken."""
 
     check: Check
     lr: float
+    broken: tuple[Broken, ...] = ()
+
+    @property
+    def verdict(self) -> coordinates.Verdict:
+        """That of the check; FAIL where an invariant is broken."""
+        return "FAIL" if self.broken else self.check.verdict
 
 
 def widths(study: Study) -> tuple[int, ...]:
-    """The widths of a study's check: all that it trains, doubled on where these are few."""
+    """The widths of a study's check.
+
+    Its ladder and target, doubled on where these are few; the widest are left out, down to three,
+    where they would take too long (`too_costly`). `coordcheck.widths` names others.
+    """
     if study.coordcheck.widths is not None:
         return tuple(sorted(set(study.coordcheck.widths)))
     found = list(study.places) if study.axis == "width" else [study.search.width]
     while len(found) < MIN_WIDTHS:
         found.append(2 * found[-1])
+    while len(found) > FEWEST and _flops(study, found) > MOST_FLOPS[_device(study)]:
+        found.pop()
     return tuple(found[-MIN_WIDTHS - 1 :])
+
+
+def too_costly(study: Study) -> tuple[int, ...]:
+    """The study's own widths that its check leaves out for their cost."""
+    found = widths(study)
+    own = study.places if study.axis == "width" else ()
+    return () if study.coordcheck.widths else tuple(w for w in own if w > found[-1])
 
 
 def config(study: Study, arm: Arm, width: int, seed: int, lr: float) -> TrialConfig:
@@ -88,9 +110,12 @@ def _device(study: Study) -> Any:
 
 def flops(study: Study) -> float:
     """Training FLOPs of a check with the fewest seeds, probes left out."""
-    options = study.coordcheck
-    runs = options.seeds + CONTROL_SEEDS
-    return sum(runs * training_flops(config(study, "mup", w, 0, 1.0)) for w in widths(study))
+    return _flops(study, widths(study))
+
+
+def _flops(study: Study, of_widths: Sequence[int]) -> float:
+    runs = study.coordcheck.seeds + CONTROL_SEEDS
+    return sum(runs * training_flops(config(study, "mup", w, 0, 1.0)) for w in of_widths)
 
 
 def measure(study: Study, tell: Tell = lambda line: None) -> Checked:
@@ -105,10 +130,12 @@ def measure(study: Study, tell: Tell = lambda line: None) -> Checked:
     def start(arm: Arm, width: int, seed: int, lr: float) -> coordcheck.Run:
         return coordcheck.of_trial(config(study, arm, width, seed, lr))
 
-    steps, n = options.steps, options.seeds
+    steps, n, base_width = options.steps, options.seeds, study.model.base_width
     lr = options.lr or coordcheck.choose_lr(
-        start, base_width=study.model.base_width, steps=steps, log2_lrs=LOG2_LRS
+        start, base_width=base_width, steps=steps, log2_lrs=LOG2_LRS
     )
+    widest = max(w for w in (*widths(study), 2 * base_width) if w > base_width)
+    broken = invariants.broken(start, base_width=base_width, width=widest, lr=lr)
 
     def rows(arm: Arm, seeds: Sequence[int]) -> list[dict[str, Any]]:
         tell(f"coordinate check: {arm}, seeds {list(seeds)}, widths {list(widths(study))}")
@@ -123,14 +150,14 @@ def measure(study: Study, tell: Tell = lambda line: None) -> Checked:
         found += rows("mup", [n])
         n += 1
         check = coordinates.judge(pd.DataFrame(found), tolerance=options.tolerance)
-    return Checked(check=check, lr=lr)
+    return Checked(check=check, lr=lr, broken=tuple(broken))
 
 
 def key(study: Study) -> str:
     """What a stored result belongs to: the trainings that it looked at, and the options."""
     trials = [identity(config(study, a, w, 0, 1.0)) for a in ("mup", "sp") for w in widths(study)]
     options = dataclasses.asdict(study.coordcheck) | {"gate": None}
-    return json.dumps([coordinates.RULES, trials, options], sort_keys=True)
+    return json.dumps([coordinates.RULES, invariants.RULES, trials, options], sort_keys=True)
 
 
 def stored(study: Study, store: Store) -> dict[str, Any] | None:
@@ -148,11 +175,15 @@ def write(study: Study, store: Store, found: Checked) -> dict[str, Any]:
         "key": key(study),
         "log2_lr": math.log2(found.lr),
         "versions": worker.versions(),
+        "device": _device(study),
+        "not_checked": list(too_costly(study)),
         **found.check.to_dict(),
+        "verdict": found.verdict,
+        "broken": [{"text": str(b), **dataclasses.asdict(b)} for b in found.broken],
         "findings": [{"text": str(f), **dataclasses.asdict(f)} for f in found.check.findings],
     }
     drawn = coordinate_figures.all_figures(found.check)
-    for name, data in figures.files(drawn).items():
+    for name, data in plot.files(drawn).items():
         store.write(data, "plots", name)
     store.write(json.dumps(content, indent=1).encode(), FILE)
     return content
@@ -174,7 +205,9 @@ def gate(study: Study, store: Store, tell: Tell) -> None:
         return
     held = stored(study, store)
     if held is None:
-        memory.check(study, memory.of_this_machine(), "this machine, which checks its coordinates,")
+        where = "this machine, which checks its coordinates (at `coordcheck.widths`),"
+        widest = config(study, "mup", widths(study)[-1], 0, 1.0)
+        memory.check(study, memory.of_this_machine(), where, [widest])
         held = write(study, store, measure(study, tell))
     told = message(study.name, held)
     if held["verdict"] == "PASS" or study.coordcheck.gate == "warn":
@@ -196,15 +229,22 @@ def message(name: str, held: dict[str, Any], most: int = 5) -> str:
         f"{held['n_series']} series, tolerance {held['tolerance']:g}; a slope of "
         f"{held['detectable']:.2f} would be seen"
     )
-    head = f"{name}: coordinate check: {verdict} ({scope})"
+    lines = [f"{name}: coordinate check: {verdict} ({scope})"]
+    if left_out := held.get("not_checked"):
+        left_out = ", ".join(map(str, left_out))
+        lines.append(f"    not checked, for its cost: {left_out}; name it in `coordcheck.widths`")
     if verdict == "BLIND":
-        return (
-            f"{head}\n    nothing grows under SP either: a larger `coordcheck.lr` or wider models"
-        )
-    lines = [f"    {found['text']}" for found in findings[:most]]
-    if len(findings) > most:
-        lines.append(f"    and {len(findings) - most} more; all of them in {FILE}")
-    return "\n".join([head, *lines])
+        remedy = "a larger `coordcheck.lr` or wider models"
+        return "\n".join([*lines, f"    nothing grows under SP either: {remedy}"])
+    lines += _first("invariant broken: ", held.get("broken", []), most)
+    return "\n".join(lines + _first("", findings, most))
+
+
+def _first(word: str, found: Sequence[dict[str, Any]], most: int) -> list[str]:
+    lines = [f"    {word}{one['text']}" for one in found[:most]]
+    if len(found) > most:
+        lines.append(f"    and {len(found) - most} more; all of them in {FILE}")
+    return lines
 
 
 def told(study: Study, store: Store) -> str | None:
@@ -212,7 +252,6 @@ def told(study: Study, store: Store) -> str | None:
     return message(study.name, store.read_json(FILE)) if store.exists(FILE) else None
 
 
-def plots(store: Store) -> dict[str, bytes]:
-    """The stored plots as SVG by file name."""
-    names = [name for name in store.names("plots", ".svg") if name.startswith("coordcheck_")]
-    return {f"{name}.svg": store.read_bytes("plots", f"{name}.svg") for name in names}
+def stored_check(store: Store) -> Check | None:
+    """The stored check itself; None where none was done."""
+    return coordinates.from_dict(store.read_json(FILE)) if store.exists(FILE) else None

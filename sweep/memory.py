@@ -5,6 +5,7 @@ activations and data take comes on top, so a study may pass and still be too lar
 """
 
 import os
+from collections.abc import Sequence
 
 from proxies.config import TrialConfig
 from proxies.flops import n_params
@@ -22,20 +23,21 @@ def needed_bytes(config: TrialConfig) -> int:
     return BYTES * copies * n_params(config)
 
 
-def check(study: Study, slot_bytes: float, where: str) -> None:
+def check(study: Study, slot_bytes: float, where: str, configs: Sequence[TrialConfig] = ()) -> None:
     """Refuse a study whose largest model cannot fit.
 
     Args:
         study: The study.
         slot_bytes: Memory that one trial may use.
         where: What has that memory, for the message.
+        configs: What is trained; none: a trial at each place of the study.
 
     Raises:
         UserError: the largest model needs more.
     """
     hps = {name: found.middle for name, found in study.parameters.items()}
-    configs = [trial(study, place=p, arm="mup", hps=hps, seed=0) for p in study.places]
-    config = max(configs, key=needed_bytes)
+    found = configs or [trial(study, place=p, arm="mup", hps=hps, seed=0) for p in study.places]
+    config = max(found, key=needed_bytes)
     if (needed := needed_bytes(config)) > slot_bytes:
         raise UserError(
             f"{study.name}: a model of width {config.width} has {n_params(config):,} parameters "

@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.optimum import slice_optimum
-from sweep import search, settle, slicing, space
-from sweep.ask import Ask, HPSet, hp_values, trial, unique
+from sweep import convergence, search, settle, slicing, space
+from sweep.ask import Ask, HPSet, hp_values, number, outcomes, trial, unique
 from sweep.faults import RunError
 from sweep.spec import Study
 
-STAGES = ("search", "slices", "set", "target")
+STAGES = ("search", "slices", "set", "target", "convergence")
 Decisions = Mapping[str, Mapping[str, Any]]
 
 
@@ -82,7 +82,11 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
     asked += _set_asks(study, transferred)
     for plan in slicing.target(study, transferred):
         asked += slicing.asks(study, plan, table, status)
-    return _run(asked + settle.asks(study, decisions), status)
+    asked += settle.asks(study, decisions)
+    compared, tuned = convergence.asks(study, decisions, table, status)
+    if tuned is not None:
+        return _decide(convergence.NAME, tuned, asked + compared)
+    return _run(asked + compared, status)
 
 
 def nominal(study: Study) -> list[Ask]:
@@ -108,7 +112,7 @@ def nominal(study: Study) -> list[Ask]:
     asked += _set_asks(study, transferred)
     for plan in slicing.target(study, transferred):
         asked += slicing.asks(study, plan, None, {})
-    return unique(asked)
+    return unique(asked + convergence.nominal(study, transferred))
 
 
 def search_name(generation: int) -> str:
@@ -161,7 +165,7 @@ def _proposals(
     for earlier in range(generation):
         for ask in _search_asks(study, decisions[search_name(earlier)]["proposals"], earlier):
             row = rows.loc[ask.trial_id]
-            status, val_loss = str(row["status"]), _number(row["val_loss"])
+            status, val_loss = str(row["status"]), number(row["val_loss"])
             hps = {name: float(getattr(ask.config.hps, name)) for name in study.parameters}
             told.append(search.Told(hps=hps, status=status, val_loss=val_loss))
             rests_on.append({"trial_id": ask.trial_id, "status": status, "val_loss": val_loss})
@@ -190,7 +194,7 @@ def _centre(study: Study, asked: Sequence[Ask], table: pd.DataFrame) -> dict[str
         "search_best_trial_id": str(best["trial_id"]),
         "search_best_val_loss": float(best["val_loss"]),
         "centre": _on_lattice(study, chosen),
-        "rests_on": _outcomes(rows),
+        "rests_on": outcomes(rows),
     }
 
 
@@ -232,16 +236,5 @@ def _transferred(
         "transferred": transferred,
         "flags": flags,
         "optima": optima,
-        "rests_on": _outcomes(table[table["trial_id"].isin(ids)]),
+        "rests_on": outcomes(table[table["trial_id"].isin(ids)]),
     }
-
-
-def _outcomes(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {"trial_id": r.trial_id, "status": r.status, "val_loss": _number(r.val_loss)}
-        for r in rows.sort_values("trial_id").itertuples()
-    ]
-
-
-def _number(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)

@@ -58,7 +58,7 @@ class Terminal:
             self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def _stages(self) -> list[tuple[str, int, int]]:
-        """(stage, done, planned) of each stage."""
+        """(stage, done, planned) of each stage that the study has."""
         assert self._state is not None
         planned = Counter(ask.asked_by for ask in self._nominal)
         asked = Counter(ask.asked_by for ask in self._state.next.asked)
@@ -69,6 +69,7 @@ class Terminal:
         return [
             (stage, done[stage], asked[stage] if over else max(planned[stage], asked[stage]))
             for stage in STAGES
+            if planned[stage] or asked[stage]
         ]
 
     def _eta_s(self) -> float | None:

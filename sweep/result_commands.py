@@ -6,8 +6,6 @@ from typing import Annotated
 import typer
 
 from analysis.export import dump
-from analysis.rows import text_summary
-from analysis.verdict import Verdict
 from sweep import rundir, table_command, terminal
 from sweep.faults import UserError
 from sweep.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, err, out
@@ -39,13 +37,20 @@ def analyze(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Table: folder for report and plots.")
     ] = None,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Print all tables that the report holds.")
+    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Show the report in the browser.")] = False,
     json_: JsonOpt = False,
 ) -> None:
     """Judge the transfer: verdict.json, plots/ and report.html. Exit code 3: it is not PASS.
 
+    While the study runs it tells what there is so far, with exit code 3.
+
     [dim]mutransfer analyze digits-dit · mutransfer analyze runs.csv --columns loss=val_loss[/dim]
     """
     from sweep import analyze as room  # matplotlib and scipy take a second
+    from sweep import answer
 
     if table_command.is_table(study):
         found = table_command.analyze(
@@ -57,27 +62,19 @@ def analyze(
             default=default,
             axis=axis,
         )
-        paths = table_command.write(found, output, Path(study)) if output else []
-        unsaid = table_command.cannot_say(found.question)
+        paths = table_command.write(found, output) if output else []
+        unsaid = table_command.cannot_say(found.question) if found.question else []
     else:
         found_study, store = rundir.find_run(study, spec_path, runs)
-        found = room.analyze(found_study, store)
-        paths, unsaid = room.write(found, found_study, store), []
-    _tell(found.verdict, paths, unsaid, json_)
-
-
-def _tell(verdict: Verdict, paths: list[str], unsaid: list[str], json_: bool) -> None:
+        found = room.material(found_study, store)
+        paths, unsaid = room.write(found, store), []
     if json_:
-        terminal.as_json(verdict.to_dict())
+        terminal.as_json(room.as_dict(found))
     else:
-        for shown in text_summary(verdict):
-            if shown.rows:
-                out.print(terminal.table(shown.title, shown.columns, shown.rows), soft_wrap=True)
-                out.print()
-        out.print(verdict.sentence, style="bold", highlight=False, soft_wrap=True)
-        for line in [*unsaid, *(f"report: {path}" for path in paths[-1:])]:
-            out.print(line, highlight=False, soft_wrap=True)
-    if verdict.verdict != "PASS":
+        answer.tell(found, [*unsaid, *(f"report: {path}" for path in paths[-1:])], tables=tables)
+    if open_ and paths:
+        answer.show(paths[-1])
+    if found.is_under_way or found.verdict is None or found.verdict.verdict != "PASS":
         raise typer.Exit(terminal.EXIT_NOT_PASS)
 
 

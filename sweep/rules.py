@@ -11,6 +11,7 @@ from proxies.data import info as data_info
 from proxies.data import load as load_data
 from proxies.limits import DataError
 from sweep import axis_rules, space
+from sweep import loggers as viewers
 
 Path = tuple[str | int, ...]
 Found = tuple[Path, str, object, str]  # path, rule, got, remedy
@@ -74,11 +75,11 @@ def _data_fit(data: Any) -> Iterator[Found]:
         yield ("data", "build"), "a function that can be imported", str(error), "correct it"
 
 
-@_rule("model", "data")
-def _own_names(model: Any, data: Any) -> Iterator[Found]:
+@_rule("model", "data", "trial")
+def _own_names(model: Any, data: Any, trial: Any) -> Iterator[Found]:
     """The user's code is not in a package of a name that is ours."""
     places = [(("model", "build"), model), (("model", "loss"), model), (("data", "build"), data)]
-    for path, section in places:
+    for path, section in [*places, (("trial", "run"), trial)]:
         reference = getattr(section, path[1], None)
         if reference is not None and reference.partition(".")[0] in user_code.OWN_PACKAGES:
             rule = f"the names {', '.join(user_code.OWN_PACKAGES)} are packages of mutransfer"
@@ -108,16 +109,19 @@ def _custom_fits(model: Any, data: Any, search: Any, transfer: Any, target: Any)
     if not isinstance(model, CustomConfig):
         return
     try:
-        batch = load_data(data).batch(0, 0, custom.N_SAMPLES)
+        loaded = load_data(data)
+        some = {name: part[: custom.N_SAMPLES] for name, part in loaded.validation().items()}
+        batches = (loaded.batch(0, 0, custom.N_SAMPLES), some)
     except ConfigError:
         return  # `_data_fit` says what is wrong with them
     widths = (search.width, *(transfer.widths or ()), *filter(None, [target.width]))
-    for fault in custom.faults(model, batch, widths):
+    for fault in custom.faults(model, batches, widths):
         yield fault.path, fault.rule, fault.got, fault.remedy
 
 
 _rule("transfer", "target")(axis_rules.keys)
 _rule("transfer", "target")(axis_rules.control)
+_rule("transfer", "convergence")(axis_rules.convergence)
 _rule("model", "train", "search", "transfer", "target")(axis_rules.ladder)
 _rule("model", "trial", "transfer", "target")(axis_rules.of_depth)
 _rule("model", "train", "trial", "transfer", "target")(axis_rules.scaling)
@@ -201,6 +205,28 @@ def _eps_small(train: Any) -> Iterator[Found]:
         rule = f"Adam's eps is at most {MAX_EPS:g} or scaled with width (`scale_eps: true`)"
         remedy = "gradients shrink with width: a fixed large eps breaks transfer; use 1e-12"
         yield ("train", "eps"), rule, train.eps, remedy
+
+
+@_rule("model", "train", "target", "convergence")
+def _convergence_shows(model: Any, train: Any, target: Any, convergence: Any) -> Iterator[Found]:
+    if convergence is None:
+        return
+    at = ("convergence",)
+    if target.width == model.base_width:
+        rule = "SP and μP differ at the target width: it is not the base width"
+        yield at, rule, f"both are {target.width}", "raise target.width, or leave the section out"
+    looks = -(-train.steps // train.steps_per_log)
+    if convergence.n_val > looks:
+        rule = f"validations happen at points of the training curve, of which there are {looks}"
+        remedy = f"lower it to {looks}, or set train.log_every"
+        yield (*at, "n_val"), rule, convergence.n_val, remedy
+
+
+@_rule("loggers")
+def _loggers_installed(loggers: Any) -> Iterator[Found]:
+    for name, sink in viewers.missing(loggers or ()):
+        rule = f"the logger {name} needs the package {sink.package}"
+        yield ("loggers",), rule, "it is not installed", f"pip install 'mutransfer[{sink.extra}]'"
 
 
 @_rule("method", "parameters", "search")

@@ -20,12 +20,20 @@ from sweep.faults import SpecError, UserError
 from sweep.spec import Study, from_resolved, read
 from sweep.store import Store
 
-FREE = ("resources.", "coordcheck", "production", "imports")
+FREE = ("resources.", "coordcheck", "production", "imports", "loggers")
 # Where data lie may change; what they are is compared by content.
 FREE_PATHS = tuple({f"data.{n}" for kind in DATA_CONFIGS.values() for n in kind.paths})
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")  # device and threads: identity
 LADDERS = tuple(f"transfer.{key}" for key in sections.LADDERS.values())
-MAY_GROW = ("transfer.seeds", *LADDERS, "target.seeds", "transfer.max_extend")
+MAY_GROW = (
+    "transfer.seeds",
+    *LADDERS,
+    "target.seeds",
+    "transfer.max_extend",
+    "convergence.seeds",
+)
+# A section that adds trials and has no say in the verdict; what it said first stays.
+MAY_COME = ("convergence",)
 STUDY_FILE = "study.json"
 
 
@@ -99,7 +107,8 @@ def claim(store: Store, study: Study) -> list[Change]:
             f"{store.root}: belongs to another spec of '{study.name}':\n"
             + "\n".join(f"    {change}" for change in refused)
             + "\nRestore these keys, or give the changed study another name or another --runs."
-            f"\n(May change later: resources; may grow: {', '.join(MAY_GROW)}.)"
+            f"\n(May change later: resources; may grow: {', '.join(MAY_GROW)}; "
+            f"may be added: {', '.join(MAY_COME)}.)"
         )
     if changes:
         past = [{"at": _now(), "changed": [vars(change) for change in changes]}]
@@ -155,7 +164,9 @@ def _allowed(path: str, was: Any, now: Any) -> bool:
         return False
     if path.startswith(FREE) or path in FREE_PATHS:
         return True
-    if path not in MAY_GROW:
+    if path in MAY_COME and was is None:
+        return True
+    if path not in MAY_GROW or was is None:
         return False
     if isinstance(was, list) and isinstance(now, list):
         return set(was) <= set(now)

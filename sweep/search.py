@@ -1,4 +1,4 @@
-"""Stage `search`: what is proposed next. The only file that knows Optuna.
+"""Stage `search`: what is proposed next. Beside the journal of `dashboard`, all that knows Optuna.
 
 A proposal is a pure function of the study and of what it was told: the Optuna study is rebuilt in
 memory for each generation, with a seed of its own, so the proposals depend neither on the number

@@ -24,6 +24,7 @@ HPName = Literal[
     "repa_weight",
 ]
 HP_NAMES: tuple[str, ...] = get_args(HPName)
+Logger = Literal["tensorboard", "wandb", "mlflow"]
 Method = Literal["tpe", "gp", "qmc", "random", "grid"]
 STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
 
@@ -138,6 +139,22 @@ class Target:
     points: Annotated[int, Ge(3)] = 5
     seeds: Annotated[int, Ge(1)] = 3
     tolerance: Tolerance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convergence:
+    """Stage `convergence`, off unless given: steps of μP to the final loss of SP, target width.
+
+    `default_lr` is the LR somebody would give SP untuned. `points` values begin the slice in which
+    SP's LR is tuned; `seeds` are those of each training and of that slice. `n_val` validations
+    make a curve; they change nothing in the training.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    default_lr: Annotated[float, Gt(0)]
+    n_val: Annotated[int, Ge(5)] = 20
+    seeds: Annotated[int, Ge(1)] = 3
+    points: Annotated[int, Ge(3)] = 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,9 @@ from sweep import rules, space
 from sweep.faults import Fault, SpecError, UserError
 from sweep.sections import (
     HP_NAMES,
+    Convergence,
     CoordCheck,
+    Logger,
     Method,
     Metric,
     Production,
@@ -56,6 +58,8 @@ class Study:
     coordcheck: CoordCheck
     seed: int
     production: Production | None = None
+    convergence: Convergence | None = None
+    loggers: tuple[Logger, ...] | None = None  # viewers that finished trials are written to
     trial: pc.TrainerConfig | None = None
     imports: tuple[str, ...] = ()  # folders that the user's own code is imported from
 
@@ -131,6 +135,8 @@ SECTIONS: dict[str, Any] = {
     "coordcheck": CoordCheck,
     "seed": Annotated[int, Ge(0)],
     "production": Production | None,
+    "convergence": Convergence | None,
+    "loggers": tuple[Logger, ...] | None,
     "trial": pc.TrainerConfig | None,
 }
 OPTIONAL: dict[str, Any] = {  # a section that may be left out, and what stands for it then
@@ -141,6 +147,8 @@ OPTIONAL: dict[str, Any] = {  # a section that may be left out, and what stands 
     "coordcheck": {},
     "seed": 0,
     "production": None,
+    "convergence": None,
+    "loggers": None,
     "trial": None,
 }
 KEYS = ("parameters", *SECTIONS)
@@ -255,7 +263,8 @@ def _study(
     }:
         valid["imports"] = tuple(dict.fromkeys(imports))
         user_code.add_paths(imports)
-    looked_at = {key: value for key, value in valid.items() if look_at_data or key != "data"}
+    about_here = ("data", "loggers")  # rules that depend on the machine
+    looked_at = {k: v for k, v in valid.items() if look_at_data or k not in about_here}
     for path, rule, got, remedy in rules.faults(looked_at):
         faults.append(file.fault((*at, *path), rule, got, remedy))
     return (None, faults) if faults else (Study(name=name, **valid), [])

@@ -184,6 +184,14 @@ class Store:
             return CURVE_SCHEMA.empty_table().to_pandas()
         return pq.read_table(self.path("curves"), filesystem=self.fs).to_pandas()
 
+    def curve(self, trial_id: str) -> list[dict[str, Any]]:
+        """The training curve of one trial, a dict a point; empty where it has none."""
+        if not self.exists("curves", f"{trial_id}.parquet"):
+            return []
+        content = self.read_bytes("curves", f"{trial_id}.parquet")
+        points: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
+        return points
+
     def forget_failed(self) -> int:
         """Remove the rows of failed trials, so that they are run again. Returns how many."""
         failed = self.table().query("status == 'failed'")["trial_id"]

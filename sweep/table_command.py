@@ -1,10 +1,9 @@
 """`mutransfer analyze TABLE.csv`: a verdict on a table from elsewhere."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
-from analysis import figure_data, foreign
+from analysis import foreign
 from analysis.axis import AXES, WORDS
 from analysis.question import Question, Tolerance, ToleranceKind
 from analysis.verdict import judge
@@ -12,7 +11,7 @@ from sweep import __version__
 from sweep.faults import UserError
 
 if TYPE_CHECKING:
-    from sweep.analyze import Analysis
+    from analysis.material import Material
 
 SUFFIXES = (".csv", ".parquet")
 TOLERANCE = "rel_loss=0.005"
@@ -32,7 +31,7 @@ def analyze(
     target_width: int | None = None,
     default: str = "",
     axis: str = "width",
-) -> "Analysis":
+) -> "Material":
     """The verdict on a table.
 
     Raises:
@@ -50,9 +49,21 @@ def analyze(
         defaults={hp: _number("--default", v) for hp, v in _pairs("--default", default).items()},
         axis=axis,
     )
-    from sweep.analyze import Analysis  # it imports matplotlib
+    from analysis.material import Material  # it imports scikit-learn
 
-    return Analysis(verdict=judge(table, asked), question=asked, table=table)
+    info = {
+        "study": path.name,
+        "mutransfer": __version__,
+        "command": f"mutransfer analyze {path.name}",
+    }
+    return Material(
+        run_info=info,
+        df=table,
+        search_width=asked.search_width,
+        axis=asked.axis,
+        verdict=judge(table, asked),
+        question=asked,
+    )
 
 
 def cannot_say(question: Question) -> list[str]:
@@ -70,30 +81,18 @@ def cannot_say(question: Question) -> list[str]:
     return told
 
 
-def write(found: "Analysis", folder: Path, source: Path) -> list[str]:
+def write(found: "Material", folder: Path) -> list[str]:
     """Write verdict.json, plots/ and report.html into a folder; their paths."""
-    from analysis import figures, report  # matplotlib takes a second
+    from sweep.analyze import files  # matplotlib takes a second
 
-    data = figure_data.figure_data(found.table, found.question, found.verdict)
-    drawn = figures.files(figures.all_figures(data))
-    info: dict[str, Any] = {
-        "study": source.name,
-        "mutransfer": __version__,
-        "command": f"mutransfer analyze {source.name}",
-    }
-    page = report.html(info, found.verdict, found.table, found.question, drawn)
-    files = {f"plots/{name}": content for name, content in drawn.items()}
-    files |= {
-        "verdict.json": json.dumps(found.verdict.to_dict(), indent=1).encode(),
-        "report.html": page.encode(),
-    }
+    made = files(found)
     try:
         (folder / "plots").mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
+        for name, content in made.items():
             (folder / name).write_bytes(content)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}; choose another") from None
-    return [str(folder / name) for name in files]
+    return [str(folder / name) for name in made]
 
 
 def _pairs(option: str, text: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 from proxies import flops, user_code
 from proxies.config import TrainerConfig, TrialConfig
 from proxies.trial import plan
+from sweep import leash
 from sweep.ask import hp_values
 from sweep.store import Store
 
@@ -121,21 +123,30 @@ def _of_program(
         user_code.located(word.replace("{config_json}", str(asked)))
         for word in shlex.split(command)
     ]
+    if shutil.which(words[0], path=_environment()["PATH"]) is None:
+        raise TrainerError(f"{words[0]}: cannot be started: no such program, or not executable")
     with errors.open("w") as err, progress.open() as lines:
-        try:
-            # A group of its own, so that the processes it starts end with it.
-            process = subprocess.Popen(
-                words, stdout=err, stderr=err, start_new_session=True, env=_environment()
-            )
-        except OSError as error:
-            raise TrainerError(f"{words[0]}: cannot be started: {error.strerror}") from None
+        process = subprocess.Popen(
+            [sys.executable, "-I", leash.__file__, *words],
+            stdin=subprocess.PIPE,
+            stdout=err,
+            stderr=err,
+            env=_environment(),
+            start_new_session=True,
+        )
         try:
             yield from _watched(process, lines, silence_s)
         finally:
             _end(process)
     if process.returncode:
         last = " | ".join(errors.read_text(errors="replace").splitlines()[-LAST_LINES:])
-        raise TrainerError(f"exit code {process.returncode}: {last}")
+        raise TrainerError(f"{_ending(process.returncode)}: {last}")
+
+
+def _ending(code: int) -> str:
+    with contextlib.suppress(ValueError):
+        return f"ended by {signal.Signals(code - 128).name}"
+    return f"exit code {code}"
 
 
 def _environment() -> dict[str, str]:
@@ -164,14 +175,17 @@ def _watched(
         if time.monotonic() - heard > silence_s:
             raise TrainerError(f"silent for {silence_s:g} s: no line in its progress file")
         yield None
-        time.sleep(POLL_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End what still runs, and let go of the leash."""
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        leash.end(process.pid)
         process.wait()
+    assert process.stdin is not None, "a pipe"
+    process.stdin.close()
 
 
 def _parsed(line: str) -> Point:

@@ -109,6 +109,7 @@ def identity_columns(ask: Ask, study: str) -> dict[str, Any]:
         "base_width": config.model.base_width,
         "batch_size": config.train.batch_size,
         "steps": config.train.steps,
+        "n_val": config.train.n_val,
         "seed": config.seed,
         **{results.HP_PREFIX + name: value for name, value in hp_values(config.hps).items()},
         "n_params": n_params(config),

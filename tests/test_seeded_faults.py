@@ -25,9 +25,31 @@ def test_correct_plans_break_no_invariant_and_have_the_roles_written_by_hand(fam
     assert planted.wrong_roles(family, None) == []
 
 
-@pytest.mark.parametrize("name", ["decay not scaled", "biases decayed", "base width mixed up"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "decay not scaled",
+        "biases decayed",
+        "base width mixed up",
+        "head dim grows, 1/√d",
+        "bias under the multiplier",
+    ],
+)
 def test_invariants_see_what_no_activation_shows(name):
     assert planted.broken_invariants("dit", BY_NAME[name])
+
+
+@pytest.mark.parametrize("family", planted.DEPTH)
+def test_sp_breaks_the_invariants_of_every_family(family):
+    """The negative control of the models that break none."""
+    start = planted.start_of(family, None)
+    found = planted.invariants.broken(
+        lambda arm, *rest: start("sp", *rest),
+        base_width=planted.BASE,
+        width=planted.WIDTHS[-1],
+        lr=2**-7,
+    )
+    assert len(found) > 10
 
 
 @pytest.mark.slow

@@ -21,7 +21,9 @@ from benchmarks.calibration.truth import MEASURED_NOISE
 
 OUT = Path(__file__).parents[1] / "results" / "calibration.md"
 RIVAL_SETTINGS = ("digits-dit", "2 seeds, asymmetry 0.5", "large noise", "small noise")
-Mapped = Callable[[Callable[[int], Any]], list[Any]]
+Mapped = Callable[[Callable[[Sequence[int]], list[Any]]], list[Any]]
+# Draws that are fitted at once.
+BATCH = 50
 
 
 def main() -> None:
@@ -34,7 +36,11 @@ def main() -> None:
     n = 60 if args.quick else args.draws
     started = time.monotonic()
     with Pool(args.processes) as pool:
-        mapped: Mapped = lambda f: pool.map(f, range(n), chunksize=max(1, n // 40))  # noqa: E731
+        batches = [range(k, min(k + BATCH, n)) for k in range(0, n, BATCH)]
+
+        def mapped(f: Callable[[Sequence[int]], list[Any]]) -> list[Any]:
+            return [row for rows in pool.map(f, batches, chunksize=1) for row in rows]
+
         parts = [part(mapped) for part in (intervals, censoring, verdicts, flats, rivals, paired)]
     minutes = (time.monotonic() - started) / 60
     head = f"{n} draws of each setting, {minutes:.0f} minutes in {args.processes} processes.\n"
@@ -108,7 +114,7 @@ def censoring(mapped: Mapped) -> str:
 def verdicts(mapped: Mapped) -> str:
     rows = []
     for t in settings.VERDICTS:
-        words = Counter(mapped(partial(score.word, t)))
+        words = Counter(mapped(partial(score.words, t)))
         n = sum(words.values())
         bound = {"low": settings.MIN_PASS} if t.passes else {"high": settings.MAX_WRONG_PASS}
         powered = t.setting.noise <= MEASURED_NOISE or not t.passes
@@ -131,7 +137,7 @@ def verdicts(mapped: Mapped) -> str:
 def flats(mapped: Mapped) -> str:
     rows = []
     for s in settings.FLAT:
-        words = Counter(mapped(partial(score.flat_word, s)))
+        words = Counter(mapped(partial(score.flat_words, s)))
         n = sum(words.values())
         rows.append((s.name, percent(words["PASS"] / n, high=0.0)))
     return table("Nothing to find", ("setting", "PASS"), rows)

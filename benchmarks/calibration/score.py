@@ -1,4 +1,4 @@
-"""One planted draw through the code that ships, and what came of it."""
+"""Planted draws through the code that ships, many at once, and what came of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from analysis.curve import Fit, fit
+from analysis.curve import Fit, fits
 from analysis.drift import drift
-from analysis.hp_verdict import judge_hp
+from analysis.hp_verdict import word_of
 from analysis.optimum import optimum
 from analysis.question import Evidence, Question, Tolerance
 from analysis.slices import Slice
@@ -42,16 +42,30 @@ def ladder(setting: Setting, rng: np.random.Generator) -> tuple[np.ndarray, list
     ]
 
 
-def intervals(setting: Setting, seed: int) -> dict[str, Any]:
-    """Coverage and length of one ladder: optimum of each width, drift, regret at the widest."""
-    rng = np.random.default_rng(seed)
-    places, slices = ladder(setting, rng)
-    fits = [fit(s, spacing_log2=setting.spacing) for s in slices]
-    found = [optimum(f) for f in fits]
-    line = drift(fits)
+def intervals(setting: Setting, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """Coverage and length of ladders: optimum of each width, drift, regret at the widest."""
+    drawn = [ladder(setting, np.random.default_rng(seed)) for seed in seeds]
+    n, step = setting.widths, setting.spacing
+    found = fits(
+        [s for _, slices in drawn for s in slices],
+        spacing_log2=step,
+        families=[i for i in range(len(drawn)) for _ in range(n)],
+    )
+    alone = fits([slices[-1] for _, slices in drawn], spacing_log2=step)
+    return [
+        _of_ladder(setting, places, found[i * n : (i + 1) * n], alone[i])
+        for i, (places, _) in enumerate(drawn)
+    ]
+
+
+def _of_ladder(
+    setting: Setting, places: np.ndarray, fits_: Sequence[Fit], target: Fit
+) -> dict[str, Any]:
+    found = [optimum(f) for f in fits_]
+    line = drift(fits_)
     known = {
         kind: np.array(
-            [_variance(setting, f, x, kind == "all") for f, x in zip(fits, places, strict=True)]
+            [_variance(setting, f, x, kind == "all") for f, x in zip(fits_, places, strict=True)]
         )
         for kind in ("family", "all")
     }
@@ -65,7 +79,7 @@ def intervals(setting: Setting, seed: int) -> dict[str, Any]:
         "drift_covered": covers(line.low, line.high, setting.drift),
         "drift_length": span(line.low, line.high)
         / oracle.length(oracle.slope_variance(known["family"])),
-        "regret_covered": [_bound_holds(setting, fits[-1], places[-1], u) for u in REGRET_AT],
+        "regret_covered": [_bound_holds(setting, target, places[-1], u) for u in REGRET_AT],
     }
 
 
@@ -81,39 +95,60 @@ def _bound_holds(setting: Setting, fitted: Fit, log2_opt: float, u: float) -> bo
     return None if found is None else found.upper >= setting.regret(u) * (1 - 1e-12)
 
 
-def flags(setting: Setting, seed: int) -> bool:
-    """Whether an optimum is flagged as censored on the right."""
-    rng = np.random.default_rng(seed)
-    x = optima(setting, rng)[0]
-    found = optimum(fit(draw(setting, x, levels(setting, rng), rng), spacing_log2=setting.spacing))
-    return "censored_right" in found.flags
+def flags(setting: Setting, seeds: Sequence[int]) -> list[bool]:
+    """Whether the optimum of each draw is flagged as censored on the right."""
+    slices = [_first(setting, seed)[1] for seed in seeds]
+    found = [optimum(f) for f in fits(slices, spacing_log2=setting.spacing)]
+    return ["censored_right" in o.flags for o in found]
 
 
-def word(trial: Trial, seed: int) -> str:
-    """The verdict on a transferred value."""
+def _first(setting: Setting, seed: int) -> tuple[float, Slice]:
+    """The planted optimum and the slice of one width."""
     rng = np.random.default_rng(seed)
-    setting = trial.setting
-    level = levels(setting, rng)
     x = float(optima(replace(setting, widths=1), rng)[0])
-    search = fit(draw(setting, x, level, rng, width=SEARCH_WIDTH), spacing_log2=setting.spacing)
-    carried = optimum(search).log2_opt if trial.searched else x
-    carried = x if carried is None else float(carried)
-    at_target = x - (_offset(setting, trial) if trial.regret else 0.0)
-    target = draw(setting, at_target, level, rng, width=TARGET_WIDTH, extra=carried)
-    return judged(search, fit(target, spacing_log2=setting.spacing), carried, setting)
+    return x, draw(setting, x, levels(setting, rng), rng)
 
 
-def flat_word(setting: Setting, seed: int) -> str:
-    """The verdict where the HP does nothing: the planted curve is taken off the losses."""
-    rng = np.random.default_rng(seed)
-    level, x = levels(setting, rng), -7.0
-    fits = []
-    for width in (SEARCH_WIDTH, TARGET_WIDTH):
-        made = draw(setting, x, level, rng, width=width)
-        curve = setting.loss(made.log2_x - x) - LOSS
-        fits.append(fit(replace(made, loss=made.loss - curve[:, None])))
-    carried = float(np.round(optimum(fits[0]).log2_best or x))
-    return judged(fits[0], fits[1], carried, setting)
+def words(trial: Trial, seeds: Sequence[int]) -> list[str]:
+    """The verdicts on a transferred value, a draw each."""
+    setting, carried = trial.setting, []
+    rngs = [np.random.default_rng(seed) for seed in seeds]
+    level = [levels(setting, rng) for rng in rngs]
+    places = [float(optima(replace(setting, widths=1), rng)[0]) for rng in rngs]
+    drawn = zip(places, level, rngs, strict=True)
+    search = fits(
+        [draw(setting, x, b, rng, width=SEARCH_WIDTH) for x, b, rng in drawn],
+        spacing_log2=setting.spacing,
+    )
+    for x, fitted in zip(places, search, strict=True):
+        own = optimum(fitted).log2_opt if trial.searched else None
+        carried.append(x if own is None else own)
+    off = _offset(setting, trial) if trial.regret else 0.0
+    target = fits(
+        [
+            draw(setting, x - off, b, rng, width=TARGET_WIDTH, extra=c)
+            for x, b, rng, c in zip(places, level, rngs, carried, strict=True)
+        ],
+        spacing_log2=setting.spacing,
+    )
+    return [judged(*each, setting) for each in zip(search, target, carried, strict=True)]
+
+
+def flat_words(setting: Setting, seeds: Sequence[int]) -> list[str]:
+    """The verdicts where the HP does nothing: the planted curve is taken off the losses."""
+    slices = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        level, x = levels(setting, rng), -7.0
+        for width in (SEARCH_WIDTH, TARGET_WIDTH):
+            made = draw(setting, x, level, rng, width=width)
+            curve = setting.loss(made.log2_x - x) - LOSS
+            slices.append(replace(made, loss=made.loss - curve[:, None]))
+    found = fits(slices)
+    return [
+        judged(search, target, float(np.round(optimum(search).log2_best or -7.0)), setting)
+        for search, target in zip(found[::2], found[1::2], strict=True)
+    ]
 
 
 def judged(search: Fit, target: Fit, carried: float, setting: Setting) -> str:
@@ -132,7 +167,7 @@ def judged(search: Fit, target: Fit, carried: float, setting: Setting) -> str:
         transferred={"lr": round_hp(2.0**carried)},
     )
     evidence = Evidence(hp="lr", ladder={("mup", SEARCH_WIDTH): search}, target=target)
-    return judge_hp(evidence, question).word
+    return word_of(evidence, question)
 
 
 def _offset(setting: Setting, trial: Trial) -> float:
@@ -142,27 +177,32 @@ def _offset(setting: Setting, trial: Trial) -> float:
     return float(brentq(lambda u: setting.regret(u) - wanted, 0.0, far))
 
 
-def rival_intervals(setting: Setting, seed: int) -> dict[str, tuple[bool, float]]:
-    """Coverage and length in octaves of every estimator at the first width."""
-    rng = np.random.default_rng(seed)
-    x = float(optima(setting, rng)[0])
-    made = draw(setting, x, levels(setting, rng), rng)
-    own = optimum(fit(made, spacing_log2=setting.spacing))
-    found = {"ours": (covers(own.log2_low, own.log2_high, x), span(own.log2_low, own.log2_high))}
-    for name, estimate in RIVALS.items():
-        low, high = estimate(made)
-        found[name] = (low <= x <= high, high - low)
+def rival_intervals(setting: Setting, seeds: Sequence[int]) -> list[dict[str, tuple[bool, float]]]:
+    """Coverage and length in octaves of every estimator at the first width, a draw each."""
+    drawn = [_first(setting, seed) for seed in seeds]
+    own = [optimum(f) for f in fits([s for _, s in drawn], spacing_log2=setting.spacing)]
+    rows = []
+    for (x, made), o in zip(drawn, own, strict=True):
+        low, high = o.log2_low, o.log2_high
+        found = {"ours": (covers(low, high, x), span(low, high))}
+        for name, estimate in RIVALS.items():
+            a, b = estimate(made)
+            found[name] = (a <= x <= b, b - a)
+        rows.append(found)
+    return rows
+
+
+def paired_passes(trial: Trial, seeds: Sequence[int]) -> list[bool]:
+    """Whether the bare paired difference bounds the regret under the tolerance, a draw each."""
+    setting, found = trial.setting, []
+    off = _offset(setting, trial) if trial.regret else 0.0
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        level = levels(setting, rng)
+        x = float(optima(replace(setting, widths=1), rng)[0])
+        target = draw(setting, x - off, level, rng, width=TARGET_WIDTH, extra=x)
+        found.append(paired_bound(target, x) < REL_LOSS * LOSS)
     return found
-
-
-def paired_passes(trial: Trial, seed: int) -> bool:
-    """Whether the bare paired difference bounds the regret under the tolerance."""
-    rng = np.random.default_rng(seed)
-    setting, level = trial.setting, levels(trial.setting, rng)
-    x = float(optima(replace(setting, widths=1), rng)[0])
-    at_target = x - (_offset(setting, trial) if trial.regret else 0.0)
-    target = draw(setting, at_target, level, rng, width=TARGET_WIDTH, extra=x)
-    return paired_bound(target, x) < REL_LOSS * LOSS
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

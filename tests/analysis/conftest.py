@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from analysis import figures
+from analysis import figures, plot
 from analysis.figure_data import figure_data
+from analysis.material import Material
 from analysis.verdict import Verdict, judge
 from tests.analysis import planted
 
@@ -22,7 +23,15 @@ def verdict(study: pd.DataFrame) -> Verdict:
 
 
 @pytest.fixture(scope="session")
+def material(study: pd.DataFrame, verdict: Verdict) -> Material:
+    """What its report is made of."""
+    asked = planted.question()
+    info = {"study": "planted", "commit": "abc"}
+    return Material(run_info=info, df=study, search_width=64, verdict=verdict, question=asked)
+
+
+@pytest.fixture(scope="session")
 def drawn(study: pd.DataFrame, verdict: Verdict) -> dict[str, bytes]:
-    """Its figures, PNG and SVG by file name."""
+    """The files of its figures by file name."""
     data = figure_data(study, planted.question(), verdict)
-    return figures.files(figures.all_figures(data))
+    return plot.files(figures.all_figures(data))

@@ -1,15 +1,21 @@
 """Figures: their data, and that each can be drawn, the same bytes every time."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import figures
-from analysis.figure_data import curve_info, drift_info, figure_data, search_info
+from analysis import figures, palette, plot
+from analysis.figure_data import curve_info, drift_info, figure_data, regret_info
+from analysis.figure_tables import all_tables
+from analysis.search_data import CELLS, heat_info, search_info, search_rows
 from analysis.verdict import Verdict, judge
 from tests.analysis import planted
 
-NAMES = {"loss_lr", "loss_init_std", "drift_lr", "drift_init_std", "search"}
+HPS = ("lr", "init_std")
+NAMES = {f"{kind}_{hp}" for kind in ("loss", "drift", "regret") for hp in HPS}
+NAMES |= {"search", "heatmap", "importance"}
 
 
 def test_the_curves_hold_each_width_and_the_target(study: pd.DataFrame) -> None:
@@ -47,7 +53,7 @@ def test_drift_and_search_data(study: pd.DataFrame, verdict: Verdict) -> None:
     assert [line.arm for line in info.lines] == ["mup", "sp"]
     assert info.target.width == planted.TARGET
     assert len(drift_info(verdict.of_hp("init_std")).lines) == 1
-    search = search_info(study, planted.question())
+    search = search_info(search_rows(study, "width", 64))
     assert [p.hp for p in search.panels] == ["lr", "init_std"]
     assert all(len(p.loss) == 12 for p in search.panels)
     assert all(np.isfinite(p.loss).all() for p in search.panels)
@@ -55,9 +61,10 @@ def test_drift_and_search_data(study: pd.DataFrame, verdict: Verdict) -> None:
 
 def test_every_figure_renders(drawn: dict[str, bytes]) -> None:
     assert {name.rpartition(".")[0] for name in drawn} == NAMES
-    assert len(drawn) == 2 * len(NAMES)
+    starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    assert len(drawn) == len(starts) * len(NAMES)
     for name, content in drawn.items():
-        assert content.startswith(b"\x89PNG" if name.endswith(".png") else b"<?xml")
+        assert content.startswith(starts[name.rpartition(".")[2]])
     assert "learning rate (base)" in drawn["loss_lr.svg"].decode()
 
 
@@ -65,9 +72,16 @@ def test_the_same_figure_is_the_same_bytes(
     study: pd.DataFrame, verdict: Verdict, drawn: dict[str, bytes]
 ) -> None:
     data = figure_data(study, planted.question(), verdict)
-    again = figures.all_figures(data)["drift_lr"]
-    assert figures.render(again, "svg") == drawn["drift_lr.svg"]
-    assert figures.render(again, "png") == drawn["drift_lr.png"]
+    again = plot.on_paper(figures.all_figures(data)["drift_lr"])
+    for kind in plot.KINDS:
+        assert plot.render(again, kind) == drawn[f"drift_lr.{kind}"]
+
+
+LOSSES = {
+    "nothing": set(),
+    "diverged": {"loss_lr", "loss_init_std"},
+    "one_value": {"loss_lr", "loss_init_std"},
+}
 
 
 @pytest.mark.parametrize("keep", ["nothing", "diverged", "one_value"])
@@ -80,5 +94,89 @@ def test_poor_tables_can_be_drawn(study: pd.DataFrame, keep: str) -> None:
     }[keep]
     asked = planted.question()
     found = figures.all_figures(figure_data(df, asked, judge(df, asked)))
-    for name in ("loss_lr", "loss_init_std"):
-        assert b"</svg>" in figures.render(found[name], "svg")
+    assert {n for n in found if n.startswith("loss")} == LOSSES[keep]
+    for name in sorted(found)[:2]:
+        assert b"</svg>" in plot.render(plot.on_paper(found[name]), "svg")
+        assert all("</svg>" in picture for picture in plot.on_screen(name, found[name]))
+
+
+def test_a_figure_on_paper_is_as_wide_as_a_column_or_a_page(drawn: dict[str, bytes]) -> None:
+    for name in NAMES:
+        svg = drawn[f"{name}.svg"].decode()
+        width_pt = float(re.search(r'<svg[^>]* width="([0-9.]+)pt"', svg)[1])
+        assert width_pt / 72 in (pytest.approx(3.25), pytest.approx(6.75))
+        assert b"/FontFile2" in drawn[f"{name}.pdf"]  # TrueType, embedded: text stays text
+        assert b"/Type3" not in drawn[f"{name}.pdf"]
+
+
+def test_series_differ_by_more_than_colour_and_widths_stay_in_order_in_grey() -> None:
+    widths = [16, 32, 64, 128, 256]
+    greys = [_grey(palette.of_width(w, widths)) for w in widths]
+    assert greys == sorted(greys) and min(np.diff(greys)) > 0.08
+    assert len({palette.marker_of(w, widths) for w in widths}) == len(widths)
+    mup, sp = palette.ARMS["mup"], palette.ARMS["sp"]
+    assert mup.marker != sp.marker and mup.dashes != sp.dashes
+
+
+def _grey(colour: str) -> float:
+    """Relative luminance, as of WCAG 2.2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722])) ** 0.5
+
+
+def test_ink_and_lines_can_be_told_from_the_page_in_light_and_dark() -> None:
+    """Contrast of 4.5 for text, and of 1.5 for every width of a ladder, which has a marker too."""
+
+    def contrast(colour: str, page: str) -> float:
+        low, high = sorted((_grey(colour) ** 2, _grey(page) ** 2))
+        return (high + 0.05) / (low + 0.05)
+
+    pages = (lambda c: c, palette.PAPER), (palette.DARK.__getitem__, palette.DARK[palette.PAPER])
+    for shown, page in pages:
+        for text in (palette.INK, palette.SOFT, palette.RED):
+            assert contrast(shown(text), page) > 4.5
+        assert min(contrast(shown(palette.ordered(p / 4)), page) for p in range(5)) > 1.5
+        assert contrast(shown(palette.GRID), page) < 2
+
+
+def test_a_heat_map_shows_losses_that_were_measured_and_no_others(study: pd.DataFrame) -> None:
+    (pair,) = heat_info(search_rows(study, "width", 64)).pairs
+    assert pair.cells.shape == (CELLS, CELLS)
+    assert set(pair.cells.ravel()) <= set(pair.loss)
+    dead = study.copy()
+    dead.loc[(dead["asked_by"] == "search") & (dead["hp.lr"] > 2**-8), "status"] = "diverged"
+    (pair,) = heat_info(search_rows(dead, "width", 64)).pairs
+    left, right, _, _ = pair.extent
+    places = left + (np.arange(CELLS) + 0.5) / CELLS * (right - left)
+    assert np.isnan(pair.cells[:, places > -6.8]).all() and not np.isnan(pair.cells).all()
+
+
+def test_the_regret_figure_holds_the_tolerance_and_the_values(verdict: Verdict) -> None:
+    info = regret_info(verdict.of_hp("lr"), planted.question())
+    assert info.tolerance_percent == pytest.approx(1.0)
+    first, *others = info.lines
+    assert first.label == "transferred" and first.percent[2] < 1.0
+    assert {"one octave lower", "one octave higher"} <= {line.label for line in others}
+    assert all(line.percent is None or line.percent[0] > first.percent[0] for line in others)
+
+
+def test_the_table_of_each_figure_has_its_numbers(study: pd.DataFrame, verdict: Verdict) -> None:
+    data = figure_data(study, planted.question(), verdict)
+    tables = all_tables(data)
+    assert set(tables) == NAMES
+    for table in tables.values():
+        assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
+    series = data.curves[0].panels[0].series[0]
+    means = [row[4] for row in tables["loss_lr"].rows if row[:2] == ("μP", str(series.width))]
+    assert means == [f"{m:.6g}" for m in series.mean]
+
+
+def test_names_of_hps_are_neither_paths_nor_formulas(study: pd.DataFrame) -> None:
+    assert plot.file_name("loss", "../../etc/x y") == "loss_.._.._etc_x_y"
+    name = "a_$b$ <i>&\"'</i>"
+    df = study.rename(columns={"hp.lr": f"hp.{name}"})
+    svg = plot.render(
+        plot.on_paper(figures.search_plot(search_info(search_rows(df, "width", 64)))), "svg"
+    ).decode()
+    assert "<i>" not in svg and "a_$b$ &lt;i&gt;" in svg

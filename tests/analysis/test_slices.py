@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.slices import Slice, bracket, mean_loss, slice_of
-from analysis.table import TableError
+from analysis.table import TableError, validate
 from tests.analysis import planted
 
 
@@ -63,6 +63,17 @@ def test_failed_rows_are_missing_cells_not_values(study: pd.DataFrame) -> None:
     broken.loc[row, ["status", "val_loss"]] = ["failed", None]
     assert lr_slice(study).n_missing == 0
     assert lr_slice(broken).n_missing == 1
+
+
+def test_of_trainings_that_differ_in_their_validations_that_with_fewer_counts(
+    study: pd.DataFrame,
+) -> None:
+    one = study.assign(n_val=1)
+    more = study.assign(trial_id=study["trial_id"] + "b", n_val=20, val_loss=study["val_loss"] + 1)
+    for both in (pd.concat([one, more]), pd.concat([more, one])):
+        assert lr_slice(validate(both)).loss.tolist() == lr_slice(study).loss.tolist()
+    assert lr_slice(more).loss.tolist() != lr_slice(study).loss.tolist()
+    assert lr_slice(pd.concat([study, more])).loss.tolist() == lr_slice(study).loss.tolist()
 
 
 def test_mixed_or_doubled_rows_are_refused(study: pd.DataFrame) -> None:

@@ -141,6 +141,16 @@ def test_progress_has_points_at_the_chosen_steps_and_validations_spread_evenly(t
     assert all(point.grad_norm > 0 for point in points)
 
 
+@pytest.mark.parametrize("ema_frac", [None, 0.2])
+def test_validations_along_the_way_change_no_bit_of_a_training(trial_of, ema_frac):
+    once, _, ends = trained(trial_of(steps=50, n_val=1, ema_frac=ema_frac))
+    often, _, also = trained(trial_of(steps=50, n_val=25, ema_frac=ema_frac))
+    assert len([p for p in also.curve if p["val_loss"] is not None]) == 25
+    assert same(weights(once), weights(often))
+    assert (ends.val_loss, ends.train_loss) == (also.val_loss, also.train_loss)
+    assert trial.identity(once.config) != trial.identity(often.config)  # another curve
+
+
 def test_the_schedule_multiplies_the_lr_of_every_group(trial_of):
     training = Training(trial_of(width=64, warmup_steps=10, log_every=5))
     next(training.run())

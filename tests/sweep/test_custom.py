@@ -125,6 +125,9 @@ TIED = """m = Model(width)
     m.t = nn.Embedding(2, width)
     m.head.weight = m.t.weight
     return m"""
+KEPT = """global m
+    m = globals().get('m') or Model(width)
+    return m"""
 DEEPER = """m = Model(width)
     m.more = nn.Linear(3, 3) if width > 16 else None
     return m"""
@@ -142,12 +145,28 @@ FAULTY = {
     "data not whole": ('"y": x[:, :2].sin() + x[:, 2:4]', '"y": x[:1, :2]', "axis 0"),
     "data without fingerprint": ('fingerprint = "normal"', "other = 1", "fingerprint"),
     "data fail": ("self.scale = scale", "raise OSError('no share')", "no share"),
+    "import ends the process": ("import torch\n", "import torch\nexit('usage')\n", "usage"),
+    "build ends the process": (MADE, "raise SystemExit(3)", "SystemExit"),
+    "one module for all": (MADE, KEPT, "a new module"),
+    "build reads values": (MADE, f"{MADE} if float(torch.ones(1)) else None", "meta device"),
+    "loss ends the process": ("noise = 0.1", "exit()\n    noise = 0.1", "SystemExit"),
+    "data differ at some step": (
+        "manual_seed(1000 * seed + step)", "manual_seed(step) if step < 9 else None", "every call",
+    ),
+    "no validation": ("self.batch(10**6, 0, 32)", "self.batch(10**6, 0, 0)", "has samples"),
+    "validation not finite": (
+        "return self.batch(10**6, 0, 32)",
+        "return {k: v / 0 for k, v in self.batch(10**6, 0, 32).items()}", "finite",
+    ),
+    "fingerprint not constant": (
+        'fingerprint = "normal"', "fingerprint = property(lambda self: torch.rand(1))", "always",
+    ),
     "import fails": ("import torch\n", "import torch\nimport no_such_package\n", "no_such_package"),
     "a raw matrix": (INIT, f"{BORN}nn.Parameter(torch.randn(width, width))", "hidden@1"),
     "tied weights": (MADE, TIED, "declare"),
     "an equal dimension": (INIT, f"{BORN}nn.Linear(3, max(32, width))", "odd.weight"),
     "three growing dimensions": (INIT, f"{BORN}nn.Parameter(torch.randn(3 * [width]))", "roles"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("old", "new", "text"), FAULTY.values(), ids=FAULTY)
@@ -176,6 +195,11 @@ def test_a_package_of_a_name_that_is_ours_is_named(user):
     (user.folder / "other.yaml").write_text(text)
     with pytest.raises(SpecError, match="packages of mutransfer"):
         spec.read(user.folder / "other.yaml")
+    (user.folder / "other.yaml").write_text(
+        SPEC.replace("NAME", user.name) + "    trial: 'sweep.cli:main'\n"
+    )
+    with pytest.raises(SpecError, match="packages of mutransfer"):
+        spec.read(user.folder / "other.yaml")
     user()
     done = call(user.folder, "run", "own", "--inline", "--no-coordcheck")
     assert f"{folder} has the name of a package of mutransfer" in done.stdout.replace("\n", " ")
@@ -199,6 +223,32 @@ def test_a_wrong_role_fails_the_check_and_stops_the_run(user):
     assert json.loads(stored.read_text())["verdict"] == "PASS"
     names = {path.name for path in (user.folder / "good/own/plots").iterdir()}
     assert {"coordcheck_change.png", "coordcheck_update.svg"} <= names
+
+
+FORWARD = """
+    def forward(self, x):
+        return self.head(torch.relu(self.inner(torch.relu(self.stem(x)))))
+"""
+ATTENDS = """
+    def forward(self, x):
+        q = self.inner(torch.relu(self.stem(x))).unflatten(1, (2, -1)).transpose(0, 1)
+        mixed = nn.functional.scaled_dot_product_attention(q, q, q)
+        return self.head(mixed.transpose(0, 1).flatten(1))
+"""
+
+
+def test_a_broken_invariant_stops_the_run_and_is_named(user):
+    """A head dim that grows under 1/√d: nothing that a coordinate check of a few steps shows."""
+    user((FORWARD, ATTENDS))
+    with (user.folder / "sweeps.yaml").open("a") as file:
+        file.write("    coordcheck: {lr: 0.001, seeds: 2, max_seeds: 2, steps: 3}\n")
+    done = call(user.folder, "run", "own", "--inline")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "coordinate check: FAIL" in done.stderr and "head dim grows" in done.stderr
+    stored = json.loads((user.folder / "runs/own/coordcheck.json").read_text())
+    assert stored["broken"] and not stored["findings"], "the invariants alone see it"
+    assert not (user.folder / "runs/own/trials").exists()
+    assert "invariant broken" in call(user.folder, "run", "own", "--inline").stderr  # as stored
 
 
 def test_the_commands_print_slopes_and_roles(user):

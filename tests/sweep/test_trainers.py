@@ -1,14 +1,19 @@
 """The user's own trainer, a function or a program: points become rows, ends become statuses."""
 
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
 from proxies.config import TrainerConfig
 from proxies.trial import identity
-from sweep import spec, worker
+from sweep import leash, spec, worker
 from sweep.ask import Ask, trial
 from sweep.faults import SpecError
 from sweep.store import Store
@@ -59,6 +64,12 @@ def test_a_programs_points_become_row_and_curve(tmp_path):
 
 ENDS = {
     "exit code": ("sys.exit('no memory left')", "failed", "exit code 1: no memory left"),
+    "last lines": ("raise MemoryError('no room')", "failed", "MemoryError: no room"),
+    "exit without an error": ("sys.exit(3)", "failed", "exit code 3"),
+    "killed": (
+        "import os, signal\nsay(step=3, val_loss=1.0)\nos.kill(os.getpid(), signal.SIGKILL)",
+        "failed", "ended by SIGKILL",
+    ),
     "silence": ("time.sleep(60)", "failed", "silent for 1 s"),
     "no last point": ("say(step=3, val_loss=1.0)", "failed", "got step 3"),
     "no validation loss": ("say(step=6, train_loss=1.0)", "failed", "val_loss None"),
@@ -66,7 +77,7 @@ ENDS = {
     "no number": ("say(step=6, val_loss='low')", "failed", "is a number"),
     "not finite": ("say(step=4, train_loss=float('nan'))\ntime.sleep(60)", "diverged", None),
     "not below its begin": ("say(step=6, val_loss=2.5)", "diverged", None),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("code", "status", "text"), ENDS.values(), ids=ENDS)
@@ -76,6 +87,49 @@ def test_every_end_of_a_program_is_a_status(tmp_path, code, status, text):
     assert text is None or text in row["error"]
     if status == "diverged":
         assert row["diverged_step"] in (4, 6)
+
+
+# A process in a session of its own, as torchrun starts them, that outlives its parent.
+CHILD = """
+import subprocess
+child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+open(sys.argv[1] + ".pid", "w").write(str(child.pid))
+time.sleep(60)
+"""
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_what_a_silent_program_started_ends_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # so that the pid can be read
+    row, _ = row_of(tmp_path, CHILD, silence_s=1.0)
+    assert "silent" in row["error"]
+    (noted,) = tmp_path.rglob("*.pid")
+    assert is_gone(int(noted.read_text()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_program_ends_when_the_worker_that_asked_for_it_is_gone(tmp_path):
+    """The kernel closes the pipe of a killed worker; here its end is closed by hand."""
+    asked, program = tmp_path / "asked.json", tmp_path / "program.py"
+    program.write_text("import sys, time\n" + CHILD)
+    words = [sys.executable, leash.__file__, sys.executable, str(program), str(asked)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE)
+    noted = Path(f"{asked}.pid")
+    while not (noted.exists() and noted.read_text()):
+        time.sleep(0.05)
+    child = int(noted.read_text())
+    assert not is_gone(child)
+    process.stdin.close()
+    assert process.wait(timeout=20) == 128 + signal.SIGTERM
+    assert is_gone(child)
 
 
 def test_a_program_that_cannot_be_started_fails_by_name(tmp_path):
