@@ -26,7 +26,9 @@ STATUS_WORDS: Mapping[str, str] = {
     "running": "failed",
     "nan": "diverged",
 }
+# A learning rate is not above this, and not above 1 throughout.
 LARGEST_LR = 10.0
+_WHOLE = ("width", "seed", "depth", "batch_size", "steps")
 _CELL = ("arm", "width", "depth", "batch_size", "steps", "seed")
 
 
@@ -67,6 +69,14 @@ def _renamed(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.Da
             f"{path}: --columns names {', '.join(map(repr, absent))}; got the columns "
             f"{', '.join(map(str, raw.columns))}; correct the mapping"
         )
+    twice = sorted({ours for ours in columns.values() if [*columns.values()].count(ours) > 1})
+    if twice:
+        raise TableError(
+            f"{path}: --columns gives each name once; got {', '.join(twice)} for several columns; "
+            "keep one"
+        )
+    if len(raw.columns) == 1 and ";" in str(raw.columns[0]):
+        raise TableError(f"{path}: cells parted by commas; got semicolons; write it again")
     mapped = raw.drop(columns=[n for n in columns.values() if n in raw and n not in columns])
     df = mapped.rename(columns=dict(columns))
     known = [c.name for c in COLUMNS if c.name in df and c.name not in ("schema", "trial_id")]
@@ -92,6 +102,10 @@ def _faults(df: pd.DataFrame, path: Path, axis: Axis) -> list[str]:
         if len(bad):
             got = f"{df[name][bad[0]]!r} in row {bad[0] + 2}"
             faults.append(f"{path}: {name}: numbers; got {got}; correct it or leave it empty")
+        broken = df.index[np.isfinite(cells) & (cells != np.floor(cells))]
+        if name in _WHOLE and len(broken):
+            got = f"{cells[broken[0]]:g} in row {broken[0] + 2}"
+            faults.append(f"{path}: {name}: whole numbers; got {got}; correct it")
         df[name] = cells
     faults += _bad_numbers(df, path, axis)
     if not faults and df[axis].nunique() < 2:
@@ -113,14 +127,22 @@ def _bad_numbers(df: pd.DataFrame, path: Path, axis: Axis) -> list[str]:
             faults.append(f"{path}: {name}: above 0 in every row; got other cells; fill them")
     for name in hp_columns(df):
         cells = df[name].dropna()
-        log_like = name == "hp.lr" and ((cells <= 0).any() or (cells > LARGEST_LR).any())
-        if log_like:
+        if len(cells) and _is_logarithm(name, cells):
             got = f"{cells.min():g} to {cells.max():g}"
             faults.append(
                 f"{path}: {name}: the learning rate itself, above 0; got {got}, which looks like "
                 "a logarithm; give 2**x or 10**x of it"
             )
     return faults
+
+
+def _is_logarithm(name: str, cells: pd.Series) -> bool:
+    """Whether cells that should be learning rates are likely to be logarithms of them."""
+    word = name.removeprefix(HP_PREFIX).lower()
+    if not word.endswith(("lr", "learning_rate")):
+        return False
+    outside = (cells <= 0).any() or (cells > LARGEST_LR).any() or (cells > 1).all()
+    return word.startswith("log") or bool(outside)
 
 
 def _doubled(df: pd.DataFrame, path: Path) -> list[str]:
@@ -186,6 +208,8 @@ def question(
     """
     ours = df[in_arm(df, "mup", axis=axis)]
     widths = sorted({int(w) for w in ours[axis]})
+    if not widths:
+        raise TableError("table: runs of arm mup; got none; without μP nothing is to transfer")
     search, target = search_width or widths[0], target_width or widths[-1]
     option = "width" if axis == "width" else "at"
     for name, width in (("search", search), ("target", target)):

@@ -34,7 +34,7 @@ class HPVerdict:
         tolerance_loss: The tolerance as a loss; None if it cannot be formed.
         optima: Optima of the ladder, by arm and width.
         target: Optimum at the target.
-        regret: Regret at the target, bounds of 95 % each.
+        regret: Regret at the target, each bound at `Question.level`.
         regret_percent: (estimate, lower, upper) in % of the best loss at the target.
         alternatives: What the transferred and other values lose, in several units.
         sensitivity: Condition (c).

@@ -51,26 +51,25 @@ class _Slope:
         self.fitted, self.grid = fitted, np.linspace(start, stop, max(n, 2))
         self.z, self.bends = profile(fitted, self.grid)
 
-    def crossings(self, value: float) -> list[float]:
-        """Places where f' in standard errors is ``value``."""
-        above = self.z > value
-        return [self._close(int(i), value) for i in np.flatnonzero(above[1:] != above[:-1])]
+    def crossings(self, *values: float) -> list[float]:
+        """Places where f' in standard errors is one of the values, by rounds of regula falsi."""
+        z = self.z - np.array(values)[:, None]
+        which, i = np.nonzero((z[:, 1:] > 0) != (z[:, :-1] > 0))
+        if not i.size:
+            return []
+        a, b, za, zb = self.grid[i], self.grid[i + 1], z[which, i], z[which, i + 1]
+        for _ in range(CLOSER):
+            x = a - za * (b - a) / (zb - za)
+            zx = profile(self.fitted, x)[0] - np.array(values)[which]
+            left = (zx > 0) == (za > 0)
+            a, za = np.where(left, x, a), np.where(left, zx, za)
+            b, zb = np.where(left, b, x), np.where(left, zb, zx)
+        return [float(place) for place in x]
 
     def turns(self) -> list[float]:
         """Places, to half a cell, from where on a minimum could be, or could no longer."""
         i = np.flatnonzero(self.bends[1:] != self.bends[:-1])
         return list((self.grid[i] + self.grid[i + 1]) / 2)
-
-    def _close(self, i: int, value: float) -> float:
-        """The crossing in cell i, by two rounds of regula falsi."""
-        a, b, za, zb = self.grid[i], self.grid[i + 1], self.z[i] - value, self.z[i + 1] - value
-        for _ in range(CLOSER):
-            x = a - za * (b - a) / (zb - za)
-            z = float(profile(self.fitted, np.array([x]))[0][0]) - value
-            if z == 0 or abs(z) < 1e-9:
-                break
-            a, za, b, zb = (x, z, b, zb) if (z > 0) == (za > 0) else (a, za, x, z)
-        return float(x)
 
 
 @lru_cache(maxsize=512)
@@ -104,7 +103,7 @@ def _allowed(fitted: Fit, start: float, stop: float) -> list[tuple[float, float]
     """The stretches of [start, stop] in which a minimum is not refuted."""
     quantile = float(special.stdtrit(fitted.df, 0.5 + LEVEL / 2))
     slope = _Slope(fitted, start, stop)
-    ends = [*slope.crossings(-quantile), *slope.crossings(quantile), *slope.turns()]
+    ends = [*slope.crossings(-quantile, quantile), *slope.turns()]
     marks = np.array([start, *sorted(ends), stop])
     z, bends = profile(fitted, (marks[:-1] + marks[1:]) / 2)
     kept = bends & (np.abs(z) <= quantile)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.axis import WORDS, Axis, at
 from analysis.curve import Fit, fit, fits
+from analysis.places import LEVEL
 from analysis.slices import Slice, slice_of
 
 ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
@@ -89,6 +90,7 @@ class Question:
         defaults: Values somebody would take untuned; their regret is told beside.
         axis: Along which transfer is asked about.
         rule: Name of the rule that scales base HPs along it; None: they are kept.
+        looks: How often the verdict was looked at before and more trials asked for (``--settle``).
     """
 
     parameters: tuple[str, ...]
@@ -109,6 +111,7 @@ class Question:
     defaults: Mapping[str, float] = field(default_factory=dict)
     axis: Axis = "width"
     rule: str | None = None
+    looks: int = 0
 
     @property
     def one(self) -> str:
@@ -134,6 +137,16 @@ class Question:
         return slice_of(
             df, hp=hp, fixed=fixed, width=place, arm=arm, seeds=seeds, axis=self.axis, base=base
         )
+
+    @property
+    def level(self) -> float:
+        """Confidence of a bound: 0.95 at the first look, half the rest at each further one.
+
+        A bound at ``level`` is a t bound of (1 + level)/2 on one side (`transfer.regret`): it is
+        wrong in 2.5 % of the first looks, in 1.25 % of the second ones and so on, together in
+        at most 5 %, however often more trials are asked for.
+        """
+        return 1 - (1 - LEVEL) / 2**self.looks
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

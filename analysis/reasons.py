@@ -88,7 +88,7 @@ def findings(evidence: Evidence, question: Question) -> Findings | None:
         target_opt=optimum(evidence.target, tolerance),
         log2_x=log2_x,
         tolerance_loss=tolerance,
-        regret=regret(evidence.target, log2_x),
+        regret=regret(evidence.target, log2_x, level=question.level),
         sensitivity=None if tolerance is None else sensitivity(evidence.target, tolerance),
         at_target=evidence.target.slice.index(log2_x),
     )
@@ -100,6 +100,7 @@ def conditions_of(found: Findings) -> tuple[Condition, ...]:
     gap = found.octaves_to_divergence
     shown = found.sensitivity
     upper = "unknown" if r is None else f"{r.upper:.4g}"
+    level = "" if r is None else f" ({100 * r.level:.6g} %)"
     limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
     brackets = [
         f"{found.at(o.width)}: {'yes' if o.bracketed else 'no'}"
@@ -112,7 +113,7 @@ def conditions_of(found: Findings) -> tuple[Condition, ...]:
         Condition(
             name="a",
             holds=r is not None and tolerance is not None and r.upper < tolerance,
-            text=f"upper 95 % bound of the regret {upper}, tolerance {limit} (loss)",
+            text=f"upper bound of the regret {upper}{level}, tolerance {limit} (loss)",
         ),
         Condition(
             name="b",

@@ -8,7 +8,7 @@ from analysis.cost import Cost
 from analysis.labels import arm_label
 from analysis.optimum import Optimum
 from analysis.question import Question
-from analysis.scaling import Exponent
+from analysis.scaling import Exponent, degradation
 from analysis.transfer import Drift, FiniteWidth
 from analysis.verdict import Verdict
 
@@ -229,6 +229,10 @@ def scaling_table(verdict: Verdict) -> TextTable:
             error = f"{number(s.error_octaves, 2)} ({number(s.error_loss, 2)} in loss)"
             reason = next((f.reason for f in figures if f.reason), "")
             rows.append((*start, *map(_exponent, figures), error, useful, reason))
+        arms = {s.arm: s for s in e.scaling}
+        if "sp" in arms:
+            gap = degradation(arms["sp"], arms.get("mup"))
+            rows.append((e.hp, "SP − μP, 𝓡(∞)", "", _exponent(gap), *("–",) * 5, gap.reason or ""))
     columns = ("HP", "arm", "widths", "L∞", "α", "β", "κ", "𝓔, octaves", "useful", "remark")
     return TextTable("Scaling (working definitions)", columns, tuple(rows))
 

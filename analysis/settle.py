@@ -60,8 +60,8 @@ def proposals(
 
     Values come first: open ends of optima and slices too narrow to show that the HP matters.
     Only where nothing is open, more seeds at the target, on every slice there, since a seed
-    counts only where all values have it. Each look at more trials has its own 5 % of wrong
-    PASSes: a verdict settled twice is less sure than one planned so from the start.
+    counts only where all values have it. Each look at more trials is judged more strictly than
+    the one before, so that all together pass wrongly in at most 5 % (`Question.level`).
     """
     if question.transferred is None or any(e.word == "FAIL" for e in entries):
         return ()
@@ -155,6 +155,8 @@ def _do(
 ) -> bool:
     """Whether ``more`` seeds would make a PASS or a FAIL, if the curves are as they look now."""
     total, limits = 0.0, []
+    stricter = dataclasses.replace(question, looks=question.looks + 1).level
+    level = 1 - (1 - stricter) / len(entries)
     for entry in entries:
         fitted = targets.get(entry.hp)
         value = (question.transferred or {}).get(entry.hp)
@@ -166,7 +168,7 @@ def _do(
         wider = dataclasses.replace(
             fitted, cov=fitted.cov * share, variance=fitted.variance * share, df=float(df)
         )
-        found = regret(wider, log2_of(value), level=1 - 0.05 / len(entries))
+        found = regret(wider, log2_of(value), level=level)
         if found is not None and found.lower > entry.tolerance_loss:
             return True
         total += float("inf") if found is None else found.upper

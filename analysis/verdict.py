@@ -10,7 +10,6 @@ import pandas as pd
 from analysis.axis import Axis
 from analysis.cost import Cost, cost
 from analysis.hp_verdict import HPVerdict, Word, judge_hp
-from analysis.optimum import LEVEL
 from analysis.question import Evidence, Question, Tolerance, gather
 from analysis.reasons import Cause
 from analysis.settle import Proposal, proposals
@@ -29,7 +28,8 @@ class SetVerdict:
 
     Attributes:
         word: PASS, FAIL or INCONCLUSIVE.
-        level: Confidence of the bound of each HP, 1 − 0.05/H for H HPs.
+        level: Confidence of the bound of each HP, 1 − 0.05/H for H HPs; less is left to err with
+            each look before this one (`Question.level`).
         regret_upper: Sum of the HPs' upper bounds at ``level``, loss; None if one is missing.
             It bounds the set's regret with 95 % confidence if the HPs do not interact.
         regret_upper_percent: The same in % of the best loss at the target.
@@ -166,7 +166,7 @@ def _target_flops(df: pd.DataFrame, question: Question) -> float | None:
 def _judge_set(
     entries: Sequence[HPVerdict], evidence: dict[str, Evidence], question: Question
 ) -> SetVerdict:
-    level = 1 - (1 - LEVEL) / max(len(entries), 1)
+    level = 1 - (1 - question.level) / max(len(entries), 1)
     curves = [_regret(evidence[e.hp], question, level, own_level=False) for e in entries]
     own = [_regret(evidence[e.hp], question, level, own_level=True) for e in entries]
     uppers = [r.upper for r in curves if r is not None]
@@ -177,6 +177,11 @@ def _judge_set(
     best = min(bests, default=None)
     excess = max((r.lower for r in own if r is not None), default=None)
     failed, open_, notes = _set_causes(entries, upper, excess, tolerance, question.one)
+    if question.looks:
+        notes.append(
+            f"Look {question.looks + 1}: more trials were asked for {question.looks} time(s), so "
+            f"bounds hold at {100 * question.level:.6g} %, that all looks together err in 5 %."
+        )
     word: Word = "FAIL" if failed else "INCONCLUSIVE" if open_ else "PASS"
     return SetVerdict(
         word=word,

@@ -24,9 +24,9 @@ REACH_OCTAVES = 4.0
 MIN_VALUES = 3
 MIN_VALUES_ONE_SEED = 4
 # An end value this many standard errors above what the others foretell is a cliff.
-CLIFF_ERRORS = 3.0
+CLIFF_ERRORS = 2.0
 # From this roughness on (or where noise is uneven) ends are tried as cliffs.
-ROUGH = 0.4
+ROUGH = 1.0
 
 
 class Window(NamedTuple):

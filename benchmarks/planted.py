@@ -228,7 +228,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         family="dit", name="logits / m", acts=True, model=query_scaled("blocks.0.attn.qkv", -1.0)
     ),
-    Fault(family="dit", name="head dim grows, 1/√d", acts=True, config=growing_heads),
+    Fault(
+        family="dit", name="head dim grows, 1/√d", acts=True, config=growing_heads,
+        why="after a few steps queries and keys are not aligned; random ones have flat logits",
+    ),
     Fault(family="dit", name="ε of 1e-3", acts=True, eps=1e-3),
     Fault(family="dit", name="decay not scaled", acts=False, plan=put("hidden", wd_mult=0.0)),
     Fault(family="dit", name="biases decayed", acts=False, plan=decayed_vectors),
@@ -236,6 +239,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         family="dit", name="bias under the multiplier", acts=True,
         model=bias_scaled("final.readout"),
+        why="the bias itself moves as it should, and its part in the prediction is a small one",
     ),
     Fault(
         family="uvit", name="time MLP's first layer taken for input", acts=True,
@@ -295,6 +299,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         family="dit", name="hidden std × 2 at every width", acts=False, is_new=True,
         plan=doubled_std,
+        why="no power of width: the same models as at twice the base HP `init_std`, whose optimum "
+        "transfers; only its value means something else",
     ),
     Fault(
         family="dit", name="REPA's head taken for hidden", acts=True, is_new=True, data=FEATURES,

@@ -33,4 +33,5 @@ def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Questi
         search_best=complete(centre["search_best"]),
         axis=study.axis,
         rule=study.transfer.rule.kind if study.transfer.rule else None,
+        looks=len(settle.names(decisions)),
     )

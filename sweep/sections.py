@@ -171,9 +171,11 @@ class Production:
 class CoordCheck:
     """Stage `coordinate check`: a few steps at each width, before anything is swept.
 
-    `gate` says what a failed check does to `run`; `widths` None: those of the study. `lr` None: the
-    largest at which the median module changes by half. Seeds are added until a slope of 0.25
-    would be seen, at most up to `max_seeds`.
+    `gate` says what a failed check does to `run`; `widths` None: those of the study, the widest
+    left out, down to three, where the check would take more than about ten minutes. `lr` None:
+    the largest at which the median module changes by half. Seeds are added until a slope of 0.25
+    would be seen, at most up to `max_seeds`. `tolerance` is of growth; an update may fall by 0.1
+    more.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

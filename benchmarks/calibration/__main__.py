@@ -16,14 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.calibration import score, settings
+from benchmarks.calibration import score, settings, settling
 from benchmarks.calibration.truth import MEASURED_NOISE
 
 OUT = Path(__file__).parents[1] / "results" / "calibration.md"
 RIVAL_SETTINGS = ("digits-dit", "2 seeds, asymmetry 0.5", "large noise", "small noise")
-Mapped = Callable[[Callable[[Sequence[int]], list[Any]]], list[Any]]
+Scored = Callable[[Sequence[int]], list[Any]]
+Mapped = Callable[..., list[Any]]
 # Draws that are fitted at once.
 BATCH = 50
+# A settled verdict takes several looks: a quarter of the draws.
+SHARE_SETTLED = 0.25
 
 
 def main() -> None:
@@ -36,12 +39,13 @@ def main() -> None:
     n = 60 if args.quick else args.draws
     started = time.monotonic()
     with Pool(args.processes) as pool:
-        batches = [range(k, min(k + BATCH, n)) for k in range(0, n, BATCH)]
 
-        def mapped(f: Callable[[Sequence[int]], list[Any]]) -> list[Any]:
+        def mapped(f: Scored, share: float = 1.0) -> list[Any]:
+            last = max(int(n * share), 1)
+            batches = [range(k, min(k + BATCH, last)) for k in range(0, last, BATCH)]
             return [row for rows in pool.map(f, batches, chunksize=1) for row in rows]
 
-        parts = [part(mapped) for part in (intervals, censoring, verdicts, flats, rivals, paired)]
+        parts = [part(mapped) for part in PARTS]
     minutes = (time.monotonic() - started) / 60
     head = f"{n} draws of each setting, {minutes:.0f} minutes in {args.processes} processes.\n"
     text = "\n".join([head, *parts])
@@ -116,15 +120,14 @@ def verdicts(mapped: Mapped) -> str:
     for t in settings.VERDICTS:
         words = Counter(mapped(partial(score.words, t)))
         n = sum(words.values())
-        bound = {"low": settings.MIN_PASS} if t.passes else {"high": settings.MAX_WRONG_PASS}
-        powered = t.setting.noise <= MEASURED_NOISE or not t.passes
-        bound = bound if t.setting.in_class and powered else {}
-        regret = "0, from search" if t.searched else f"{t.regret:g}, {'+-'[t.side < 0]} side"
+        powered = t.setting.in_class and t.setting.noise <= MEASURED_NOISE
+        bound = {"high": settings.MAX_WRONG_PASS} if not t.passes else {}
+        bound = {"low": settings.MIN_PASS} if t.passes and powered else bound
         shares = [words["FAIL"] / n, words["INCONCLUSIVE"] / n]
         rows.append(
             (
                 t.setting.name,
-                regret,
+                _regret_text(t),
                 percent(words["PASS"] / n, **bound),
                 *(percent(share) for share in shares),
             )
@@ -132,6 +135,36 @@ def verdicts(mapped: Mapped) -> str:
         print(rows[-1], flush=True)
     columns = ("setting", "true regret, tolerances", "PASS", "FAIL", "INCONCLUSIVE")
     return table("Verdicts", columns, rows)
+
+
+def _regret_text(trial: settings.Trial) -> str:
+    return "0, from search" if trial.searched else f"{trial.regret:g}, {'+-'[trial.side < 0]} side"
+
+
+def settled(mapped: Mapped) -> str:
+    rows = []
+    for t in settings.SETTLED:
+        bound = {} if t.passes else {"high": settings.MAX_WRONG_PASS}
+        shares = []
+        for spends in (True, False):
+            told = mapped(partial(settling.words, t, spends), SHARE_SETTLED)
+            passed = [w for w in told if w[-1] == "PASS"]
+            shares.append(len(passed) / len(told))
+            if spends:
+                first = sum(len(w) == 1 for w in passed) / len(told)
+                looks = float(np.mean([len(w) for w in told]))
+        told_shares = (percent(first), percent(shares[0], **bound), percent(shares[1]))
+        rows.append((t.setting.name, _regret_text(t), *told_shares, f"{looks:.1f}"))
+        print(rows[-1], flush=True)
+    columns = (
+        "setting",
+        "true regret, tolerances",
+        "PASS at the first look",
+        f"PASS at one of {1 + settling.LOOKS}",
+        "control: all looks at 95 %",
+        "looks taken",
+    )
+    return table(f"Settled verdicts, {100 * SHARE_SETTLED:g} % of the draws", columns, rows)
 
 
 def flats(mapped: Mapped) -> str:
@@ -167,6 +200,8 @@ def paired(mapped: Mapped) -> str:
     columns = ("setting", "true regret, tolerances", "bound under the tolerance")
     return table("Control: the bare paired difference", columns, rows)
 
+
+PARTS = (intervals, censoring, verdicts, settled, flats, rivals, paired)
 
 if __name__ == "__main__":
     main()

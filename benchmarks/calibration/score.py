@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from analysis.curve import Fit, fits
+from analysis.curve import Fit, fit, fits
 from analysis.drift import drift
 from analysis.hp_verdict import word_of
 from analysis.optimum import optimum
@@ -111,27 +111,21 @@ def _first(setting: Setting, seed: int) -> tuple[float, Slice]:
 
 def words(trial: Trial, seeds: Sequence[int]) -> list[str]:
     """The verdicts on a transferred value, a draw each."""
-    setting, carried = trial.setting, []
+    setting, step = trial.setting, trial.setting.spacing
     rngs = [np.random.default_rng(seed) for seed in seeds]
     level = [levels(setting, rng) for rng in rngs]
     places = [float(optima(replace(setting, widths=1), rng)[0]) for rng in rngs]
-    drawn = zip(places, level, rngs, strict=True)
-    search = fits(
-        [draw(setting, x, b, rng, width=SEARCH_WIDTH) for x, b, rng in drawn],
-        spacing_log2=setting.spacing,
-    )
-    for x, fitted in zip(places, search, strict=True):
-        own = optimum(fitted).log2_opt if trial.searched else None
-        carried.append(x if own is None else own)
-    off = _offset(setting, trial) if trial.regret else 0.0
-    target = fits(
-        [
-            draw(setting, x - off, b, rng, width=TARGET_WIDTH, extra=c)
-            for x, b, rng, c in zip(places, level, rngs, carried, strict=True)
-        ],
-        spacing_log2=setting.spacing,
-    )
-    return [judged(*each, setting) for each in zip(search, target, carried, strict=True)]
+    drawn = list(zip(places, level, rngs, strict=True))
+    search = fits([draw(setting, *d, width=SEARCH_WIDTH) for d in drawn], spacing_log2=step)
+    own = [optimum(f).log2_opt if trial.searched else None for f in search]
+    values = [x if o is None else o for x, o in zip(places, own, strict=True)]
+    off = offset(setting, trial) if trial.regret else 0.0
+    there = [
+        draw(setting, x - off, b, rng, width=TARGET_WIDTH, extra=value)
+        for (x, b, rng), value in zip(drawn, values, strict=True)
+    ]
+    target = fits(there, spacing_log2=step)
+    return [judged(*each, setting) for each in zip(search, target, values, strict=True)]
 
 
 def flat_words(setting: Setting, seeds: Sequence[int]) -> list[str]:
@@ -151,9 +145,24 @@ def flat_words(setting: Setting, seeds: Sequence[int]) -> list[str]:
     ]
 
 
-def judged(search: Fit, target: Fit, carried: float, setting: Setting) -> str:
+def carried(search: Slice, setting: Setting) -> float:
+    """log2 of the value that a study carries to its target: the fitted optimum."""
+    found = optimum(fit(search, spacing_log2=setting.spacing)).log2_opt
+    assert found is not None
+    return found
+
+
+def judged(search: Fit, target: Fit, log2_x: float, setting: Setting) -> str:
     """The word of `analysis.hp_verdict.judge_hp` on one HP."""
-    question = Question(
+    evidence = Evidence(hp="lr", ladder={("mup", SEARCH_WIDTH): search}, target=target)
+    return word_of(evidence, question(search, target, log2_x, setting))
+
+
+def question(
+    search: Fit, target: Fit, log2_x: float, setting: Setting, *, looks: int = 0
+) -> Question:
+    """The question whether a value holds at the target."""
+    return Question(
         parameters=("lr",),
         search_width=SEARCH_WIDTH,
         widths=(SEARCH_WIDTH,),
@@ -164,14 +173,13 @@ def judged(search: Fit, target: Fit, carried: float, setting: Setting) -> str:
         spacing_log2=setting.spacing,
         tolerance=Tolerance(kind="rel_loss", value=REL_LOSS),
         center={"lr": 2.0**-7},
-        transferred={"lr": round_hp(2.0**carried)},
+        transferred={"lr": round_hp(2.0**log2_x)},
+        looks=looks,
     )
-    evidence = Evidence(hp="lr", ladder={("mup", SEARCH_WIDTH): search}, target=target)
-    return word_of(evidence, question)
 
 
-def _offset(setting: Setting, trial: Trial) -> float:
-    """Octaves from the optimum at which the true regret is that of the trial."""
+def offset(setting: Setting, trial: Trial) -> float:
+    """Return the octaves from the optimum at which the true regret is that of the trial."""
     wanted = trial.regret * REL_LOSS * LOSS
     far = trial.side * 1.5
     return float(brentq(lambda u: setting.regret(u) - wanted, 0.0, far))
@@ -195,7 +203,7 @@ def rival_intervals(setting: Setting, seeds: Sequence[int]) -> list[dict[str, tu
 def paired_passes(trial: Trial, seeds: Sequence[int]) -> list[bool]:
     """Whether the bare paired difference bounds the regret under the tolerance, a draw each."""
     setting, found = trial.setting, []
-    off = _offset(setting, trial) if trial.regret else 0.0
+    off = offset(setting, trial) if trial.regret else 0.0
     for seed in seeds:
         rng = np.random.default_rng(seed)
         level = levels(setting, rng)

@@ -92,11 +92,23 @@ _TARGETS = (
     Setting(name="wall 1.7 octaves above", points=7, wall=1.7),
     Setting(name="plateau on the left", points=7, shape="saturating", in_class=False),
     Setting(name="kink at the optimum", points=7, shape="kinked", in_class=False),
+    Setting(name="kink, default design", refined=True, shape="kinked", in_class=False),
+    Setting(name="kink, small noise", points=7, shape="kinked", noise=0.001, in_class=False),
 )
 VERDICTS = (
     *(Trial(setting=s, regret=1.0, side=side) for s in _TARGETS for side in (1, -1)),
     *(Trial(setting=s, regret=2.0) for s in _TARGETS[:2]),
     *(Trial(setting=s, regret=0.0, searched=True) for s in _TARGETS),
+)
+# Studies that are settled where the first look is INCONCLUSIVE.
+_BY_NAME = {s.name: s for s in _TARGETS}
+SETTLED = (
+    Trial(setting=_BY_NAME["digits-dit"], regret=1.0),
+    Trial(setting=_BY_NAME["digits-dit"], regret=1.0, side=-1),
+    Trial(setting=_BY_NAME["large noise"], regret=1.0),
+    Trial(setting=_BY_NAME["kink at the optimum"], regret=1.0, side=-1),
+    Trial(setting=_BY_NAME["digits-dit"], regret=0.0, searched=True),
+    Trial(setting=_BY_NAME["large noise"], regret=0.0, searched=True),
 )
 # Nothing to find: curvature 0, noise small and large.
 FLAT = (

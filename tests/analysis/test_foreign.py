@@ -96,7 +96,10 @@ def test_a_default_and_other_widths_can_be_asked_for(tmp_path) -> None:
     [
         (lambda d: d.drop(columns="loss"), "names 'loss'"),
         (lambda d: d.assign(learning_rate=np.log2(d["learning_rate"])), "looks like a logarithm"),
+        (lambda d: d.assign(learning_rate=-np.log10(d["learning_rate"])), "looks like a logarithm"),
         (lambda d: d.assign(loss=np.inf), "infinite"),
+        (lambda d: d.assign(n=d["n"] + 0.5), "width: whole numbers; got 64.5 in row 2"),
+        (lambda d: d.assign(arm="sp"), "runs of arm mup"),
         (lambda d: d[d["n"] == 64], "two widths"),
         (lambda d: pd.concat([d, d]), "alike"),
         (lambda d: d.drop(columns="seed"), "add a column seed"),
@@ -107,6 +110,21 @@ def test_a_default_and_other_widths_can_be_asked_for(tmp_path) -> None:
 )
 def test_what_cannot_be_analyzed_is_said(tmp_path, change, words: str) -> None:
     assert words in fault(change(results()), tmp_path)
+
+
+def test_two_columns_cannot_be_one_and_semicolons_are_named(tmp_path) -> None:
+    df = results().assign(other=1.0)
+    assert "val_loss for several" in fault(df, tmp_path, MAPPING | {"other": "val_loss"})
+    path = tmp_path / "s.csv"
+    results().to_csv(path, index=False, sep=";")
+    with pytest.raises(TableError, match="semicolons"):
+        foreign.read(path, {})
+
+
+def test_a_learning_rate_of_sgd_may_exceed_one(tmp_path) -> None:
+    df = results().assign(learning_rate=lambda d: 64 * d["learning_rate"])
+    assert df["learning_rate"].max() > 1
+    assert len(foreign.read(saved(df, tmp_path), MAPPING)) == len(df)
 
 
 def test_columns_are_named_with_what_is_there(tmp_path) -> None:

@@ -74,12 +74,35 @@ def test_deepcopies_and_averages_need_no_new_plan(expected):
     assert_same(train(average.module, average, plan), expected, rtol=0, atol=0)
 
 
+COMPILES = (
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # inside torch
+)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        copy.deepcopy,
+        lambda model: AveragedModel(model).module,
+        pytest.param(torch.compile, marks=COMPILES),
+    ],
+)
+def test_a_plan_of_wrapped_builds_is_that_of_the_bare_ones(wrapped):
+    """Before or after: wrappers put parts into names, which the plan does not have."""
+    _, plan = made()
+    build = CASE.build
+    assert mup.plan(lambda width: wrapped(build(width)), base_width=BASE, width=WIDE) == plan
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
-def test_a_compiled_model_trains_the_same(expected):
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_compiled_model_trains_the_same(expected, is_before):
+    """Parameter groups are of the bare model, before it is compiled, or of the compiled one."""
     model, plan = made()
     compiled = torch.compile(model)
-    found = train(compiled, compiled, plan)
+    found = train(model if is_before else compiled, compiled, plan)
     # A bias of keys has no gradient but rounding, which Adam makes as large as any other.
     kept = {name for name in found if not name.endswith("in_proj_bias")}
     own, other = ({name: side[name] for name in kept} for side in (found, expected))

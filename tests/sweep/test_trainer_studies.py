@@ -112,12 +112,12 @@ def test_on_ray_a_programs_study_killed_half_way_ends_in_the_same_table(tmp_path
     store = Store(str(folder / "runs/own"))
     for n_rows in (2, 9):
         process = started(folder, "own")
-        wait_for_rows(process, store, n_rows)
+        wait_for_rows(process, store, n_rows, timeout_s=400)
         killed(process)
         before = store.table().set_index("trial_id")["started_at"]
         store.sweep_temporaries()
     last = started(folder, "own")
-    assert last.wait(timeout=240) == 0, last.communicate()
+    assert last.wait(timeout=600) == 0, last.communicate()
     after = store.table()
     expected = Store(str(undisturbed / "runs/own")).table()
     assert set(after["status"]) == {"done"} and len(before) >= 9
@@ -147,7 +147,7 @@ def test_the_examples_trainers_run_on_ray_and_their_best_yaml_is_loaded(tmp_path
     where = ("--spec", str(EXAMPLE), "--runs", str(tmp_path))
     store = Store(str(tmp_path / name))
     process = started(tmp_path, name, *where)
-    wait_for_rows(process, store, 3, timeout_s=240)
+    wait_for_rows(process, store, 3, timeout_s=400)
     killed(process)
     before = store.table().set_index("trial_id")["started_at"]
     last = started(tmp_path, name, *where)
