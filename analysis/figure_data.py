@@ -10,7 +10,7 @@ from analysis.axis import Axis, at
 from analysis.curve import Fit
 from analysis.hp_verdict import HPVerdict
 from analysis.importance import Importance, importance
-from analysis.labels import ARM_LABELS, hp_label
+from analysis.labels import ARM_LABELS, arm_label, hp_label
 from analysis.optimum import Optimum, optimum
 from analysis.question import Evidence, Question, evidence_of
 from analysis.search_data import HeatInfo, SearchInfo, heat_info, search_info, search_rows
@@ -97,7 +97,7 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     """Return figure 1 of an HP: loss against its log2 value at each width and arm."""
     evidence = evidence_of(df, question, hp)
     arms = [arm for arm in ARM_LABELS if evidence.of_arm(arm)]
-    panels = tuple(_panel(evidence, arm) for arm in arms)
+    panels = tuple(_panel(evidence, arm, arm_label(arm, question.rule)) for arm in arms)
     value = (question.transferred or {}).get(hp)
     return CurveInfo(
         hp=hp,
@@ -109,12 +109,12 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     )
 
 
-def _panel(evidence: Evidence, arm: str) -> CurvePanel:
+def _panel(evidence: Evidence, arm: str, title: str) -> CurvePanel:
     series = [_series(f, is_target=False) for f in evidence.of_arm(arm) if len(f.slice.log2_x)]
     target = evidence.target
     if arm == "mup" and target is not None and len(target.slice.log2_x):
         series.append(_series(target, is_target=True))
-    return CurvePanel(arm=arm, title=ARM_LABELS[arm], series=tuple(series))
+    return CurvePanel(arm=arm, title=title, series=tuple(series))
 
 
 def _series(fitted: Fit, *, is_target: bool) -> CurveSeries:
@@ -151,14 +151,16 @@ def _loss_limits(panels: tuple[CurvePanel, ...]) -> tuple[float, float] | None:
     return low - 0.06 * room, high + 0.14 * room
 
 
-def drift_info(entry: HPVerdict, axis: Axis = "width", control: str = "sp") -> DriftInfo:
+def drift_info(
+    entry: HPVerdict, axis: Axis = "width", control: str = "sp", rule: str | None = None
+) -> DriftInfo:
     """Return figure 2 of an HP: log2 optimum against log2 width, or another axis."""
     drifts = {"mup": entry.drift_mup, control: entry.drift_sp}
     lines = []
     for arm, found in drifts.items():
         places = tuple(o for o in entry.optima if o.arm == arm and o.log2_opt is not None)
         if places:
-            lines.append(DriftLine(arm, ARM_LABELS[arm], places, found))
+            lines.append(DriftLine(arm, arm_label(arm, rule), places, found))
     target = entry.target if entry.target and entry.target.log2_opt is not None else None
     return DriftInfo(entry.hp, f"best {hp_label(entry.hp)}", tuple(lines), target, axis)
 
@@ -217,7 +219,12 @@ def figure_data(
         if question
         else (),
         drifts=tuple(
-            drift_info(entry, axis, (question.control if question else None) or "sp")
+            drift_info(
+                entry,
+                axis,
+                (question.control if question else None) or "sp",
+                question.rule if question else None,
+            )
             for entry in entries
         ),
         regrets=tuple(regret_info(entry, question) for entry in entries) if question else (),

@@ -20,6 +20,13 @@ ARM_LABELS: Mapping[str, str] = {
     "sp": "SP (control)",
     "unscaled": "no scaling rule (control)",
 }
+
+
+def arm_label(arm: str, rule: str | None = None) -> str:
+    """Return what an arm is called; μP names the rule that scales base HPs, where there is one."""
+    return f"μP, rule {rule}" if arm == "mup" and rule else ARM_LABELS[arm]
+
+
 PER_STEP = "octaves/doubling"  # of the drift
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from analysis.axis import WORDS
 from analysis.cost import Cost
-from analysis.labels import ARM_LABELS
+from analysis.labels import arm_label
 from analysis.optimum import Optimum
 from analysis.question import Question
 from analysis.scaling import Exponent, degradation
@@ -93,8 +93,8 @@ def optima_table(verdict: Verdict) -> TextTable:
     """Return the optimum of each HP at each width and arm."""
     rows = []
     for e in verdict.hps:
-        rows += [_optimum_row(o, "") for o in e.optima]
-        rows += [_optimum_row(e.target, " (target)")] if e.target else []
+        rows += [_optimum_row(o, "", verdict.rule) for o in e.optima]
+        rows += [_optimum_row(e.target, " (target)", verdict.rule)] if e.target else []
     columns = (
         "HP",
         "arm",
@@ -112,10 +112,10 @@ def optima_table(verdict: Verdict) -> TextTable:
     return TextTable("Optima", columns, tuple(rows))
 
 
-def _optimum_row(place: Optimum, mark: str) -> tuple[str, ...]:
+def _optimum_row(place: Optimum, mark: str, rule: str | None) -> tuple[str, ...]:
     return (
         place.hp,
-        ARM_LABELS[place.arm],
+        arm_label(place.arm, rule),
         f"{place.width}{mark}",
         number(place.opt),
         _fixed(place.log2_opt),
@@ -143,17 +143,17 @@ def drift_table(verdict: Verdict) -> TextTable:
         for arm, found in (("mup", e.drift_mup), (verdict.control or "sp", e.drift_sp)):
             if found is None:
                 continue
-            rows.append((e.hp, ARM_LABELS[arm], *_drift_cells(found)))
+            rows.append((e.hp, arm_label(arm, verdict.rule), *_drift_cells(found)))
             if found.finite_width is not None:
                 rows.append(
                     (
                         e.hp,
-                        f"{ARM_LABELS[arm]}, limit + bias/width",
+                        f"{arm_label(arm, verdict.rule)}, limit + bias/width",
                         *_bias_cells(found.finite_width),
                     )
                 )
             if found.without_narrowest is not None:
-                label = f"{ARM_LABELS[arm]}, without the {least}"
+                label = f"{arm_label(arm, verdict.rule)}, without the {least}"
                 rows.append((e.hp, label, *_drift_cells(found.without_narrowest)))
         if e.contrast is not None and e.contrast.estimate is not None:
             c = e.contrast
@@ -220,7 +220,7 @@ def scaling_table(verdict: Verdict) -> TextTable:
     rows: list[tuple[str, ...]] = []
     for e in verdict.hps:
         for s in e.scaling:
-            start = (e.hp, ARM_LABELS[s.arm], str(len(s.widths)))
+            start = (e.hp, arm_label(s.arm), str(len(s.widths)))
             if s.reason:
                 rows.append((*start, *("–",) * 6, s.reason))
                 continue

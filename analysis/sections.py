@@ -104,12 +104,20 @@ def drift(material: Material) -> Section:
     )
 
 
+OF_CONTROL = {
+    "sp": "SP's own is its optimum at the search width, kept as the width grows; its regret is on "
+    "SP's curve.",
+    "unscaled": "Kept, without the rule: the optimum at the search place on the control's curve at "
+    "the last place that has one.",
+}
+
+
 def regret(material: Material) -> Section:
     """What the transferred value loses at the target, beside other values."""
     caption = (
         "What a value loses against the curve's best at the target: estimate with 95 % bounds, "
-        "against the accepted regret (dashed). Values off the axis are written out. SP's own is "
-        "its optimum at the search width, kept as the width grows; its regret is on SP's curve."
+        "against the accepted regret (dashed). Values off the axis are written out. "
+        + OF_CONTROL.get(material.question.control or "" if material.question else "", "")
     )
     verdict = material.verdict
     more = (rows.alternatives_table(verdict),) if verdict else ()

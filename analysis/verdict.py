@@ -254,10 +254,11 @@ def _sentence(whole: SetVerdict, entries: Sequence[HPVerdict], question: Questio
     names = ", ".join(e.hp for e in entries) or "no HP"
     if whole.word == "PASS":
         percent = whole.regret_upper_percent
+        scaled = f", scaled by the rule {question.rule}," if question.rule else ""
         figure = "" if percent is None else f" ({percent:.2g} % of the best loss found there)"
         return (
-            f"{start} the set tuned at {question.at(question.search_width)} ({names}) loses at "
-            f"most {whole.regret_upper:.3g}{figure}, with 95 % confidence; accepted: "
+            f"{start} the set tuned at {question.at(question.search_width)} ({names}){scaled} "
+            f"loses at most {whole.regret_upper:.3g}{figure}, with 95 % confidence; accepted: "
             f"{question.tolerance.text}."
         )
     first = whole.causes[0].text

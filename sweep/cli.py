@@ -239,7 +239,7 @@ def status(
                     {"stage": k[0], "status": k[1], "n": int(n)} for k, n in by_stage.items()
                 ],
                 "decisions": sorted(decisions),
-                "failed": failed[["trial_id", "width", "error"]].to_dict("records"),
+                "failed": failed[["trial_id", found.axis, "error"]].to_dict("records"),
             }
         )
         return
@@ -250,9 +250,9 @@ def status(
     if "transferred" in decisions:
         chosen = decisions["transferred"]["transferred"]
         out.print(f"transferred set: {_hps(chosen)}", highlight=False)
-    errors = failed[["trial_id", "width", "error"]].itertuples(index=False)
+    errors = failed[["trial_id", found.axis, "error"]].itertuples(index=False)
     if len(failed):
-        out.print(terminal.table("failed", ("trial", "width", "error"), errors))
+        out.print(terminal.table("failed", ("trial", found.axis, "error"), errors))
 
 
 def _hps(hps: dict[str, float]) -> str:

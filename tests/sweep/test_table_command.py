@@ -36,6 +36,7 @@ def test_one_seed_is_said_to_be_one(tmp_path):
         ("t.csv", *COLUMNS, "--tolerance", "rel_loss=-1"),
         ("t.csv", *COLUMNS, "--default", "lr=much"),
         ("t.csv", *COLUMNS, "--target-width", "9"),
+        ("t.csv", *COLUMNS, "--axis", "colour"),
     ],
 )
 def test_wrong_tables_and_options_are_one_message_and_exit_code_2(tmp_path, words):
