@@ -7,7 +7,7 @@ from typing import Any
 from analysis import export as best
 from proxies import trial as trials
 from proxies.config import TrialConfig, depth_faults, width_faults
-from sweep import rundir
+from sweep import rundir, under_way
 from sweep.analyze import Analysis
 from sweep.ask import complete, trial
 from sweep.faults import UserError
@@ -15,6 +15,7 @@ from sweep.spec import Study
 from sweep.store import Store
 
 GOOD = ("PASS", "EXTRAPOLATED")  # the words that are exported without --force
+UNDER_WAY = "UNDER_WAY"  # part of a study is no verdict
 
 
 def place_of(study: Study, width: int | None, at: int | None) -> int:
@@ -59,7 +60,7 @@ def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str,
             f"{place}; name a smaller one"
         )
     plan = trials.plan(config)
-    return best.best_yaml(
+    content = best.best_yaml(
         verdict=found.verdict,
         question=found.question,
         study=study.name,
@@ -76,6 +77,20 @@ def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str,
         valid_for=valid_for(config),
         provenance=_provenance(study, store),
     )
+    return content | _under_way(found, study, store, content["verdict_text"])
+
+
+def _under_way(found: Analysis, study: Study, store: Store, text: str) -> dict[str, Any]:
+    """What stands for the verdict as long as trials of the study are missing; else nothing."""
+    progress = under_way.progress(study, store.decisions(), found.table)
+    if progress.finished:
+        return {}
+    return {
+        "verdict": UNDER_WAY,
+        "verdict_text": f"{progress.sentence} So far: {text}",
+        "verified_up_to_width": None,
+        "verified_up_to": None,
+    }
 
 
 def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float) -> dict[str, Any]:

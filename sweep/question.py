@@ -31,6 +31,7 @@ def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Questi
         transferred=complete(transferred["transferred"]) if transferred else None,
         transferred_flags=transferred["flags"] if transferred else {},
         search_best=complete(centre["search_best"]),
+        defaults={"lr": study.convergence.default_lr} if study.convergence else {},
         axis=study.axis,
         rule=study.transfer.rule.kind if study.transfer.rule else None,
         looks=len(settle.names(decisions)),

@@ -15,6 +15,7 @@ from proxies.roles import PlanError
 from sweep.faults import RunError, Stopped, UserError
 
 EXIT_FAILED, EXIT_USER, EXIT_NOT_PASS = 1, 2, 3
+NAME_CHARS = 24  # a name of up to so many characters in the first column stays whole
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -23,7 +24,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(columns):
         numeric = all(isinstance(row[i], int | float) or _is_number(row[i]) for row in found)
-        shown.add_column(column, justify="right" if numeric and found else "left")
+        whole = i == 0 and all(len(str(row[0])) <= NAME_CHARS for row in found)
+        shown.add_column(column, justify="right" if numeric and found else "left", no_wrap=whole)
     for row in found:
         shown.add_row(*("–" if cell is None else str(cell) for cell in row))
     return shown

@@ -121,3 +121,13 @@ def test_the_report_opens_in_a_browser_and_does_no_harm_without_one(
     monkeypatch.setattr("webbrowser._tryorder", [])
     answer.show(str(page))
     assert "no browser could be opened" in capfd.readouterr().err
+
+
+def test_an_export_of_part_of_a_study_is_no_pass(cuts: dict[int, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(cuts[27], tmp_path / "later"))
+    run_until(Store(str(folder / "runs/tiny")), N_ALL - 2)
+    done = call(folder, "export", "tiny", "--width", "64", "-o", "best.yaml")
+    assert done.returncode == 3 and "Under way: 30 of" in done.stderr
+    assert not (folder / "best.yaml").exists()
+    forced = call(folder, "export", "tiny", "--width", "64", "--json", "--force")
+    assert json.loads(forced.stdout)["verdict"] == "UNDER_WAY"
