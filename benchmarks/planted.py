@@ -295,6 +295,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         family="dit", name="hidden LR × 2 but at base width", acts=True, is_new=True,
         plan=doubled_when_wider,
+        why="a step between the two narrowest widths alone, which no straight line fits well",
     ),
     Fault(
         family="dit", name="hidden std × 2 at every width", acts=False, is_new=True,
@@ -309,6 +310,7 @@ FAULTS: tuple[Fault, ...] = (
             put("output", "projector.head", input_mult=0.0, **LR_M),
             std_times(None, "projector.head.weight", -0.5),
         ),
+        why="the hidden rule keeps what it returns as flat; it weighs too much at birth alone",
     ),
     Fault(
         family="uvit", name="positions' LR / m", acts=True, is_new=True,

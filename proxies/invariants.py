@@ -15,8 +15,9 @@ from proxies.measured import Measured, Newborn, feeds, grows, newborn, response
 from proxies.probe import MODEL
 
 RULES = 1  # raise it where a change may change what is found
-# Exponents of width may be off by this much where they are exact, and where they are responses.
-EXACT, ROUGH = 0.1, 0.25
+# Exponents of width may be off by this much where they are exact, and where they are responses,
+# which depend on random features: these also by so many octaves.
+EXACT, ROUGH, OCTAVES = 0.1, 0.25, 0.5
 NOISE = 4.0  # standard deviations of a measured size
 MAX_EPS = 1e-10
 DO = "compare it in `mutransfer roles`; declare it under `model.roles`, or correct the module"
@@ -60,6 +61,7 @@ class Pair:
         self.narrow, self.wide = narrow, wide
         self.names = [name for name in wide.tensors if name in narrow.tensors]
         self.log2_m = math.log2(wide.width / narrow.width)
+        self.rough = max(ROUGH, OCTAVES / self.log2_m)
         self._terminal: dict[str, bool] = {}
         growing = [n for n in wide.look.outputs if self.writes(n)]
         self._growing = [t for n in growing for t in wide.look.outputs[n]]
@@ -146,7 +148,7 @@ def _readout_rate(pair: Pair, name: str) -> Iterator[Broken]:
         return
     assert narrow.lr and wide.lr, "looked at before"
     exponent = pair.exponent(low * narrow.lr, high * wide.lr)
-    if abs(exponent) <= ROUGH:
+    if abs(exponent) <= pair.rough:
         return
     if pair.n_growing(name) == 0:
         cause = "a multiplier on the output of the readout, bias included, not on its input"
@@ -202,7 +204,7 @@ def _size(pair: Pair, name: str, lr: float) -> Iterator[Broken]:
 def _readout_size(pair: Pair, name: str, exponent: float) -> Iterator[Broken]:
     """What a readout begins with is at most a random sum; smaller, or zero, does no harm."""
     low, high = pair.response(name)
-    if low > 0 and high > 0 and (total := exponent + pair.exponent(low, high)) > ROUGH:
+    if low > 0 and high > 0 and (total := exponent + pair.exponent(low, high)) > pair.rough:
         found = f"its weights at birth weigh width^{total:+.2f} in the prediction, not ±0"
         cause = "a readout that is not zero at birth and has no multiplier 1/m"
         yield Broken(name=name, found=found, cause=cause)
