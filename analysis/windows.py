@@ -23,8 +23,9 @@ REACH_STEPS = 2.0
 REACH_OCTAVES = 4.0
 MIN_VALUES = 3
 MIN_VALUES_ONE_SEED = 4
-# An end value this many standard errors above what the others foretell is a cliff.
-CLIFF_ERRORS = 2.5
+# An end value this many standard errors above what the others foretell is a cliff: fewer are
+# enough where its seeds scatter more than the others', as they do at the stability edge.
+CLIFF_ERRORS, CLIFF_ERRORS_SCATTERED = 3.0, 2.0
 # From this roughness on (or where noise is uneven) ends are tried as cliffs; FEW values or
 # less tell the roughness so badly that what they leave open is enough.
 ROUGH, ROUGH_OF_FEW, FEW = 1.0, 0.4, 6
@@ -84,8 +85,9 @@ def cut_cliffs(windows: list[Window], solved: list[Solved]) -> None:
     """Cut cliffs at the ends of the windows off, in place.
 
     A cliff begins at a value, not next to the best, that lies above what the curve of those
-    inside it foretells by more than CLIFF_ERRORS standard errors, its own included. It is cut
-    off with all beyond it, the most surprising first, until none is left or 4 values are.
+    inside it foretells by more than CLIFF_ERRORS (CLIFF_ERRORS_SCATTERED where it has a variance
+    of its own) standard errors, its own included. It is cut off with all beyond it, the most
+    surprising first, until none is left or 4 values are.
     """
     open_ = [i for i, s in enumerate(solved) if _is_rough(s)]
     while open_:
@@ -94,8 +96,10 @@ def cut_cliffs(windows: list[Window], solved: list[Solved]) -> None:
         worst: dict[int, tuple[float, Window, Solved]] = {}
         for (i, first, less), found in zip(tried, rest, strict=True):
             own = float(solved[i].variance[first])
-            surprise = _surprise(windows[i], first, found, own)
-            if surprise > worst.get(i, (CLIFF_ERRORS,))[0]:
+            scatters = own > 1.5 * float(np.nanmin(solved[i].variance))
+            limit = CLIFF_ERRORS_SCATTERED if scatters else CLIFF_ERRORS
+            surprise = _surprise(windows[i], first, found, own) / limit
+            if surprise > worst.get(i, (1.0,))[0]:
                 worst[i] = (surprise, less, found)
         for i, (_, less, found) in worst.items():
             windows[i], solved[i] = less, found
