@@ -74,7 +74,9 @@ def analysis_of(text: str, axis: str, drift: float, noise: float = 2e-4) -> Anal
     return Analysis(verdict=judge(table, asked), question=asked, table=table)
 
 
-@pytest.mark.parametrize("axis", ["batch_size"])
+@pytest.mark.parametrize(
+    "axis", ["batch_size", *(pytest.param(a, marks=pytest.mark.slow) for a in ("steps", "depth"))]
+)
 def test_a_planted_optimum_that_stays_passes_and_one_that_moves_fails(axis):
     stays = analysis_of(text_of(axis), axis, 0.0).verdict
     assert stays.verdict == "PASS", stays.sentence
@@ -82,7 +84,8 @@ def test_a_planted_optimum_that_stays_passes_and_one_that_moves_fails(axis):
     moves = analysis_of(text_of(axis), axis, 0.6).verdict
     assert moves.verdict == "FAIL", moves.sentence
     assert moves.of_hp("lr").drift_mup.estimate == pytest.approx(0.6, abs=0.1)
-    assert "batch size 128" in stays.sentence and "width" not in stays.sentence + moves.sentence
+    named = {"batch_size": "batch size 128", "steps": "48 steps", "depth": "depth 8"}[axis]
+    assert named in stays.sentence and "width" not in stays.sentence + moves.sentence
 
 
 def test_noise_alone_is_refused_along_another_axis_too():
@@ -90,7 +93,9 @@ def test_noise_alone_is_refused_along_another_axis_too():
     assert found.verdict.verdict != "PASS"
 
 
-@pytest.mark.parametrize("axis", ["steps", "depth"])
+@pytest.mark.parametrize(
+    "axis", ["steps", *(pytest.param(a, marks=pytest.mark.slow) for a in ("batch_size", "depth"))]
+)
 def test_a_rule_that_fits_the_law_keeps_the_base_optimum_where_it_was_beside_its_control(axis):
     rule = AXES[axis][2]
     drift = SHIFTS[rule] if rule != "completep" else -1.0
@@ -261,7 +266,7 @@ def test_a_study_along_depth_runs_from_search_to_report(tmp_path):
     assert set(table["depth"]) == {1, 2, 3} and set(table["arm"]) == {"mup", "unscaled"}
     found = analyze.analyze(study, store)
     assert found.verdict.verdict != "PASS"  # six steps prove nothing
-    paths = analyze.write(found, study, store)
+    paths = analyze.write(analyze.material(study, store), store)
     assert all(Path(path).exists() for path in paths)
     page = store.read_bytes("report.html").decode()
     assert "depth 3" in page and "at each depth" in page and "completep" in page

@@ -50,7 +50,7 @@ def run(study: Study, store: Store, executor) -> None:
     assert set(table["asked_by"]) >= {"search", "slices", "target"}
     found = analyze.analyze(study, store)
     assert found.verdict.verdict != "PASS"  # twelve steps and one seed prove nothing
-    assert all(path for path in analyze.write(found, study, store))
+    assert all(path for path in analyze.write(analyze.material(study, store), store))
 
 
 def test_captions_features_and_the_papers_hps_run_from_search_to_report(shipped, tmp_path):
