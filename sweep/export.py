@@ -60,7 +60,7 @@ def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str,
             f"{place}; name a smaller one"
         )
     plan = trials.plan(config)
-    content = best.best_yaml(
+    return best.best_yaml(
         verdict=found.verdict,
         question=found.question,
         study=study.name,
@@ -77,17 +77,16 @@ def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str,
         valid_for=valid_for(config),
         provenance=_provenance(study, store),
     )
-    return content | _under_way(found, study, store, content["verdict_text"])
 
 
-def _under_way(found: Analysis, study: Study, store: Store, text: str) -> dict[str, Any]:
-    """What stands for the verdict as long as trials of the study are missing; else nothing."""
+def so_far(content: dict[str, Any], found: Analysis, study: Study, store: Store) -> dict[str, Any]:
+    """The content as it is where the study is over, with no verdict where trials are missing."""
     progress = under_way.progress(study, store.decisions(), found.table)
     if progress.finished:
-        return {}
-    return {
+        return content
+    return content | {
         "verdict": UNDER_WAY,
-        "verdict_text": f"{progress.sentence} So far: {text}",
+        "verdict_text": f"{progress.sentence} So far: {content['verdict_text']}",
         "verified_up_to_width": None,
         "verified_up_to": None,
     }

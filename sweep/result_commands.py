@@ -107,7 +107,9 @@ def export(
 
     found_study, store = rundir.find_run(study, spec_path, runs)
     place = best.place_of(found_study, width, at)
-    content = best.export(room.analyze(found_study, store), found_study, store, place)
+    found = room.analyze(found_study, store)
+    content = best.export(found, found_study, store, place)
+    content = best.so_far(content, found, found_study, store)
     good = content["verdict"] in best.GOOD
     text = dump(content)
     if json_:
