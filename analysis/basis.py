@@ -30,7 +30,7 @@ def values(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
     valley = 2u² ∫(1 − s) exp(sau) ds over [0, 1]. A step at s > 0 is (u − s)²/2 to the right of it,
     one at s < 0 to the left of it: it changes f'' by 1 from there outwards.
     """
-    return np.hstack([fixed(u, np.float64(a)), beyond(u, steps) ** 2 / 2])
+    return np.hstack([fixed(u, np.asarray(a)), beyond(u, steps) ** 2 / 2])
 
 
 def fixed(u: np.ndarray, a: np.ndarray) -> np.ndarray:
