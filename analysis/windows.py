@@ -219,8 +219,14 @@ def _curve(known: _Known, step: float, scale: float, rho: float, roughness: floa
     steps = basis.knots(float(known.u[0]) - step, float(known.u[-1]) + step)
     sd = step_sd(scale, roughness, steps.size)
     beta, cov = coefficients(*known[:3], rho=rho, scale=scale, steps=steps, step_sd=sd)
-    told = {"a": float(3 * rho), "scale": float(scale), "roughness": float(roughness)}
-    return known.rest._replace(beta=beta, cov=cov, steps=steps, **told)
+    return known.rest._replace(
+        beta=beta,
+        cov=cov,
+        a=float(3 * rho),
+        scale=float(scale),
+        roughness=float(roughness),
+        steps=steps,
+    )
 
 
 def _known_of(window: Window) -> _Known:
