@@ -46,6 +46,7 @@ def test_more_seeds_at_the_target_count_for_the_question(tiny):
     extra = {"width": tiny.target.width, "arm": "mup", "hps": hps, "seed": 7}
     more = decisions | {"settle-000": {"trials": [extra], "rests_on": ""}}
     assert question(tiny, more).target_seeds == (*question(tiny, decisions).target_seeds, 7)
+    assert (question(tiny, decisions).looks, question(tiny, more).looks) == (0, 1)
     ladder = {**extra, "width": tiny.search.width}
     other = decisions | {"settle-000": {"trials": [ladder], "rests_on": ""}}
     assert question(tiny, other).target_seeds == question(tiny, decisions).target_seeds
