@@ -47,7 +47,8 @@ def test_the_widest_widths_are_left_out_where_they_cost_too_much():
     model = DiTConfig(depth=28, head_dim=64, base_width=128, patch_size=2)
     transfer = dataclasses.replace(tiny.transfer, widths=(128, 256, 512))
     target = dataclasses.replace(tiny.target, width=2048)
-    large = dataclasses.replace(tiny, model=model, transfer=transfer, target=target)
+    search = dataclasses.replace(tiny.search, width=128)
+    large = dataclasses.replace(tiny, model=model, search=search, transfer=transfer, target=target)
     assert room.widths(large) == (128, 256, 512) and room.too_costly(large) == (2048,)
     assert room.flops(large) < room.MOST_FLOPS["cpu"]
     named = dataclasses.replace(tiny.coordcheck, widths=(128, 256, 2048))
