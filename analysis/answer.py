@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from analysis.axis import at
 from analysis.hp_verdict import HPVerdict
-from analysis.labels import PER_STEP
+from analysis.labels import PER_STEP, SHORT_ARMS
 from analysis.material import Material
 from analysis.rows import TextTable, number
 from analysis.transfer import Drift
@@ -40,7 +40,12 @@ def facts(material: Material) -> list[Fact]:
     verdict = material.verdict
     if verdict is None:
         return []
-    found = [_regret(verdict), *(_drift(entry) for entry in verdict.hps[:1]), _set(verdict)]
+    control = SHORT_ARMS[verdict.control or "sp"]
+    found = [
+        _regret(verdict),
+        *(_drift(entry, control) for entry in verdict.hps[:1]),
+        _set(verdict),
+    ]
     return [*(fact for fact in found if fact), *_cost(verdict)]
 
 
@@ -56,13 +61,13 @@ def _regret(verdict: Verdict) -> Fact:
     return Fact(place, f"at most {upper:.2g} %", f"95 % confidence; {accepted}")
 
 
-def _drift(entry: HPVerdict) -> Fact | None:
+def _drift(entry: HPVerdict, control: str) -> Fact | None:
     if entry.drift_mup.estimate is None:
         return None
     sp = entry.drift_sp
     note = f"95 %: {_ends(entry.drift_mup)}"
     if sp is not None and sp.estimate is not None:
-        note += f"; SP {sp.estimate:+.2f} ({_ends(sp)})"
+        note += f"; {control} {sp.estimate:+.2f} ({_ends(sp)})"
     value = f"{entry.drift_mup.estimate:+.2f} {PER_STEP}"
     return Fact(f"Drift of {entry.hp} under μP", _minus(value), _minus(note))
 
@@ -110,7 +115,8 @@ def answer_table(verdict: Verdict) -> TextTable:
         )
         for e in verdict.hps
     ]
-    columns = ("HP", "verdict", "value", "regret, %", "accepted", "drift μP", "drift SP")
+    control = SHORT_ARMS[verdict.control or "sp"]
+    columns = ("HP", "verdict", "value", "regret, %", "accepted", "drift μP", f"drift {control}")
     return TextTable("Answer", columns, tuple(rows))
 
 

@@ -20,7 +20,7 @@ from analysis.figure_data import (
     DriftLine,
     FigureData,
 )
-from analysis.labels import PER_STEP, power_of_two
+from analysis.labels import PER_STEP, SHORT_ARMS, power_of_two
 from analysis.material import Material
 from analysis.optimum import Optimum
 from analysis.plot import Panel, Plot, file_name, points, power_axis, tip
@@ -224,7 +224,7 @@ def _drift_words(line: DriftLine) -> str:
         if drift.low is None or drift.high is None
         else (f" ({_signed(drift.low)} … {_signed(drift.high)})")
     )
-    return f"{line.label}: {_signed(drift.estimate)}{ends} {PER_STEP}"
+    return f"{SHORT_ARMS[line.arm]}: {_signed(drift.estimate)}{ends} {PER_STEP}"
 
 
 def _signed(value: float) -> str:

@@ -27,6 +27,7 @@ def arm_label(arm: str, rule: str | None = None) -> str:
     return f"μP, rule {rule}" if arm == "mup" and rule else ARM_LABELS[arm]
 
 
+SHORT_ARMS: Mapping[str, str] = {"mup": "μP", "sp": "SP", "unscaled": "no rule"}
 PER_STEP = "octaves/doubling"  # of the drift
 
 

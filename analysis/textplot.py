@@ -4,7 +4,7 @@ import numpy as np
 
 from analysis.axis import at
 from analysis.figure_data import CurveInfo, CurveSeries
-from analysis.labels import ARM_LABELS
+from analysis.labels import SHORT_ARMS
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 CELL = 4  # characters a value
@@ -31,8 +31,9 @@ def curve_lines(info: CurveInfo) -> list[str]:
 
 
 def _head(arm: str, series: CurveSeries, info: CurveInfo) -> str:
-    short = ARM_LABELS[arm].split(" ")[0]
-    return f"{short} {at(info.axis, series.width)}{' (target)' if series.is_target else ''} "
+    return (
+        f"{SHORT_ARMS[arm]} {at(info.axis, series.width)}{' (target)' if series.is_target else ''} "
+    )
 
 
 def _scale(series: list[CurveSeries]) -> float:
