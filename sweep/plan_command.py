@@ -1,12 +1,14 @@
 """The command `plan`: what a study costs, before anything runs."""
 
 import dataclasses
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from analysis.axis import WORDS, at
 from sweep import coordcheck, estimate, rundir, terminal
+from sweep.estimate import StageCost
 from sweep.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, attribution, out, say
 from sweep.progress import clock
 from sweep.spec import Study
@@ -30,68 +32,60 @@ def plan(
     if not step_s and time_it:
         step_s, source = estimate.timed_step_s(found), "a few steps timed on this machine"
     costs = estimate.stages(found, step_s)
-    one = estimate.target_flops(found)
-    paper_share = estimate.paper_share(found)
-    total = sum(cost.flops for cost in costs)
-    serial_s = estimate.total_s(costs)
-    gate_flops = coordcheck.flops(found)
+    told = _as_data(found, costs, source if step_s else None)
     if json_:
-        terminal.as_json(
-            {
-                "study": found.name,
-                "axis": found.axis,
-                "coordcheck_flops": gate_flops,
-                "stages": [dataclasses.asdict(cost) for cost in costs],
-                "flops": total,
-                "target_run_flops": one,
-                "share_of_one_target_run": total / one,
-                "search_share_by_paper": paper_share,
-                "train_s": serial_s,
-                "speed_source": source if step_s else None,
-            }
-        )
-        return
-    rows = [
-        (
-            cost.stage,
-            cost.n_trials,
-            " ".join(map(str, cost.places)),
-            terminal.flops(cost.flops),
-            "–" if cost.train_s is None else clock(cost.train_s),
-        )
-        for cost in costs
-    ]
+        terminal.as_json(told)
+    else:
+        _tell(found, costs, told)
+
+
+def _as_data(study: Study, costs: list[StageCost], source: str | None) -> dict[str, Any]:
+    one, total = estimate.target_flops(study), sum(cost.flops for cost in costs)
+    return {
+        "study": study.name,
+        "axis": study.axis,
+        "coordcheck_flops": coordcheck.flops(study),
+        "stages": [dataclasses.asdict(cost) for cost in costs],
+        "flops": total,
+        "target_run_flops": one,
+        "share_of_one_target_run": total / one,
+        "search_share_by_paper": estimate.paper_share(study),
+        "train_s": estimate.total_s(costs),
+        "speed_source": source,
+    }
+
+
+def _tell(study: Study, costs: list[StageCost], told: dict[str, Any]) -> None:
+    axis = WORDS[study.axis]
+    rows = [_row(c.stage, c.n_trials, c.places, c.flops, c.train_s) for c in costs]
     n_trials = sum(cost.n_trials for cost in costs)
-    last = (
-        "all",
-        n_trials,
-        "",
-        terminal.flops(total),
-        "–" if serial_s is None else clock(serial_s),
+    rows.append(_row("all", n_trials, (), told["flops"], told["train_s"]))
+    columns = ("stage", "trials", axis.many, "FLOPs", "training, one slot")
+    out.print(terminal.table(f"{study.name}: plan", columns, rows))
+    say(
+        f"The sweep costs {told['share_of_one_target_run']:.2f} × one training run at the target "
+        f"{axis.one} ({terminal.flops(told['target_run_flops'])}, "
+        f"{at(study.axis, study.target_place)})."
     )
-    columns = ("stage", "trials", WORDS[found.axis].many, "FLOPs", "training, one slot")
-    out.print(terminal.table(f"{found.name}: plan", columns, [*rows, last]))
-    out.print(
-        f"The sweep costs {total / one:.2f} × one training run at the target "
-        f"{WORDS[found.axis].one} ({terminal.flops(one)}, {at(found.axis, found.target_place)}).",
-        highlight=False,
+    unit = "the production run" if study.production else f"one run at the target {axis.one}"
+    say(
+        "Counted as parameters × batch × steps, the search costs "
+        f"{100 * told['search_share_by_paper']:.3g} % of {unit}."
     )
-    unit = (
-        "the production run"
-        if found.production
-        else f"one run at the target {WORDS[found.axis].one}"
-    )
-    out.print(
-        f"Counted as parameters × batch × steps, the search costs {100 * paper_share:.3g} % "
-        f"of {unit}.",
-        highlight=False,
-    )
-    if coordcheck.is_due(found):
-        widths = " ".join(map(str, coordcheck.widths(found)))
-        say(f"Before it, a coordinate check at widths {widths}: {terminal.flops(gate_flops)}.")
-    out.print(_plan_notes(found, source if step_s else None), highlight=False)
-    if line := attribution(found):
-        out.print(line, highlight=False)
+    if coordcheck.is_due(study):
+        widths = " ".join(map(str, coordcheck.widths(study)))
+        gate = terminal.flops(told["coordcheck_flops"])
+        say(f"Before it, a coordinate check at widths {widths}: {gate}.")
+    say(_plan_notes(study, told["speed_source"]))
+    if line := attribution(study):
+        say(line)
+
+
+def _row(
+    stage: str, n_trials: int, places: Sequence[int], flops: float, train_s: float | None
+) -> tuple[Any, ...]:
+    time = "–" if train_s is None else clock(train_s)
+    return stage, n_trials, " ".join(map(str, places)), terminal.flops(flops), time
 
 
 def _plan_notes(study: Study, source: str | None) -> str:
