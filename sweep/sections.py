@@ -182,7 +182,7 @@ class CoordCheck:
     gate: Literal["stop", "warn", "skip"] = "stop"
     widths: tuple[Annotated[int, Ge(1)], ...] | None = None
     seeds: Annotated[int, Ge(2)] = 3
-    max_seeds: Annotated[int, Ge(2)] = 6
+    max_seeds: Annotated[int, Ge(2)] = 16
     steps: Annotated[int, Ge(3)] = 4
     batch_size: Annotated[int, Ge(1)] = 16
     lr: Annotated[float, Gt(0)] | None = None
