@@ -90,7 +90,8 @@ class Question:
         defaults: Values somebody would take untuned; their regret is told beside.
         axis: Along which transfer is asked about.
         rule: Name of the rule that scales base HPs along it; None: they are kept.
-        looks: How often the verdict was looked at before and more trials asked for (``--settle``).
+        looks: How often more trials were asked for once a verdict could be seen (``--settle``, or
+            more seeds or places in the spec).
     """
 
     parameters: tuple[str, ...]

@@ -174,7 +174,7 @@ def _decide_to_settle(study: Study, store: Store) -> None:
         return
     decisions = store.decisions()
     content = settle.content(verdict.settle, decisions, verdict.sentence)
-    store.decide(f"{settle.PREFIX}{len(settle.names(decisions)):03d}", content)
+    store.decide(settle.next_name(decisions), content)
     for proposal in verdict.settle:
         say(f"settles {proposal.cause}: {proposal.text}")
 

@@ -2,7 +2,8 @@
 
 A spec may not change under a run: a tolerance that is moved after looking at the result, or
 another learning-rate range, would make another study. More seeds and more places only add
-trials, so they may be asked for later; resources may change at will.
+trials, so they may be asked for later; resources may change at will. Asked for once a verdict could
+have been seen, they count as another look at it.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 
 from proxies import data
 from proxies.data_config import DATA_CONFIGS
-from sweep import estimate, sections, worker
+from sweep import estimate, sections, settle, worker
 from sweep.faults import SpecError, UserError
 from sweep.spec import Study, from_resolved, read
 from sweep.store import Store
@@ -25,13 +26,8 @@ FREE = ("resources.", "coordcheck", "production", "imports", "loggers")
 FREE_PATHS = tuple({f"data.{n}" for kind in DATA_CONFIGS.values() for n in kind.paths})
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")  # device and threads: identity
 LADDERS = tuple(f"transfer.{key}" for key in sections.LADDERS.values())
-MAY_GROW = (
-    "transfer.seeds",
-    *LADDERS,
-    "target.seeds",
-    "transfer.max_extend",
-    "convergence.seeds",
-)
+HAS_A_SAY = ("transfer.seeds", *LADDERS, "target.seeds", "transfer.max_extend")
+MAY_GROW = (*HAS_A_SAY, "convergence.seeds")
 # A section that adds trials and has no say in the verdict; what it said first stays.
 MAY_COME = ("convergence",)
 STUDY_FILE = "study.json"
@@ -111,9 +107,19 @@ def claim(store: Store, study: Study) -> list[Change]:
             f"may be added: {', '.join(MAY_COME)}.)"
         )
     if changes:
+        _count_look(store, changes)
         past = [{"at": _now(), "changed": [vars(change) for change in changes]}]
         _write(store, study, [*held.get("history", []), *past])
     return changes
+
+
+def _count_look(store: Store, changes: list[Change]) -> None:
+    """Write down that the verdict is asked for again with more trials, if one could be seen."""
+    decisions = store.decisions()
+    grown = [str(change) for change in changes if change.path in HAS_A_SAY]
+    if grown and "transferred" in decisions:
+        content = {"rests_on": "the spec has grown", "grown": grown, "trials": []}
+        store.decide(settle.next_name(decisions), content)
 
 
 def provenance(store: Store) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""`mutransfer run --settle`: the trials that would settle a verdict, as a decision."""
+"""`mutransfer run --settle`: the trials that would settle a verdict, as a decision.
+
+Each decision is a further look at the verdict. One without trials notes that the spec has grown.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +17,11 @@ PREFIX = "settle-"
 def names(decisions: Mapping[str, Any]) -> list[str]:
     """The settle decisions written so far, in order."""
     return sorted(name for name in decisions if name.startswith(PREFIX))
+
+
+def next_name(decisions: Mapping[str, Any]) -> str:
+    """The name of the settle decision that comes next."""
+    return f"{PREFIX}{len(names(decisions)):03d}"
 
 
 def content(

@@ -7,8 +7,10 @@ import numpy as np
 
 from analysis import table as results
 from analysis.verdict import judge
-from sweep import plan, settle
+from sweep import plan, rundir, settle
 from sweep.question import question
+from sweep.store import Store
+from tests.sweep.conftest import TINY, study_of
 from tests.sweep.test_plan import play, row
 
 
@@ -56,3 +58,27 @@ def test_a_pass_leaves_nothing_to_settle(tiny):
     decisions, table, _ = play(tiny)
     verdict = verdict_on(tiny, decisions, table)
     assert (verdict.settle == ()) == (verdict.verdict != "INCONCLUSIVE")
+
+
+def test_a_spec_that_grows_once_a_verdict_could_be_seen_counts_as_a_look(tmp_path):
+    grown = study_of(TINY.replace("points: 3, seeds: 2", "points: 3, seeds: 3"))
+    wider = study_of(TINY.replace("points: 3, seeds: 2", "points: 3, seeds: 4"))
+    study, store = study_of(TINY), Store(str(tmp_path))
+    rundir.claim(store, study)
+    rundir.claim(store, grown)
+    assert store.decisions() == {}, "nothing could be seen yet"
+    decisions, table, _ = play(grown)
+    for name, content in decisions.items():
+        store.decide(name, content)
+    free = study_of(
+        TINY.replace("points: 3, seeds: 2", "points: 3, seeds: 3") + "    loggers: [tensorboard]\n"
+    )
+    rundir.claim(store, free)
+    assert question(free, store.decisions()).looks == 0, "what adds no trials is no look"
+    rundir.claim(store, wider)
+    rundir.claim(store, wider)
+    told = store.decisions()
+    assert question(wider, told).looks == 1
+    assert question(wider, told).level > question(grown, decisions).level
+    assert told["settle-000"]["grown"] == ["target.seeds: 3 there, 4 in the spec"]
+    assert plan.next_trials(wider, told, table).trials, "and its trials are asked for"
