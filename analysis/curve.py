@@ -9,18 +9,17 @@ imprecise it holds what such a curve may do between the values.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 
 from analysis import basis
-from analysis.posterior import coefficients
+from analysis.cliffs import cut_cliffs
 from analysis.slices import Slice, bracket, mean_loss
-from analysis.windows import Solved, Window, cut_cliffs, share, solve, step_sd, window_of
+from analysis.windows import Solved, Window, share, solve, window_of
 
-# Prior standard deviation of a jump of f'' at the optimum, in units of k2 (`doubted`).
-JUMP_SD = 1.25
+# Prior standard deviation of a jump of f'', in units of k2 (`Fit.doubted`).
+JUMP_SD = 1.75
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,12 +100,45 @@ class Fit:
     def differences(self, log2_a: float, log2_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return estimates and standard errors of f(a) − f(b), loss, for each b, (N,) each."""
         forms, extra, offset = -self.rows(log2_b), 0.0, 0.0
-        if self.own is not None and abs(self.own[0] - log2_a) < 1e-4:
+        if self.own is not None and self._is_own(log2_a):
             _, offset, extra = self.own
         else:
             forms = forms + self.rows(log2_a)
         variance = np.einsum("nk,kl,nl->n", forms, self.cov, forms) + extra
         return offset + forms @ self.beta, np.sqrt(np.maximum(variance, 0.0))
+
+    def doubted(
+        self, log2_a: float, log2_b: np.ndarray, log2_at: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return `differences` as somebody takes them who doubts that the curve is smooth.
+
+        Between two values a curve whose bend jumps looks like a smooth one whose minimum is
+        elsewhere. For each b, f'' may jump at a place of its own by N(0, (JUMP_SD·scale)²) besides
+        what it walks: one coefficient more in the linear model.
+
+        Args:
+            log2_a: The one value.
+            log2_b: The others, (N,).
+            log2_at: Where f'' may jump, (N,).
+        """
+        at = self._u(log2_at)
+        jump = basis.beyond(self._u(self.values), at) ** 2 / 2
+        weighted = jump / self.variance[self.window][:, None]
+        design = self.rows(self.values)
+        told = self.cov @ (design.T @ weighted)
+        precision = (jump * weighted).sum(axis=0) + (JUMP_SD * self.scale) ** -2.0
+        precision -= ((design.T @ weighted) * told).sum(axis=0)
+        misfit = mean_loss(self.slice)[self.window] - design @ self.beta
+        size = weighted.T @ misfit / precision
+        of_a = 0.0 if self._is_own(log2_a) else 1.0
+        forms = of_a * self.rows(log2_a) - self.rows(log2_b)
+        own = [basis.beyond(self._u(x), at) ** 2 / 2 for x in (log2_a, log2_b)]
+        jumps = of_a * own[0][0] - np.diagonal(own[1]) - (forms * told.T).sum(axis=1)
+        estimates, errors = self.differences(log2_a, log2_b)
+        return estimates + jumps * size, np.hypot(errors, jumps / np.sqrt(precision))
+
+    def _is_own(self, log2_x: float) -> bool:
+        return self.own is not None and abs(self.own[0] - log2_x) < 1e-4
 
     def difference(self, log2_a: float, log2_b: float) -> tuple[float, float]:
         """Return estimate and standard error of f(a) − f(b), loss."""
@@ -139,36 +171,16 @@ def fits(
         own_levels: log2 of a value of each slice that is compared by its own losses, so that the
             curve need not reach it; its seeds still tell the noise. None: no such value.
         families: A number for each slice; those of one number, the widths of one HP and arm,
-            share the roughness of their curves (`share`). None: each as if it were alone.
+            share noise, roughness and the likelihood of cliffs (`share`, `cut_cliffs`). None: each
+            as if it were alone.
     """
     levels = own_levels or [None] * len(slices)
     windows = [window_of(s, spacing_log2, level) for s, level in zip(slices, levels, strict=True)]
     solved = solve(windows)
-    cut_cliffs(windows, solved)
+    cut_cliffs(windows, solved, families)
     if families is not None:
         solved = share(windows, solved, families)
     return [_fit(window, found) for window, found in zip(windows, solved, strict=True)]
-
-
-@lru_cache(maxsize=512)
-def doubted(fitted: Fit, log2_x: float) -> Fit:
-    """Return the curve as somebody fits it who doubts that it is smooth at a place.
-
-    Between two values a curve whose bend jumps looks like a smooth one whose minimum is
-    elsewhere. Here f'' may jump at ``log2_x`` by N(0, (JUMP_SD·scale)²) besides what it walks.
-    """
-    sd = step_sd(fitted.scale, fitted.roughness, fitted.steps.size)
-    steps = np.append(fitted.steps, log2_x - fitted.center)
-    beta, cov = coefficients(
-        fitted.values - fitted.center,
-        mean_loss(fitted.slice)[fitted.window],
-        fitted.variance[fitted.window],
-        rho=fitted.a / 3,
-        scale=fitted.scale,
-        steps=steps,
-        step_sd=np.append(sd, JUMP_SD * fitted.scale),
-    )
-    return replace(fitted, beta=beta, cov=cov, steps=steps)
 
 
 def _fit(window: Window, solved: Solved) -> Fit:
@@ -187,7 +199,7 @@ def _fit(window: Window, solved: Solved) -> Fit:
         window=on_curve,
         wall_left=float(max(walls_left)) if walls_left else None,
         wall_right=float(min(walls_right)) if walls_right else None,
-        **solved._asdict(),
+        **{k: v for k, v in solved._asdict().items() if k != "p_loudest"},
     )
 
 

@@ -71,7 +71,7 @@ def shapes(data: Stack) -> Shapes:
         if not moving.size:
             break
     told = Shapes(scale, rho, np.full(len(rho), ROUGHNESS[0]))
-    return with_roughness(data, told, roughness(log_evidence(data, told)))
+    return with_roughness(data, told, roughness(log_evidence(data, told), 2))
 
 
 def log_evidence(data: Stack, told: Shapes) -> np.ndarray:
@@ -80,15 +80,17 @@ def log_evidence(data: Stack, told: Shapes) -> np.ndarray:
     return _generalized(data, told.rho, told.scale, grid)[2]
 
 
-def roughness(log_p: np.ndarray) -> np.ndarray:
-    """Return the root of the posterior mean square of the roughness, (B,).
+def roughness(log_p: np.ndarray, power: float) -> np.ndarray:
+    """Return the root of the posterior mean of roughness^power, (B,).
 
     Args:
         log_p: (B, R) log of the marginal likelihood of each of `ROUGHNESS`, whose prior is
             ∝ roughness^ROUGH_PRIOR on their grid, even in the logarithm.
+        power: 2 for a single curve, which tells its roughness badly; 1 for a family.
     """
     weight = np.exp(log_p - log_p.max(axis=1, keepdims=True)) * ROUGHNESS**ROUGH_PRIOR
-    return np.sqrt((weight * ROUGHNESS**2).sum(axis=1) / weight.sum(axis=1))
+    mean = (weight * ROUGHNESS**power).sum(axis=1) / weight.sum(axis=1)
+    return np.asarray(mean ** (1 / power))
 
 
 def with_roughness(data: Stack, told: Shapes, rough: np.ndarray) -> Shapes:

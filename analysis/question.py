@@ -200,7 +200,7 @@ def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
 def _ladder(
     df: pd.DataFrame, question: Question, hp: str, arm: str, widths: Sequence[int]
 ) -> list[Fit]:
-    """The curves of an arm: one family, which shares its roughness.
+    """The curves of an arm: one family, which shares noise and roughness.
 
     The target's curve is fitted alone: its regret bound rests on its own values only.
     """

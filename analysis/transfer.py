@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from analysis.curve import Fit, doubted, fit
+from analysis.curve import Fit, fit
 from analysis.drift import Contrast, Drift, FiniteWidth, contrast, drift
 from analysis.optimum import LEVEL, optimum
 from analysis.places import vertex
@@ -69,13 +69,13 @@ def regret(
     """Return the regret of a value at the width of a fitted slice.
 
     R = f(x_p) − min f = max_x d(x) with d(x) = f(x_p) − f(x). The upper bound is the largest
-    d(x) + t·se(x): it covers because it covers at x = the true optimum. It is read from a curve
-    that may be kinked at its minimum (`analysis.curve.doubted`): between two values nothing
-    shows that it is smooth there. t is the quantile at (1 + level)/2, not at level: what the
+    d(x) + t·se(x): it covers because it covers at x = the true optimum. For each x it is read from
+    a curve that may be kinked at x (`Fit.doubted`): between two values nothing shows that a
+    curve is smooth at its minimum. t is the quantile at (1 + level)/2, not at level: what the
     curve's asymmetry and roughness add to one side is known to first order only (with the
     other, `benchmarks/calibration` finds 87 % for an exact cubic whose cubic term is half the
     quadratic). The lower bound is the largest d(x) − t(1 − (1 − level)/K; df)·se(x) over the K
-    values (Bonferroni), from the same curve.
+    values (Bonferroni), from a curve that may be kinked at its fitted minimum.
     A value off the curve (outside its window, or a cliff) is compared by its own losses: it
     gets a level of its own in the linear model.
 
@@ -93,14 +93,14 @@ def regret(
     if placed is None:
         return None
     places, lowest = _places(placed), vertex(placed)
-    kinked = doubted(placed, placed.center if lowest is None else lowest)
+    kink = np.full(placed.values.size, placed.center if lowest is None else lowest)
     estimate = max(float(placed.differences(log2_x, places)[0].max()), 0.0)
-    estimates, errors = kinked.differences(log2_x, places)
+    estimates, errors = placed.doubted(log2_x, places, places)
     upper = estimates + special.stdtrit(placed.df, 0.5 + level / 2) * errors
     return Regret(
         log2_x=log2_x,
         estimate=estimate,
-        lower=_lower(kinked, log2_x, level),
+        lower=_lower(*placed.doubted(log2_x, placed.values, kink), placed.df, level),
         upper=max(float(upper.max()), estimate),
         level=level,
         own_level=placed.own is not None,
@@ -121,9 +121,8 @@ def _placed(fitted: Fit, log2_x: float, *, own_level: bool = False) -> Fit | Non
     return placed if placed.ok else None
 
 
-def _lower(placed: Fit, log2_x: float, level: float) -> float:
-    estimates, errors = placed.differences(log2_x, placed.values)
-    quantile = special.stdtrit(placed.df, 1 - (1 - level) / len(placed.values))
+def _lower(estimates: np.ndarray, errors: np.ndarray, df: float, level: float) -> float:
+    quantile = special.stdtrit(df, 1 - (1 - level) / len(estimates))
     return max(float((estimates - quantile * errors).max()), 0.0)
 
 
@@ -151,8 +150,10 @@ def sensitivity(fitted: Fit, tolerance_loss: float) -> Sensitivity:
     level = 1 - (1 - LEVEL) / max(len(values), 1)
     for x in values:
         placed = _placed(fitted, float(x))
-        lower = None if placed is None else _lower(placed, float(x), level)
-        if lower is not None and (best is None or lower > best[1]):
+        if placed is None:
+            continue
+        lower = _lower(*placed.differences(float(x), placed.values), placed.df, level)
+        if best is None or lower > best[1]:
             best = (float(x), lower)
     return Sensitivity(
         sensitive=by_divergence or (best is not None and best[1] > tolerance_loss),

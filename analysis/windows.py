@@ -23,12 +23,6 @@ REACH_STEPS = 2.0
 REACH_OCTAVES = 4.0
 MIN_VALUES = 3
 MIN_VALUES_ONE_SEED = 4
-# An end value this many standard errors above what the others foretell is a cliff: fewer are
-# enough where its seeds scatter more than the others', as they do at the stability edge.
-CLIFF_ERRORS, CLIFF_ERRORS_SCATTERED = 3.0, 2.0
-# From this roughness on (or where noise is uneven) ends are tried as cliffs; FEW values or
-# less tell the roughness so badly that what they leave open is enough.
-ROUGH, ROUGH_OF_FEW, FEW = 1.0, 0.4, 6
 
 
 class Window(NamedTuple):
@@ -64,6 +58,7 @@ class Solved(NamedTuple):
     steps: np.ndarray = np.zeros(0)
     noise_var: float = float("nan")
     df: float = 0.0
+    p_loudest: float = 1.0
     n_seeds: int = 0
     own: tuple[float, float, float] | None = None
     variance: np.ndarray = np.zeros(0)
@@ -79,65 +74,6 @@ def window_of(slice_: Slice, spacing_log2: float, own_level: float | None) -> Wi
     near &= x < (np.inf if marks.diverged_right is None else marks.diverged_right)
     level = None if own_level is None else slice_.index(own_level)
     return Window(slice_, means, near, near, center, level, spacing_log2)
-
-
-def cut_cliffs(windows: list[Window], solved: list[Solved]) -> None:
-    """Cut cliffs at the ends of the windows off, in place.
-
-    A cliff begins at a value, not next to the best, that lies above what the curve of those
-    inside it foretells by more than CLIFF_ERRORS (CLIFF_ERRORS_SCATTERED where it has a variance
-    of its own) standard errors, its own included. It is cut off with all beyond it, the most
-    surprising first, until none is left or 4 values are.
-    """
-    open_ = [i for i, s in enumerate(solved) if _is_rough(s)]
-    while open_:
-        tried = [(i, *short) for i in open_ for short in _shortened(windows[i])]
-        rest = solve([less for _, _, less in tried])
-        worst: dict[int, tuple[float, Window, Solved]] = {}
-        for (i, first, less), found in zip(tried, rest, strict=True):
-            own = float(solved[i].variance[first])
-            scatters = own > 1.5 * float(np.nanmin(solved[i].variance))
-            limit = CLIFF_ERRORS_SCATTERED if scatters else CLIFF_ERRORS
-            surprise = _surprise(windows[i], first, found, own) / limit
-            if surprise > worst.get(i, (1.0,))[0]:
-                worst[i] = (surprise, less, found)
-        for i, (_, less, found) in worst.items():
-            windows[i], solved[i] = less, found
-        open_ = [i for i in worst if _is_rough(solved[i])]
-
-
-def _shortened(window: Window) -> list[tuple[int, Window]]:
-    """The window without some values at one end: the innermost of them, and what is left.
-
-    The best value, its neighbours and at least 4 values stay.
-    """
-    at = np.flatnonzero(window.kept)
-    best = int(np.abs(window.slice.log2_x[at] - window.center).argmin())
-    found = []
-    for k in range(at.size):
-        gone = at[: k + 1] if k < best else at[k:]
-        if abs(k - best) > 1 and at.size - gone.size > MIN_VALUES:
-            less = window.kept.copy()
-            less[gone] = False
-            found.append((int(at[k]), window._replace(kept=less)))
-    return found
-
-
-def _is_rough(solved: Solved) -> bool:
-    """Whether something in the window does not go well with a valley and one noise."""
-    known = solved.variance[np.isfinite(solved.variance)]
-    scattered = known.size > 0 and np.ptp(known) > 0
-    limit = ROUGH if known.size > FEW else ROUGH_OF_FEW
-    return bool(scattered or solved.roughness > limit)
-
-
-def _surprise(window: Window, i: int, rest: Solved, own: float) -> float:
-    """How many standard errors a mean lies above the curve of the others."""
-    if not rest.beta.size:
-        return 0.0
-    row = basis.values(window.slice.log2_x[i : i + 1] - window.center, rest.a, rest.steps)[0]
-    error = float(np.sqrt(row @ rest.cov @ row + own))
-    return float(window.means[i] - row @ rest.beta) / error
 
 
 class _Known(NamedTuple):
@@ -162,7 +98,7 @@ def solve(windows: Sequence[Window]) -> list[Solved]:
 def share(
     windows: Sequence[Window], solved: Sequence[Solved], families: Sequence[int]
 ) -> list[Solved]:
-    """Return the curves again, with one roughness for each family.
+    """Return the curves again, with moderated noise and one roughness for each family.
 
     How far a curve is from a valley is asked of all curves of a family together: their log
     marginal likelihoods add up. A single rough one makes all rough.
@@ -172,6 +108,7 @@ def share(
         solved: Their curves, each as if it were alone.
         families: A number for each; curves of the same number are one family.
     """
+    solved = _one_noise(windows, solved, families)
     known = [_again(w, s) for w, s in zip(windows, solved, strict=True)]
     stacks = [(which, data, _told(solved, which)) for which, data in _stacks(known)]
     total: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(()))
@@ -180,10 +117,38 @@ def share(
             total[families[i]] = total[families[i]] + log_p
     found = list(solved)
     for which, data, told in stacks:
-        rough = roughness(np.stack([total[families[i]] for i in which]))
+        rough = roughness(np.stack([total[families[i]] for i in which]), 1)
         for i, *shape in zip(which, *with_roughness(data, told, rough), strict=True):
             found[i] = _curve(known[i], windows[i].spacing_log2, *shape)
     return found
+
+
+def _one_noise(
+    windows: Sequence[Window], solved: Sequence[Solved], families: Sequence[int]
+) -> list[Solved]:
+    """The curves with their noise moderated by that of their family (`noise.moderated`).
+
+    Curves of one seed, whose noise is a residual, keep theirs.
+    """
+    found, members = list(solved), defaultdict(list)
+    for i, s in enumerate(solved):
+        if s.beta.size and s.n_seeds > 1 and s.df >= 1:
+            members[families[i]].append(i)
+    for which in members.values():
+        told = np.array([(solved[i].noise_var, solved[i].df) for i in which]).T
+        doublings = np.log2([windows[i].slice.width for i in which])
+        found_noise = zip(*noise.moderated(told[0], told[1], doublings), strict=True)
+        for i, (variance, df) in zip(which, found_noise, strict=True):
+            found[i] = _with_noise(windows[i], solved[i], float(variance), float(df))
+    return found
+
+
+def _with_noise(window: Window, solved: Solved, variance: float, df: float) -> Solved:
+    """The curve with another shared variance; values with one of their own keep it."""
+    counts = np.isfinite(window.slice.loss).sum(axis=1)
+    shared = solved.variance * counts < solved.noise_var * (1 + 1e-6)
+    each = np.where(shared, variance / np.maximum(counts, 1), solved.variance)
+    return solved._replace(noise_var=variance, df=df, variance=each)
 
 
 def _stacks(known: Sequence[_Known]) -> list[tuple[list[int], Stack]]:
@@ -255,7 +220,14 @@ def _known_of(window: Window) -> _Known:
     own = None
     if window.level is not None:
         own = (float(window.slice.log2_x[window.level]), *_single(m, variance, ~on_curve))
-    rest = Solved(noise_var=found.shared, df=found.df, n_seeds=n_seeds, own=own, variance=each)
+    rest = Solved(
+        noise_var=found.shared,
+        df=found.df,
+        p_loudest=found.p_loudest,
+        n_seeds=n_seeds,
+        own=own,
+        variance=each,
+    )
     return _Known(u[on_curve], m[on_curve], variance[on_curve], rest)
 
 
@@ -273,7 +245,7 @@ def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
     df = u.size - 1 - degree
     floor = (noise.ROUNDING * float(np.abs(m).max())) ** 2
     shared = float((residual**2).sum()) / df + floor if df else float("nan")
-    return noise.Noise(shared=shared, each=np.full(n, shared), df=float(df))
+    return noise.Noise(shared=shared, each=np.full(n, shared), df=float(df), p_loudest=1.0)
 
 
 def step_sd(scale: float, roughness: float, n: int) -> np.ndarray:

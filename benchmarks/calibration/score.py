@@ -10,9 +10,9 @@ from scipy.optimize import brentq
 from analysis.curve import Fit, fit, fits
 from analysis.drift import drift
 from analysis.hp_verdict import word_of
-from analysis.optimum import optimum
+from analysis.optimum import has_worse_sides, optimum
 from analysis.question import Evidence, Question, Tolerance
-from analysis.slices import Slice
+from analysis.slices import Slice, bracket
 from analysis.table import round_hp
 from analysis.transfer import regret
 from benchmarks.calibration import oracle
@@ -38,12 +38,16 @@ def ladder(setting: Setting, rng: np.random.Generator) -> tuple[np.ndarray, list
     """Planted optima and slices of all widths; seeds keep their level across widths."""
     places, level = optima(setting, rng), levels(setting, rng)
     return places, [
-        draw(setting, x, level, rng, width=SEARCH_WIDTH * 2**i) for i, x in enumerate(places)
+        draw(setting.at(i), x, level, rng, width=SEARCH_WIDTH * 2**i) for i, x in enumerate(places)
     ]
 
 
 def intervals(setting: Setting, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Coverage and length of ladders: optimum of each width, drift, regret at the widest."""
+    """Coverage and length of ladders: optimum of each width, drift, regret at the widest.
+
+    Lengths are those of slices with a worse value on either side of the best; of the others
+    the interval is open by rule.
+    """
     drawn = [ladder(setting, np.random.default_rng(seed)) for seed in seeds]
     n, step = setting.widths, setting.spacing
     found = fits(
@@ -65,15 +69,20 @@ def _of_ladder(
     line = drift(fits_)
     known = {
         kind: np.array(
-            [_variance(setting, f, x, kind == "all") for f, x in zip(fits_, places, strict=True)]
+            [
+                _variance(setting.at(i), f, x, kind == "all")
+                for i, (f, x) in enumerate(zip(fits_, places, strict=True))
+            ]
         )
         for kind in ("family", "all")
     }
-    lengths = np.array([span(o.log2_low, o.log2_high) for o in found])
+    worse = np.array([has_worse_sides(bracket(f.slice)) for f in fits_])
+    lengths = np.array([span(o.log2_low, o.log2_high) for o in found])[worse]
     return {
         "covered": [covers(o.log2_low, o.log2_high, x) for o, x in zip(found, places, strict=True)],
-        "length": lengths / np.array([oracle.length(v) for v in known["family"]]),
-        "length_all": lengths / np.array([oracle.length(v) for v in known["all"]]),
+        "worse": worse,
+        "length": lengths / np.array([oracle.length(v) for v in known["family"]])[worse],
+        "length_all": lengths / np.array([oracle.length(v) for v in known["all"]])[worse],
         "octaves": lengths,
         "drift": line.estimate is not None,
         "drift_covered": covers(line.low, line.high, setting.drift),
@@ -220,6 +229,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     bounds = np.array([r["regret_covered"] for r in rows], dtype=float)
     return {
         "coverage": float(every.mean()),
+        "worse": float(np.concatenate([r["worse"] for r in rows]).mean()),
         "length": float(np.median(np.concatenate([r["length"] for r in rows]))),
         "length_all": float(np.median(np.concatenate([r["length_all"] for r in rows]))),
         "octaves": float(np.median(np.concatenate([r["octaves"] for r in rows]))),

@@ -1,7 +1,7 @@
 """Planted slices: curves with a known optimum, noise, cliffs, walls and seeds."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class Setting:
             seeds scatter ten times as much.
         levels: Standard deviation of the seeds' levels in units of the noise; shared by widths.
         drift: Of the optimum, octaves per doubling.
+        noise_grows: Factor of the noise from each width to the next.
         in_class: Within the assumptions: bounds on coverage and length apply.
     """
 
@@ -79,7 +80,12 @@ class Setting:
     cliff: float = np.inf
     levels: float = 3.0
     drift: float = 0.0
+    noise_grows: float = 1.0
     in_class: bool = True
+
+    def at(self, i: int) -> "Setting":
+        """The setting of the ``i``-th width."""
+        return replace(self, noise=self.noise * self.noise_grows**i)
 
     @property
     def sd(self) -> float:

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from analysis.curve import fits
 from benchmarks.calibration import score, settling
 from benchmarks.calibration.rivals import RIVALS
 from benchmarks.calibration.settings import BRACKETED, CENSORED, FLAT, SETTLED, VERDICTS
@@ -14,13 +15,32 @@ BY_NAME = {s.name: s for s in BRACKETED}
 N_DRAWS = 30
 
 
-@pytest.mark.parametrize("name", ["default design", "digits-dit-full, cliff"])
+@pytest.mark.parametrize(
+    "name", ["default design", "digits-dit-full, cliff", "noise halves, 2 seeds"]
+)
 def test_intervals_hold_and_are_short(name: str) -> None:
     found = score.summary(score.intervals(BY_NAME[name], range(N_DRAWS)))
     assert found["coverage"] >= 0.9
     assert found["drift_coverage"] >= 0.85
     assert found["regret_zero"] >= 0.95
     assert found["length"] <= 1.5
+
+
+def share_cut(name: str, *, together: bool) -> float:
+    """Share of the curves of ladders that have a cliff on the right, fitted together or alone."""
+    setting = BY_NAME[name]
+    ladders = [score.ladder(setting, np.random.default_rng(k))[1] for k in range(N_DRAWS)]
+    families = [k for k, ladder in enumerate(ladders) for _ in ladder]
+    slices = [s for ladder in ladders for s in ladder]
+    found = fits(slices, families=families if together else None)
+    return float(np.mean([f.wall_right is not None for f in found]))
+
+
+def test_cliffs_of_half_a_family_make_those_of_the_others_likely() -> None:
+    name = "noisy cliff, 2 seeds"
+    assert share_cut(name, together=False) < 0.9
+    assert share_cut(name, together=True) > 0.93
+    assert share_cut("2 seeds, asymmetry 0.5", together=True) < 0.1
 
 
 @pytest.mark.parametrize("case", CENSORED, ids=lambda case: case.setting.name)

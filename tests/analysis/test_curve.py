@@ -1,11 +1,15 @@
 """Curves: as if alone however many are fitted, one roughness a family, doubt at the optimum."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from analysis.curve import Fit, doubted, fit, fits
+from analysis.curve import Fit, fit, fits
 from analysis.optimum import optimum
-from analysis.slices import Slice
+from analysis.posterior import coefficients
+from analysis.slices import Slice, mean_loss
+from analysis.windows import step_sd
 from tests.analysis import planted
 
 
@@ -56,13 +60,37 @@ def test_one_curve_that_is_no_valley_makes_its_family_rough_and_no_other() -> No
 def test_doubt_widens_between_values_and_not_at_them() -> None:
     fitted = fit(slices(1, noise_sd=2e-5)[0])
     low = optimum(fitted).log2_opt
-    kinked = doubted(fitted, low)
+    assert low is not None
+
+    def wider(places: np.ndarray) -> np.ndarray:
+        doubted = fitted.doubted(-8.0, places, np.full(places.size, low))[1]
+        return doubted / fitted.differences(-8.0, places)[1]
+
     at = fitted.values[(np.abs(fitted.values - low) < 2) & (fitted.values != -8.0)]
-    between = kinked.difference(-8.0, -9.6)[1] / fitted.difference(-8.0, -9.6)[1]
-    same = kinked.differences(-8.0, at)[1] / fitted.differences(-8.0, at)[1]
-    assert between > 1.2
-    assert same.max() < 1.05
-    assert kinked.steps.size == fitted.steps.size + 1
+    assert wider(np.array([-9.6])) > 1.2
+    assert wider(at).max() < 1.05
+
+
+def test_doubt_is_one_coefficient_more_in_the_linear_model(monkeypatch) -> None:
+    """Told once more by a fit with the jump as one of its steps."""
+    monkeypatch.setattr("analysis.curve.JUMP_SD", 1.5)
+    fitted = fit(slices(1)[0])
+    place = np.array([-9.13])
+    steps = np.append(fitted.steps, place - fitted.center)
+    sd = step_sd(fitted.scale, fitted.roughness, fitted.steps.size)
+    beta, cov = coefficients(
+        fitted.values - fitted.center,
+        mean_loss(fitted.slice)[fitted.window],
+        fitted.variance[fitted.window],
+        rho=fitted.a / 3,
+        scale=fitted.scale,
+        steps=steps,
+        step_sd=np.append(sd, 1.5 * fitted.scale),
+    )
+    whole = dataclasses.replace(fitted, beta=beta, cov=cov, steps=steps)
+    for b in (-10.4, -9.13, -8.0):
+        told = fitted.doubted(-8.7, np.array([b]), place)
+        np.testing.assert_allclose(np.ravel(told), whole.difference(-8.7, b), rtol=1e-6)
 
 
 def test_fewer_than_three_values_carry_no_curve_in_a_family_either() -> None:
