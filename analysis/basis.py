@@ -15,6 +15,9 @@ KNOT_OCTAVES = 0.5
 # exp(sau) is smooth on [0, 1]: 12 nodes are exact to rounding for |au| < 10.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _S, _W = (_NODES + 1) / 2, _WEIGHTS / 2
+# Weights of the integrals in `fixed` and `slopes`: of the valley, and of 3·its derivative in a.
+_VALUES = np.stack([2 * (1 - _S) * _W, 6 * (1 - _S) * _S * _W], axis=1)
+_SLOPES = np.stack([2 * _W, 6 * _S * _W], axis=1)
 
 
 def knots(low: float, high: float) -> np.ndarray:
@@ -30,26 +33,41 @@ def values(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
     valley = 2u² ∫(1 − s) exp(sau) ds over [0, 1]. A step at s > 0 is (u − s)²/2 to the right of it,
     one at s < 0 to the left of it: it changes f'' by 1 from there outwards.
     """
-    return np.hstack([fixed(u, np.asarray(a)), beyond(u, steps) ** 2 / 2])
+    rows = np.empty((u.size, N_FIXED + steps.size))
+    rows[:, :N_FIXED] = fixed(u, np.asarray(a))
+    rows[:, N_FIXED:] = beyond(u, steps) ** 2 / 2
+    return rows
 
 
 def fixed(u: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Return the basis without steps, (…, N, 4): places u (…, N), an asymmetry a (…) a row."""
-    e = np.exp((a[..., None] * u)[..., None] * _S) * _W * (1 - _S)
-    return np.stack([np.ones_like(u), u, 2 * u**2 * e.sum(-1), 6 * u**3 * (e @ _S)], axis=-1)
+    both = np.exp((a[..., None] * u)[..., None] * _S) @ _VALUES
+    rows = np.empty((*u.shape, N_FIXED))
+    rows[..., 0], rows[..., 1] = 1.0, u
+    rows[..., 2] = u**2 * both[..., 0]
+    rows[..., 3] = u**3 * both[..., 1]
+    return rows
 
 
 def slopes(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
     """Return the derivatives of `values` in u, (N, 4 + K)."""
-    e = np.exp(np.outer(a * u, _S)) * _W
-    fixed_ = [np.zeros_like(u), np.ones_like(u), 2 * u * e.sum(1), 6 * u**2 * (e @ _S)]
-    return np.hstack([np.stack(fixed_, axis=1), beyond(u, steps) * _outwards(steps)])
+    both = np.exp((a * u)[:, None] * _S) @ _SLOPES
+    rows = np.empty((u.size, N_FIXED + steps.size))
+    rows[:, 0], rows[:, 1] = 0.0, 1.0
+    rows[:, 2] = u * both[:, 0]
+    rows[:, 3] = u**2 * both[:, 1]
+    rows[:, N_FIXED:] = beyond(u, steps) * _outwards(steps)
+    return rows
 
 
 def bends(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
     """Return the second derivatives of `values` in u, (N, 4 + K)."""
-    e, zero = np.exp(a * u), np.zeros_like(u)
-    return np.hstack([np.stack([zero, zero, 2 * e, 6 * u * e], axis=1), beyond(u, steps) > 0])
+    rows = np.empty((u.size, N_FIXED + steps.size))
+    rows[:, :2] = 0.0
+    rows[:, 2] = 2 * np.exp(a * u)
+    rows[:, 3] = 3 * u * rows[:, 2]
+    rows[:, N_FIXED:] = beyond(u, steps) > 0
+    return rows
 
 
 def beyond(u: np.ndarray, steps: np.ndarray) -> np.ndarray:

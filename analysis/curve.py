@@ -174,7 +174,7 @@ def fits(
             share noise, roughness and the likelihood of cliffs (`share`, `cut_cliffs`). None: each
             as if it were alone.
     """
-    levels = own_levels or [None] * len(slices)
+    levels = [None] * len(slices) if own_levels is None else own_levels
     windows = [window_of(s, spacing_log2, level) for s, level in zip(slices, levels, strict=True)]
     solved = solve(windows)
     cut_cliffs(windows, solved, families)

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -34,8 +35,8 @@ def profile(fitted: Fit, log2_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def vertex(fitted: Fit) -> float | None:
     """Return the place of the curve's minimum if it lies inside the window and below its ends."""
     first, last = fitted.values[0], fitted.values[-1]
-    slope = _Slope(fitted, first, last)
-    inside = [x for x in slope.crossings(0.0) if fitted.bend(x) > 0]
+    flat = _places(fitted).flat
+    inside = [x for x in flat if first <= x <= last and fitted.bend(x) > 0]
     if not inside:
         return None
     lowest = min(inside, key=lambda x: float(fitted.value(x)[0]))
@@ -43,33 +44,60 @@ def vertex(fitted: Fit) -> float | None:
     return lowest if fitted.value(lowest)[0] <= ends else None
 
 
-class _Slope:
-    """f' in standard errors on a grid of a stretch: where it takes a value."""
+class _Places(NamedTuple):
+    """Places on a stretch of a curve.
 
-    def __init__(self, fitted: Fit, start: float, stop: float) -> None:
-        n = math.ceil((stop - start) / fitted.spacing_log2 * GRID_PER_STEP) + 1
-        self.fitted, self.grid = fitted, np.linspace(start, stop, max(n, 2))
-        self.z, self.bends = profile(fitted, self.grid)
+    Attributes:
+        start, stop: Its ends: a step beyond the window, or the wall next to it.
+        flat: Where f' is 0.
+        ends: Where f' comes to a t quantile of its standard error, or (to half a cell of the
+            grid) where from on a minimum could be or could no longer.
+    """
 
-    def crossings(self, *values: float) -> list[float]:
-        """Places where f' in standard errors is one of the values, by rounds of regula falsi."""
-        z = self.z - np.array(values)[:, None]
-        which, i = np.nonzero((z[:, 1:] > 0) != (z[:, :-1] > 0))
-        if not i.size:
-            return []
-        a, b, za, zb = self.grid[i], self.grid[i + 1], z[which, i], z[which, i + 1]
-        for _ in range(CLOSER):
-            x = a - za * (b - a) / (zb - za)
-            zx = profile(self.fitted, x)[0] - np.array(values)[which]
-            left = (zx > 0) == (za > 0)
-            a, za = np.where(left, x, a), np.where(left, zx, za)
-            b, zb = np.where(left, b, x), np.where(left, zb, zx)
-        return [float(place) for place in x]
+    start: float
+    stop: float
+    flat: list[float]
+    ends: list[float]
 
-    def turns(self) -> list[float]:
-        """Places, to half a cell, from where on a minimum could be, or could no longer."""
-        i = np.flatnonzero(self.bends[1:] != self.bends[:-1])
-        return list((self.grid[i] + self.grid[i + 1]) / 2)
+
+@lru_cache(maxsize=512)
+def _places(fitted: Fit) -> _Places:
+    step, quantile = fitted.spacing_log2, _quantile(fitted)
+    first, last = fitted.values[0] - step, fitted.values[-1] + step
+    start = first if fitted.wall_left is None else fitted.wall_left
+    stop = last if fitted.wall_right is None else fitted.wall_right
+    n = math.ceil((stop - start) / step * GRID_PER_STEP) + 1
+    grid = np.linspace(start, stop, max(n, 2))
+    z, bends = profile(fitted, grid)
+    flat, *ends = _crossings(fitted, grid, z, (0.0, -quantile, quantile))
+    i = np.flatnonzero(bends[1:] != bends[:-1])
+    turns = (grid[i] + grid[i + 1]) / 2
+    return _Places(start, stop, flat, sorted([*ends[0], *ends[1], *turns]))
+
+
+def _quantile(fitted: Fit) -> float:
+    return float(special.stdtrit(fitted.df, 0.5 + LEVEL / 2))
+
+
+def _crossings(
+    fitted: Fit, grid: np.ndarray, z: np.ndarray, values: tuple[float, ...]
+) -> list[list[float]]:
+    """Places where f' in standard errors is each of the values, by rounds of regula falsi."""
+    found: list[list[float]] = [[] for _ in values]
+    z = z - np.array(values)[:, None]
+    which, i = np.nonzero((z[:, 1:] > 0) != (z[:, :-1] > 0))
+    if not i.size:
+        return found
+    a, b, za, zb = grid[i], grid[i + 1], z[which, i], z[which, i + 1]
+    for _ in range(CLOSER):
+        x = a - za * (b - a) / (zb - za)
+        zx = profile(fitted, x)[0] - np.array(values)[which]
+        left = (zx > 0) == (za > 0)
+        a, za = np.where(left, x, a), np.where(left, zx, za)
+        b, zb = np.where(left, b, x), np.where(left, zb, zx)
+    for k, place in zip(which, x, strict=True):
+        found[k].append(float(place))
+    return found
 
 
 @lru_cache(maxsize=512)
@@ -78,12 +106,8 @@ def interval(fitted: Fit) -> tuple[float | None, float | None] | None:
 
     An end is None where the set reaches an end of the window without a wall.
     """
-    step = fitted.spacing_log2
     first, last = fitted.values[0], fitted.values[-1]
-    start, stop = first - step, last + step
-    start = start if fitted.wall_left is None else fitted.wall_left
-    stop = stop if fitted.wall_right is None else fitted.wall_right
-    pieces = _allowed(fitted, start, stop)
+    pieces = _allowed(fitted)
     lowest = vertex(fitted)
     if lowest is not None:
         pieces.append((lowest, lowest))
@@ -99,12 +123,10 @@ def interval(fitted: Fit) -> tuple[float | None, float | None] | None:
     return low, high
 
 
-def _allowed(fitted: Fit, start: float, stop: float) -> list[tuple[float, float]]:
-    """The stretches of [start, stop] in which a minimum is not refuted."""
-    quantile = float(special.stdtrit(fitted.df, 0.5 + LEVEL / 2))
-    slope = _Slope(fitted, start, stop)
-    ends = [*slope.crossings(-quantile, quantile), *slope.turns()]
-    marks = np.array([start, *sorted(ends), stop])
+def _allowed(fitted: Fit) -> list[tuple[float, float]]:
+    """The stretches in which a minimum is not refuted."""
+    places = _places(fitted)
+    marks = np.array([places.start, *places.ends, places.stop])
     z, bends = profile(fitted, (marks[:-1] + marks[1:]) / 2)
-    kept = bends & (np.abs(z) <= quantile)
+    kept = bends & (np.abs(z) <= _quantile(fitted))
     return [(float(marks[i]), float(marks[i + 1])) for i in np.flatnonzero(kept)]

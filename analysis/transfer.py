@@ -1,12 +1,13 @@
 """What a transferred value costs at a width, and whether the HP matters there."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from analysis.curve import Fit, fit
+from analysis.curve import Fit, fits
 from analysis.drift import Contrast, Drift, FiniteWidth, contrast, drift
 from analysis.optimum import LEVEL, optimum
 from analysis.places import vertex
@@ -89,7 +90,7 @@ def regret(
         The regret, or None where nothing can be said: no curve, or the value is off the curve
         and was not run.
     """
-    placed = _placed(fitted, log2_x, own_level=own_level)
+    placed = _placed(fitted, [log2_x], own_level=own_level)[0]
     if placed is None:
         return None
     places, lowest = _places(placed), vertex(placed)
@@ -107,18 +108,24 @@ def regret(
     )
 
 
-def _placed(fitted: Fit, log2_x: float, *, own_level: bool = False) -> Fit | None:
-    """The fit in which a value has its place: on the curve, or a level of its own."""
+def _placed(fitted: Fit, values: Sequence[float], *, own_level: bool = False) -> list[Fit | None]:
+    """The fits in which values have their place: on the curve, or with a level of their own."""
     if not fitted.ok:
-        return None
-    on_curve = fitted.values[0] - 1e-9 <= log2_x <= fitted.values[-1] + 1e-9
-    if on_curve and not own_level:
-        return fitted
-    at = fitted.slice.index(log2_x)
-    if at is None or not fitted.slice.usable[at]:
-        return None
-    placed = fit(fitted.slice, spacing_log2=fitted.spacing_log2, own_level=log2_x)
-    return placed if placed.ok else None
+        return [None for _ in values]
+    first, last = fitted.values[0] - 1e-9, fitted.values[-1] + 1e-9
+    found: list[Fit | None] = [
+        fitted if first <= x <= last and not own_level else None for x in values
+    ]
+    at = [None if f else fitted.slice.index(x) for f, x in zip(found, values, strict=True)]
+    off = [i for i, k in enumerate(at) if k is not None and fitted.slice.usable[k]]
+    placed = fits(
+        [fitted.slice] * len(off),
+        spacing_log2=fitted.spacing_log2,
+        own_levels=[values[i] for i in off],
+    )
+    for i, f in zip(off, placed, strict=True):
+        found[i] = f if f.ok else None
+    return found
 
 
 def _lower(estimates: np.ndarray, errors: np.ndarray, df: float, level: float) -> float:
@@ -145,16 +152,15 @@ def sensitivity(fitted: Fit, tolerance_loss: float) -> Sensitivity:
     that diverged is worse without a test (design §7 c).
     """
     by_divergence = bool(fitted.slice.diverged.any())
-    values = fitted.slice.log2_x[fitted.slice.usable]
+    values = [float(x) for x in fitted.slice.log2_x[fitted.slice.usable]]
     best: tuple[float, float] | None = None
     level = 1 - (1 - LEVEL) / max(len(values), 1)
-    for x in values:
-        placed = _placed(fitted, float(x))
+    for x, placed in zip(values, _placed(fitted, values), strict=True):
         if placed is None:
             continue
-        lower = _lower(*placed.differences(float(x), placed.values), placed.df, level)
+        lower = _lower(*placed.differences(x, placed.values), placed.df, level)
         if best is None or lower > best[1]:
-            best = (float(x), lower)
+            best = (x, lower)
     return Sensitivity(
         sensitive=by_divergence or (best is not None and best[1] > tolerance_loss),
         by_divergence=by_divergence,
