@@ -83,9 +83,9 @@ def test_the_fingerprint_is_of_the_content_wherever_it_lies(tmp_path):
 def test_decoding_is_kept_by_content_and_name(tmp_path, monkeypatch):
     folder = write(tmp_path / "a")
     monkeypatch.setenv("MUTRANSFER_CACHE", str(tmp_path / "cache"))
-    load(config(folder))
+    first = load(config(folder))
     monkeypatch.setattr("proxies.image_pixels._decode_all", lambda *a: pytest.fail("again"))
-    load(config(folder))
+    assert load(config(folder)).fingerprint == first.fingerprint
 
 
 def test_mixed_sizes_and_modes_are_named_unless_they_may_be_converted(tmp_path):

@@ -42,7 +42,7 @@ def shipped(request):
     return read
 
 
-def run(study: Study, store: Store, executor) -> None:
+def assert_runs_to_its_report(study: Study, store: Store, executor) -> None:
     rundir.claim(store, study)
     executor(driver.State.load(study, store))
     table = store.table()
@@ -54,13 +54,13 @@ def run(study: Study, store: Store, executor) -> None:
 
 
 def test_captions_features_and_the_papers_hps_run_from_search_to_report(shipped, tmp_path):
-    run(shipped("emoji-mmdit"), Store(str(tmp_path)), driver.run_inline)
+    assert_runs_to_its_report(shipped("emoji-mmdit"), Store(str(tmp_path)), driver.run_inline)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_shipped_study_runs_on_ray(shipped, name, tmp_path):
-    run(shipped(name), Store(str(tmp_path)), launch.run)
+    assert_runs_to_its_report(shipped(name), Store(str(tmp_path)), launch.run)
 
 
 def test_the_papers_four_hps_are_searched_at_random(request):
