@@ -72,7 +72,12 @@ def bends(u: np.ndarray, a: float, steps: np.ndarray) -> np.ndarray:
 
 def beyond(u: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Return how far each place lies outwards of each step, octaves, (…, N, K); 0 inwards."""
-    return np.maximum((u[..., None] - steps) * _outwards(steps), 0.0)
+    return beyond_own(u[..., None], steps)
+
+
+def beyond_own(u: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return how far each place lies outwards of its own step, octaves; they broadcast."""
+    return np.maximum((u - steps) * _outwards(steps), 0.0)
 
 
 def _outwards(steps: np.ndarray) -> np.ndarray:

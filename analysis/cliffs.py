@@ -18,9 +18,9 @@ from analysis.windows import MIN_VALUES, Solved, Window, solve
 CLIFF_ERRORS, CLIFF_ERRORS_SCATTERED, CLIFF_ERRORS_LIKELY = 3.0, 2.0, 1.5
 # Where a cliff is likely, a rough curve that loses this factor of its roughness has one.
 SMOOTHER = 3.0
-# Ends are tried where noise is uneven, the loudest value is as loud as this by chance, or the
+# Ends are tried where noise is uneven, a value as loud as the loudest is as rare as this, or the
 # curve is as rough as this; FEW values or less tell the roughness so badly that less is enough.
-LOUD = 0.02
+LOUD = 0.1
 ROUGH, ROUGH_OF_FEW, FEW = 1.0, 0.4, 6
 BOTH = (-1, 1)
 
@@ -83,11 +83,13 @@ def _likely(windows: Sequence[Window], families: Sequence[int]) -> dict[int, tup
     """Sides of windows on which half of their family or more has a cliff."""
     share: dict[tuple[int, int], list[bool]] = defaultdict(list)
     for window, family in zip(windows, families, strict=True):
+        if not window.kept.any():
+            continue
         gone = window.slice.log2_x[window.near & ~window.kept]
         for side in BOTH:
             share[family, side].append(bool((side * (gone - window.center) > 0).any()))
     found = {
-        i: tuple(side for side in BOTH if np.mean(share[family, side]) >= 0.5)
+        i: tuple(side for side in BOTH if np.mean(share[family, side] or [False]) >= 0.5)
         for i, family in enumerate(families)
     }
     return {i: sides for i, sides in found.items() if sides}
@@ -99,6 +101,8 @@ def _shortened(window: Window, sides: tuple[int, ...]) -> list[tuple[int, Window
     The best value, its neighbours and at least 4 values stay.
     """
     at = np.flatnonzero(window.kept)
+    if not at.size:
+        return []
     best = int(np.abs(window.slice.log2_x[at] - window.center).argmin())
     found = []
     for k in range(at.size):

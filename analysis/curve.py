@@ -15,8 +15,9 @@ import numpy as np
 
 from analysis import basis
 from analysis.cliffs import cut_cliffs
+from analysis.posterior import Linear
 from analysis.slices import Slice, bracket, mean_loss
-from analysis.windows import Solved, Window, share, solve, window_of
+from analysis.windows import Solved, Window, share, solve, step_sd, window_of
 
 # Prior standard deviation of a jump of f'', in units of k2 (`Fit.doubted`).
 JUMP_SD = 1.75
@@ -40,7 +41,8 @@ class Fit:
         roughness: Of the walk, in units of ``scale`` per root octave.
         steps: (K,) places at which the bend may step, octaves from ``center``.
         noise_var: Variance of one loss that the values share, loss².
-        df: Degrees of freedom of the noise.
+        df: Degrees of freedom of the noise, what the family tells included (`noise.moderated`).
+        df_own: Those of the slice alone.
         n_seeds: Seeds with data in the window.
         own: A value compared by its own losses: log2, mean loss, variance of that mean.
         variance: (P,) variances of the mean losses, loss²; NaN off the window.
@@ -60,6 +62,7 @@ class Fit:
     steps: np.ndarray
     noise_var: float
     df: float
+    df_own: float
     n_seeds: int
     own: tuple[float, float, float] | None
     variance: np.ndarray
@@ -122,20 +125,26 @@ class Fit:
             log2_at: Where f'' may jump, (N,).
         """
         at = self._u(log2_at)
-        jump = basis.beyond(self._u(self.values), at) ** 2 / 2
-        weighted = jump / self.variance[self.window][:, None]
-        design = self.rows(self.values)
-        told = self.cov @ (design.T @ weighted)
-        precision = (jump * weighted).sum(axis=0) + (JUMP_SD * self.scale) ** -2.0
-        precision -= ((design.T @ weighted) * told).sum(axis=0)
-        misfit = mean_loss(self.slice)[self.window] - design @ self.beta
-        size = weighted.T @ misfit / precision
-        of_a = 0.0 if self._is_own(log2_a) else 1.0
-        forms = of_a * self.rows(log2_a) - self.rows(log2_b)
-        own = [basis.beyond(self._u(x), at) ** 2 / 2 for x in (log2_a, log2_b)]
-        jumps = of_a * own[0][0] - np.diagonal(own[1]) - (forms * told.T).sum(axis=1)
+        column = basis.beyond(self._u(self.values), at) ** 2 / 2
+        size, error, falls = self._linear().with_one_more(column, JUMP_SD * self.scale)
+        forms, jumps = -self.rows(log2_b), -(basis.beyond_own(self._u(log2_b), at) ** 2) / 2
+        if not self._is_own(log2_a):
+            forms = forms + self.rows(log2_a)
+            jumps = jumps + basis.beyond_own(self._u(log2_a), at) ** 2 / 2
+        jumps = jumps - np.einsum("nk,kn->n", forms, falls)
         estimates, errors = self.differences(log2_a, log2_b)
-        return estimates + jumps * size, np.hypot(errors, jumps / np.sqrt(precision))
+        return estimates + jumps * size, np.hypot(errors, jumps * error)
+
+    def _linear(self) -> Linear:
+        return Linear(
+            u=self._u(self.values),
+            m=mean_loss(self.slice)[self.window],
+            variance=self.variance[self.window],
+            rho=self.a / 3,
+            scale=self.scale,
+            steps=self.steps,
+            step_sd=step_sd(self.scale, self.roughness, self.steps.size),
+        )
 
     def _is_own(self, log2_x: float) -> bool:
         return self.own is not None and abs(self.own[0] - log2_x) < 1e-4

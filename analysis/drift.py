@@ -129,6 +129,7 @@ class _Place(NamedTuple):
     log2_opt: float
     variance: float
     df: float
+    df_own: float
     grid: np.ndarray
     z: np.ndarray
 
@@ -148,7 +149,15 @@ def _place(fitted: Fit) -> _Place | None:
     # Where no minimum can be it is far off, on the side of its sign.
     side = np.where(grid < found.log2_opt, -_FAR, _FAR)
     z = np.where(bends, np.clip(z, -_FAR, _FAR), side)
-    return _Place(fitted.slice.width, found.log2_opt, variance, fitted.df, grid, z)
+    return _Place(
+        width=fitted.slice.width,
+        log2_opt=found.log2_opt,
+        variance=variance,
+        df=fitted.df,
+        df_own=fitted.df_own,
+        grid=grid,
+        z=z,
+    )
 
 
 def _line(places: Sequence[_Place]) -> Drift:
@@ -215,10 +224,14 @@ class _Weighted:
         )
 
     def df(self, i: int) -> float:
-        """Degrees of freedom of coefficient ``i`` (Satterthwaite 1946)."""
+        """Degrees of freedom of coefficient ``i`` (Satterthwaite 1946).
+
+        At most all that there are: widths that tell their noise to one another count it twice.
+        """
         parts = self.influence[i] ** 2 * np.array([p.variance for p in self.places])
         each = np.array([p.df for p in self.places])
-        return float(parts.sum() ** 2 / (parts**2 / each).sum())
+        found = float(parts.sum() ** 2 / (parts**2 / each).sum())
+        return min(found, sum(p.df_own for p in self.places))
 
     def half_length(self, i: int) -> float:
         """Half the length of the 95 % t interval of coefficient ``i``, widened for misfit."""

@@ -33,7 +33,7 @@ class Noise(NamedTuple):
         shared: Variance that the values share, loss².
         each: (P,) variance of one loss at each value: ``shared``, or its own.
         df: Degrees of freedom of ``shared``.
-        p_loudest: p value of the value that scatters most, against the rest (F test).
+        p_loudest: p value of the value that scatters most, against the rest (F test, Bonferroni).
     """
 
     shared: float
@@ -87,7 +87,8 @@ def _p_loudest(squares: np.ndarray, dof: np.ndarray) -> float:
     rest, df_rest = squares.sum() - squares, dof.sum() - dof
     if squares.size < 2:
         return 1.0
-    return float(special.fdtrc(dof, df_rest, squares / dof * df_rest / rest).min())
+    each = special.fdtrc(dof, df_rest, squares / dof * df_rest / rest)
+    return min(float(each.min()) * squares.size, 1.0)
 
 
 def moderated(
@@ -96,8 +97,9 @@ def moderated(
     """Return the variances of the curves of a family, each told by the others as well.
 
     The true variances are s0²·2^(b·doublings)·d0/χ²(d0), a power law of the place with scatter:
-    d0 is large where the curves agree with it. Averaged over the posterior of s0², d0 and b on a
-    grid, flat in log s0² and log d0, b normal about 0. A single curve stays what it is.
+    d0 is large where the curves agree with it. The posterior is averaged over s0², d0 and b on a
+    grid, flat in log s0² and log d0, b normal about 0; where a curve disagrees with the others it
+    is wide, which costs degrees of freedom. A single curve stays what it is.
 
     Args:
         variance: (K,) variances, loss².
@@ -105,7 +107,7 @@ def moderated(
         doublings: (K,) log2 of the places.
 
     Returns:
-        Moderated variances and their degrees of freedom, df + d0 and at most those of all, (K,).
+        Moderated variances and their degrees of freedom, at most those of all curves, (K,).
 
     Source: Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3(1), article 3, eqs. 3-4, with the
     posterior in place of a moment estimate, which few curves do not support, and a trend.
@@ -124,9 +126,11 @@ def moderated(
     ).sum(axis=-1) - (NOISE_SLOPES / NOISE_SLOPE_SD) ** 2 / 2
     weight = np.exp(log_p - log_p.max())
     weight /= weight.sum()
-    each = (prior_df * prior + df * variance) / (prior_df + df)
-    prior_df_mean = 1 / (weight.sum(axis=(1, 2)) / FAMILY_DF).sum()
-    return np.einsum("dvb,dvbk->k", weight, each), np.minimum(df + prior_df_mean, df.sum())
+    # Precisions are mixtures of Gamma distributions: the one of the same mean and variance.
+    precision = (prior_df + df) / (prior_df * prior + df * variance)
+    mean = np.einsum("dvb,dvbk->k", weight, precision)
+    square = np.einsum("dvb,dvbk->k", weight, precision**2 * (1 + 2 / (prior_df + df)))
+    return 1 / mean, np.minimum(2 * mean**2 / (square - mean**2), df.sum())
 
 
 def _median_variance(squares: np.ndarray, dof: np.ndarray) -> float:

@@ -35,7 +35,7 @@ def profile(fitted: Fit, log2_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def vertex(fitted: Fit) -> float | None:
     """Return the place of the curve's minimum if it lies inside the window and below its ends."""
     first, last = fitted.values[0], fitted.values[-1]
-    flat = _places(fitted).flat
+    flat = _marks(fitted).flat
     inside = [x for x in flat if first <= x <= last and fitted.bend(x) > 0]
     if not inside:
         return None
@@ -44,7 +44,7 @@ def vertex(fitted: Fit) -> float | None:
     return lowest if fitted.value(lowest)[0] <= ends else None
 
 
-class _Places(NamedTuple):
+class _Marks(NamedTuple):
     """Places on a stretch of a curve.
 
     Attributes:
@@ -61,7 +61,7 @@ class _Places(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def _places(fitted: Fit) -> _Places:
+def _marks(fitted: Fit) -> _Marks:
     step, quantile = fitted.spacing_log2, _quantile(fitted)
     first, last = fitted.values[0] - step, fitted.values[-1] + step
     start = first if fitted.wall_left is None else fitted.wall_left
@@ -72,7 +72,7 @@ def _places(fitted: Fit) -> _Places:
     flat, *ends = _crossings(fitted, grid, z, (0.0, -quantile, quantile))
     i = np.flatnonzero(bends[1:] != bends[:-1])
     turns = (grid[i] + grid[i + 1]) / 2
-    return _Places(start, stop, flat, sorted([*ends[0], *ends[1], *turns]))
+    return _Marks(start, stop, flat, sorted([*ends[0], *ends[1], *turns]))
 
 
 def _quantile(fitted: Fit) -> float:
@@ -125,8 +125,8 @@ def interval(fitted: Fit) -> tuple[float | None, float | None] | None:
 
 def _allowed(fitted: Fit) -> list[tuple[float, float]]:
     """The stretches in which a minimum is not refuted."""
-    places = _places(fitted)
-    marks = np.array([places.start, *places.ends, places.stop])
+    found = _marks(fitted)
+    marks = np.array([found.start, *found.ends, found.stop])
     z, bends = profile(fitted, (marks[:-1] + marks[1:]) / 2)
     kept = bends & (np.abs(z) <= _quantile(fitted))
     return [(float(marks[i]), float(marks[i + 1])) for i in np.flatnonzero(kept)]

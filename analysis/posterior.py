@@ -153,21 +153,10 @@ def _log_det(triangular: np.ndarray) -> np.ndarray:
     return np.log(np.abs(np.diagonal(triangular, axis1=-2, axis2=-1))).sum(axis=-1)
 
 
-def coefficients(
-    u: np.ndarray,
-    m: np.ndarray,
-    variance: np.ndarray,
-    *,
-    rho: float,
-    scale: float,
-    steps: np.ndarray,
-    step_sd: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the coefficients of one curve in `basis.values`, and their covariance.
+class Linear(NamedTuple):
+    """The linear model of one curve in `basis.values`, at the end of `shapes`.
 
-    The estimate of `shapes` at its end, with the steps of the walk told.
-
-    Args:
+    Attributes:
         u: (P,) places, octaves from the best value.
         m: (P,) mean losses.
         variance: (P,) variances of the means.
@@ -176,16 +165,54 @@ def coefficients(
         steps: (K,) places at which the bend may step.
         step_sd: (K,) prior standard deviations of the steps, loss/octave².
     """
-    n, n_steps, error, middle = u.size, steps.size, np.sqrt(variance), m.mean()
-    design = np.zeros((n + 1 + n_steps, basis.N_FIXED + n_steps))
-    design[:n] = basis.values(u, 3 * rho, steps) / error[:, None]
-    design[n, 3] = 1.0 / (CUBIC_SD * scale)
-    design[n + 1 :, basis.N_FIXED :] = np.diag(1.0 / step_sd)
-    target = np.zeros(len(design))
-    target[:n] = (m - middle) / error
-    target[n] = -rho / CUBIC_SD
-    q, r = np.linalg.qr(design)
-    root = np.linalg.inv(r)
-    beta = root @ (q.T @ target)
-    beta[0] += middle
-    return beta, root @ root.T
+
+    u: np.ndarray
+    m: np.ndarray
+    variance: np.ndarray
+    rho: float
+    scale: float
+    steps: np.ndarray
+    step_sd: np.ndarray
+
+    def whitened(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return design and target, values first and then priors, each with variance 1."""
+        n, n_steps, error = self.u.size, self.steps.size, np.sqrt(self.variance)
+        design = np.zeros((n + 1 + n_steps, basis.N_FIXED + n_steps))
+        design[:n] = basis.values(self.u, 3 * self.rho, self.steps) / error[:, None]
+        design[n, 3] = 1.0 / (CUBIC_SD * self.scale)
+        design[n + 1 :, basis.N_FIXED :] = np.diag(1.0 / self.step_sd)
+        target = np.zeros(len(design))
+        target[:n] = (self.m - self.m.mean()) / error
+        target[n] = -self.rho / CUBIC_SD
+        return design, target
+
+    def coefficients(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coefficients, (4 + K,), and their covariance."""
+        design, target = self.whitened()
+        q, r = np.linalg.qr(design)
+        root = np.linalg.inv(r)
+        beta = root @ (q.T @ target)
+        beta[0] += self.m.mean()
+        return beta, root @ root.T
+
+    def with_one_more(
+        self, column: np.ndarray, sd: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what one more coefficient comes to, for each of N columns by itself.
+
+        Args:
+            column: (P, N) what the coefficient adds to the values.
+            sd: Its prior standard deviation about 0.
+
+        Returns:
+            Its estimates (N,) and standard errors (N,), and how the coefficients of the model go
+            with it, (4 + K, N): they fall by this for each unit of it.
+        """
+        design, target = self.whitened()
+        q, r = np.linalg.qr(design)
+        more = np.zeros((len(design), column.shape[1]))
+        more[: self.u.size] = column / np.sqrt(self.variance)[:, None]
+        shared = q.T @ more
+        rest = more - q @ shared
+        precision = (rest**2).sum(axis=0) + sd**-2.0
+        return rest.T @ target / precision, precision**-0.5, np.linalg.solve(r, shared)

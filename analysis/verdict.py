@@ -231,7 +231,8 @@ def _set_causes(
             open_.append(
                 Cause(code="no_hps", text="No HP was sliced.", remedy="Name HPs to slice.")
             )
-    if not open_ and not failed and (upper is None or tolerance is None or upper >= tolerance):
+    bounded = upper is not None and tolerance is not None and upper < tolerance
+    if not open_ and not failed and not bounded:
         bound = "unknown" if upper is None else f"{upper:.4g}"
         limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
         open_.append(

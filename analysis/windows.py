@@ -1,6 +1,6 @@
 """The curve of the values in a window, and which values a window holds."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis import basis, noise
 from analysis.posterior import (
+    Linear,
     Shapes,
     Stack,
-    coefficients,
     log_evidence,
     roughness,
     shapes,
@@ -58,6 +58,7 @@ class Solved(NamedTuple):
     steps: np.ndarray = np.zeros(0)
     noise_var: float = float("nan")
     df: float = 0.0
+    df_own: float = 0.0
     p_loudest: float = 1.0
     n_seeds: int = 0
     own: tuple[float, float, float] | None = None
@@ -101,7 +102,7 @@ def share(
     """Return the curves again, with moderated noise and one roughness for each family.
 
     How far a curve is from a valley is asked of all curves of a family together: their log
-    marginal likelihoods add up. A single rough one makes all rough.
+    marginal likelihoods add up. A single rough one makes all rough. A family of one stays as it is.
 
     Args:
         windows: What was fitted.
@@ -109,7 +110,11 @@ def share(
         families: A number for each; curves of the same number are one family.
     """
     solved = _one_noise(windows, solved, families)
-    known = [_again(w, s) for w, s in zip(windows, solved, strict=True)]
+    size = Counter(f for f, s in zip(families, solved, strict=True) if s.beta.size)
+    known = [
+        _again(w, s) if s.beta.size and size[f] > 1 else _no_values(s)
+        for w, s, f in zip(windows, solved, families, strict=True)
+    ]
     stacks = [(which, data, _told(solved, which)) for which, data in _stacks(known)]
     total: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(()))
     for which, data, told in stacks:
@@ -144,10 +149,11 @@ def _one_noise(
 
 
 def _with_noise(window: Window, solved: Solved, variance: float, df: float) -> Solved:
-    """The curve with another shared variance; values with one of their own keep it."""
+    """The curve with another shared variance; values with a larger one of their own keep it."""
     counts = np.isfinite(window.slice.loss).sum(axis=1)
     shared = solved.variance * counts < solved.noise_var * (1 + 1e-6)
-    each = np.where(shared, variance / np.maximum(counts, 1), solved.variance)
+    least = variance / np.maximum(counts, 1)
+    each = np.where(shared, least, np.maximum(solved.variance, least))
     return solved._replace(noise_var=variance, df=df, variance=each)
 
 
@@ -165,14 +171,16 @@ def _stacks(known: Sequence[_Known]) -> list[tuple[list[int], Stack]]:
 
 def _again(window: Window, solved: Solved) -> _Known:
     """The values of a curve that is known already."""
-    if not solved.beta.size:
-        none = np.zeros(0)
-        return _Known(none, none, none, solved)
     on_curve = window.kept.copy()
     if window.level is not None:
         on_curve[window.level] = False
     u = window.slice.log2_x[on_curve] - window.center
     return _Known(u, window.means[on_curve], solved.variance[on_curve], solved)
+
+
+def _no_values(solved: Solved) -> _Known:
+    none = np.zeros(0)
+    return _Known(none, none, none, solved)
 
 
 def _told(solved: Sequence[Solved], which: Sequence[int]) -> Shapes:
@@ -183,7 +191,7 @@ def _told(solved: Sequence[Solved], which: Sequence[int]) -> Shapes:
 def _curve(known: _Known, step: float, scale: float, rho: float, roughness: float) -> Solved:
     steps = basis.knots(float(known.u[0]) - step, float(known.u[-1]) + step)
     sd = step_sd(scale, roughness, steps.size)
-    beta, cov = coefficients(*known[:3], rho=rho, scale=scale, steps=steps, step_sd=sd)
+    beta, cov = Linear(*known[:3], rho, scale, steps, sd).coefficients()
     return known.rest._replace(
         beta=beta,
         cov=cov,
@@ -207,8 +215,7 @@ def _known_of(window: Window) -> _Known:
     on_curve = np.ones(at.size, dtype=bool) if window.level is None else at != window.level
     n_seeds, n_values = int(seeds.sum()), int(on_curve.sum())
     if n_values < MIN_VALUES or (n_seeds == 1 and n_values < MIN_VALUES_ONE_SEED):
-        none = np.zeros(0)
-        return _Known(none, none, none, Solved(n_seeds=n_seeds))
+        return _no_values(Solved(n_seeds=n_seeds))
     found = (
         noise.of_seeds(losses[:, seeds])
         if n_seeds > 1
@@ -223,6 +230,7 @@ def _known_of(window: Window) -> _Known:
     rest = Solved(
         noise_var=found.shared,
         df=found.df,
+        df_own=found.df,
         p_loudest=found.p_loudest,
         n_seeds=n_seeds,
         own=own,

@@ -45,8 +45,7 @@ def ladder(setting: Setting, rng: np.random.Generator) -> tuple[np.ndarray, list
 def intervals(setting: Setting, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Coverage and length of ladders: optimum of each width, drift, regret at the widest.
 
-    Lengths are those of slices with a worse value on either side of the best; of the others
-    the interval is open by rule.
+    Lengths are those of slices with a worse value on either side of the best (design §7 b).
     """
     drawn = [ladder(setting, np.random.default_rng(seed)) for seed in seeds]
     n, step = setting.widths, setting.spacing

@@ -36,6 +36,7 @@ BRACKETED = (
     Setting(name="noisy cliff, 2 seeds", seeds=2, points=7, cliff=1.6),
     Setting(name="noise halves, 2 seeds", seeds=2, points=7, noise=0.01, noise_grows=0.5),
     Setting(name="noise doubles, 2 seeds", seeds=2, points=5, widths=5, noise=0.001, noise_grows=2),
+    Setting(name="one loud width, 2 seeds", seeds=2, points=7, loud=2),
     Setting(name="plateau on the left", seeds=3, points=7, shape="saturating", in_class=False),
     Setting(name="kink at the optimum", seeds=3, points=7, shape="kinked", in_class=False),
 )

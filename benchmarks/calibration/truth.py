@@ -60,9 +60,11 @@ class Setting:
         wall: Values at least this many octaves above the optimum diverge.
         cliff: From this many octaves above the optimum the loss gains 12 curvatures, and
             seeds scatter ten times as much.
-        levels: Standard deviation of the seeds' levels in units of the noise; shared by widths.
+        levels: Standard deviation of the seeds' levels, in units of the noise (of the first width
+            where widths differ); shared by widths.
         drift: Of the optimum, octaves per doubling.
         noise_grows: Factor of the noise from each width to the next.
+        loud: Index of a width with four times the noise.
         in_class: Within the assumptions: bounds on coverage and length apply.
     """
 
@@ -81,11 +83,13 @@ class Setting:
     levels: float = 3.0
     drift: float = 0.0
     noise_grows: float = 1.0
+    loud: int | None = None
     in_class: bool = True
 
     def at(self, i: int) -> "Setting":
         """The setting of the ``i``-th width."""
-        return replace(self, noise=self.noise * self.noise_grows**i)
+        factor = self.noise_grows**i * (4 if i == self.loud else 1)
+        return replace(self, noise=self.noise * factor)
 
     @property
     def sd(self) -> float:

@@ -7,9 +7,11 @@ import pytest
 
 from analysis.curve import Fit, fit, fits
 from analysis.optimum import optimum
-from analysis.posterior import coefficients
+from analysis.posterior import Linear
 from analysis.slices import Slice, mean_loss
 from analysis.windows import step_sd
+from benchmarks.calibration import score
+from benchmarks.calibration.settings import BRACKETED
 from tests.analysis import planted
 
 
@@ -71,26 +73,69 @@ def test_doubt_widens_between_values_and_not_at_them() -> None:
     assert wider(at).max() < 1.05
 
 
-def test_doubt_is_one_coefficient_more_in_the_linear_model(monkeypatch) -> None:
+@pytest.mark.parametrize("noise_sd", [5e-4, 1e-7])
+@pytest.mark.parametrize("log2_a", [-10.8, -8.7])
+@pytest.mark.parametrize("at", [-9.13, -8.4])
+def test_doubt_is_one_coefficient_more_in_the_linear_model(
+    monkeypatch, noise_sd, log2_a, at
+) -> None:
     """Told once more by a fit with the jump as one of its steps."""
     monkeypatch.setattr("analysis.curve.JUMP_SD", 1.5)
-    fitted = fit(slices(1)[0])
-    place = np.array([-9.13])
-    steps = np.append(fitted.steps, place - fitted.center)
-    sd = step_sd(fitted.scale, fitted.roughness, fitted.steps.size)
-    beta, cov = coefficients(
-        fitted.values - fitted.center,
-        mean_loss(fitted.slice)[fitted.window],
-        fitted.variance[fitted.window],
+    fitted = fit(slices(1, noise_sd=noise_sd)[0])
+    whole = with_a_step(fitted, at, 1.5 * fitted.scale)
+    b = np.array([-10.4, -9.13, -8.0])
+    told = fitted.doubted(log2_a, b, np.full(3, at))
+    np.testing.assert_allclose(told, whole.differences(log2_a, b), rtol=1e-4, atol=1e-9)
+
+
+def test_doubt_leaves_a_value_with_losses_of_its_own_where_they_are(monkeypatch) -> None:
+    monkeypatch.setattr("analysis.curve.JUMP_SD", 1.5)
+    fitted = fit(slices(1)[0], own_level=-8.0)
+    whole = with_a_step(fitted, -9.13, 1.5 * fitted.scale)
+    b = np.array([-10.4, -9.13, -8.4])
+    told = fitted.doubted(-8.0, b, np.full(3, -9.13))
+    np.testing.assert_allclose(told, whole.differences(-8.0, b), rtol=1e-4)
+
+
+def with_a_step(fitted: Fit, at: float, sd: float) -> Fit:
+    """The curve fitted again with a jump of its bend at a place."""
+    place = np.array([at - fitted.center])
+    linear = Linear(
+        u=fitted.values - fitted.center,
+        m=mean_loss(fitted.slice)[fitted.window],
+        variance=fitted.variance[fitted.window],
         rho=fitted.a / 3,
         scale=fitted.scale,
-        steps=steps,
-        step_sd=np.append(sd, 1.5 * fitted.scale),
+        steps=np.concatenate([fitted.steps, place]),
+        step_sd=np.append(step_sd(fitted.scale, fitted.roughness, fitted.steps.size), sd),
     )
-    whole = dataclasses.replace(fitted, beta=beta, cov=cov, steps=steps)
-    for b in (-10.4, -9.13, -8.0):
-        told = fitted.doubted(-8.7, np.array([b]), place)
-        np.testing.assert_allclose(np.ravel(told), whole.difference(-8.7, b), rtol=1e-6)
+    beta, cov = linear.coefficients()
+    return dataclasses.replace(fitted, beta=beta, cov=cov, steps=linear.steps)
+
+
+def test_a_family_of_one_is_fitted_as_if_it_were_alone() -> None:
+    (one,) = slices(1)
+    alone, family = fit(one), fits([one], families=[0])[0]
+    np.testing.assert_allclose(family.beta, alone.beta, rtol=1e-9)
+    assert (family.roughness, family.df, family.noise_var) == pytest.approx(
+        (alone.roughness, alone.df, alone.noise_var)
+    )
+
+
+def test_a_width_without_losses_does_not_disturb_its_family() -> None:
+    """Three widths with a cliff make one likely; a fourth has diverged everywhere."""
+    setting = next(s for s in BRACKETED if s.name == "noisy cliff, 2 seeds")
+    ladder = score.ladder(setting, np.random.default_rng(7))[1]
+    gone = dataclasses.replace(
+        ladder[-1],
+        loss=np.full_like(ladder[-1].loss, np.nan),
+        diverged=np.ones_like(ladder[-1].diverged),
+    )
+    found = fits([*ladder[:3], gone], families=[0] * 4)
+    assert [f.ok for f in found] == [True, True, True, False]
+    for a, b in zip(found, fits(ladder[:3], families=[0] * 3), strict=False):
+        assert a.wall_right is not None
+        np.testing.assert_allclose(a.beta, b.beta, rtol=1e-9)
 
 
 def test_fewer_than_three_values_carry_no_curve_in_a_family_either() -> None:
