@@ -118,7 +118,7 @@ def _first(setting: Setting, seed: int) -> tuple[float, Slice]:
 
 
 def words(trial: Trial, seeds: Sequence[int]) -> list[str]:
-    """The verdicts on a transferred value, a draw each."""
+    """The verdicts on a transferred value, a draw each; of the ladder the search width alone."""
     setting, step = trial.setting, trial.setting.spacing
     rngs = [np.random.default_rng(seed) for seed in seeds]
     level = [levels(setting, rng) for rng in rngs]
