@@ -10,6 +10,7 @@ imprecise it holds what such a curve may do between the values.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -126,7 +127,7 @@ class Fit:
         """
         at = self._u(log2_at)
         column = basis.beyond(self._u(self.values), at) ** 2 / 2
-        size, error, falls = self._linear().with_one_more(column, JUMP_SD * self.scale)
+        size, error, falls = self._linear.with_one_more(column, JUMP_SD * self.scale)
         forms, jumps = -self.rows(log2_b), -(basis.beyond_own(self._u(log2_b), at) ** 2) / 2
         if not self._is_own(log2_a):
             forms = forms + self.rows(log2_a)
@@ -135,6 +136,7 @@ class Fit:
         estimates, errors = self.differences(log2_a, log2_b)
         return estimates + jumps * size, np.hypot(errors, jumps * error)
 
+    @cached_property
     def _linear(self) -> Linear:
         return Linear(
             u=self._u(self.values),

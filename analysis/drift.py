@@ -16,7 +16,7 @@ MIN_WIDTHS = 3
 MIN_WIDTHS_FINITE = 4
 MAX_SLOPE = 4.0
 GRID_PER_STEP = 32
-N_SLOPES, N_INTERCEPTS, N_PASSES = 61, 17, 3
+N_SLOPES, N_INTERCEPTS, N_PASSES = 41, 17, 4
 _FAR = 1e6
 
 
@@ -167,21 +167,21 @@ def _line(places: Sequence[_Place]) -> Drift:
     df = linear.df(1)
     quantile = float(special.fdtri(1, df, LEVEL))
     slope, start, half = float(linear.beta[1]), float(linear.beta[0]), linear.half_length(1)
-    span = min(3 * half, MAX_SLOPE)
+    span, closer = min(3 * half, MAX_SLOPE), False
     for _ in range(N_PASSES):
         slopes = np.linspace(slope - span, slope + span, N_SLOPES)
         cost, intercepts = _profile_of_slopes(slopes, doublings, places, start)
         misfit = max(1.0, float(cost.min()) / (len(places) - 2))
-        allowed = slopes[cost <= cost.min() + quantile * misfit]
+        low, high = _ends(slopes, cost, float(cost.min()) + quantile * misfit)
         slope, start = float(slopes[cost.argmin()]), float(intercepts[cost.argmin()])
-        low, high = float(allowed[0]), float(allowed[-1])
         open_low, open_high = low <= slopes[0], high >= slopes[-1]
-        if not (open_low or open_high):
-            span = max(1.3 * max(slope - low, high - slope), 4 * (slopes[1] - slopes[0]))
-        elif span >= MAX_SLOPE:
+        if (open_low or open_high) and span < MAX_SLOPE:
+            span = min(4 * span, MAX_SLOPE)
+        elif open_low or open_high or closer:
             break
         else:
-            span = min(4 * span, MAX_SLOPE)
+            span = max(1.3 * max(slope - low, high - slope), 4 * (slopes[1] - slopes[0]))
+            closer = True
     tested, _ = _profile_of_slopes(np.array([0.0, -1.0]), doublings, places, start)
     p_values = special.fdtrc(1, df, np.maximum(tested - cost.min(), 0.0) / misfit)
     return Drift(
@@ -194,6 +194,19 @@ def _line(places: Sequence[_Place]) -> Drift:
         p_zero=float(p_values[0]),
         p_minus_one=float(p_values[1]),
     )
+
+
+def _ends(slopes: np.ndarray, cost: np.ndarray, limit: float) -> tuple[float, float]:
+    """Where the cost comes down to the limit first and last; straight lines between slopes."""
+    inside = np.flatnonzero(cost <= limit)
+    found = []
+    for i, out in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
+        x = slopes[i]
+        if 0 <= out < slopes.size:
+            share = (limit - cost[i]) / (cost[out] - cost[i])
+            x = x + share * (slopes[out] - x)
+        found.append(float(x))
+    return found[0], found[1]
 
 
 @dataclass(frozen=True, kw_only=True)
