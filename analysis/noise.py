@@ -69,7 +69,8 @@ def of_seeds(loss: np.ndarray) -> Noise:
             shared = _median_variance(squares, dof) + floor
         moderated = (PRIOR_DF * shared + squares) / (PRIOR_DF + dof)
         before, own = own, moderated > STANDS_OUT * shared
-        if own.sum() > n_values // 2:
+        # Where many stand out it is the others that agree by chance.
+        if own.sum() > max(n_values // 3, 1):
             own = np.zeros(n_values, dtype=bool)
         shared = float(squares[~own].sum() / max(dof[~own].sum(), 1.0)) + floor
         each = np.where(own, moderated, shared)
