@@ -15,12 +15,20 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
 
-from analysis.labels import hp_label
-from analysis.search_data import varied
-from analysis.table import HP_PREFIX
+from mutransfer.analysis.labels import hp_label
+from mutransfer.analysis.table.schema import HP_PREFIX
+
+
+def varied(rows: pd.DataFrame) -> list[str]:
+    """Return the HPs that the rows vary."""
+    columns = [c for c in rows.columns if str(c).startswith(HP_PREFIX)]
+    return [c.removeprefix(HP_PREFIX) for c in columns if rows[c].nunique() > 1]
+
 
 MIN_TRIALS, TRIALS_PER_HP = 12, 6  # fewer say nothing
+
 RESAMPLES, TREES, SAMPLES, PLACES = 40, 10, 96, 8
+
 LEVEL = 0.9
 
 

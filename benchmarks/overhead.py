@@ -76,8 +76,8 @@ def line(arm: str, args: argparse.Namespace) -> str:
 
 def study(args: argparse.Namespace) -> Any:
     """The benchmark's study."""
-    from sweep import spec
-    from sweep.yamlfile import parse
+    from mutransfer.sweep import spec
+    from mutransfer.sweep.spec.yaml_file import parse
 
     text = SPEC.format(steps=args.steps, trials=args.trials)
     return spec.read_file(parse(text, "overhead"))["overhead"]
@@ -85,12 +85,12 @@ def study(args: argparse.Namespace) -> Any:
 
 def ours(args: argparse.Namespace) -> dict[str, Any]:
     """The study under our executor."""
-    from sweep import launch
-    from sweep.driver import State
-    from sweep.store import Store
+    from mutransfer.sweep.run import ray_tune
+    from mutransfer.sweep.run.driver import State
+    from mutransfer.sweep.store.store import Store
 
     state = State.load(study(args), Store(args.folder))
-    launch.run(state)
+    ray_tune.run(state)
     table = state.table
     return {"trials": len(table), "train_s": table["train_s"].sum(), "slots": state.slots}
 
@@ -101,13 +101,13 @@ def bare(args: argparse.Namespace) -> dict[str, Any]:
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
 
-    from sweep.plan import nominal
+    from mutransfer.sweep.plan.next_trials import nominal
 
     configs = [ask.config.to_dict() for ask in nominal(study(args))]
 
     def train(point: dict[str, Any]) -> None:
-        from proxies.config import TrialConfig
-        from proxies.train import Training
+        from mutransfer.proxies.config.trial import TrialConfig
+        from mutransfer.proxies.training.train import Training
 
         training = Training(TrialConfig.from_dict(configs[point["index"]]))
         for _ in training.run():

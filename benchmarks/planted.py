@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from proxies.config import ModelConfig
-from proxies.data_config import OpenmojiConfig
+from mutransfer.proxies.config.data import OpenmojiConfig
+from mutransfer.proxies.config.model import ModelConfig
 
 Plan = dict[str, Any]
 EditPlan = Callable[[Plan, float], object]

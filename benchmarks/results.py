@@ -8,22 +8,24 @@ first `make axes`, then the same on runs/digits-dit-batch, runs/digits-dit-steps
 import argparse
 from pathlib import Path
 
-from analysis import rows
-from analysis.axis import WORDS
-from analysis.drift import Contrast, Drift
-from analysis.verdict import HPVerdict, Verdict
-from sweep import rundir
-from sweep.analyze import Analysis, analyze, run_info
-from sweep.spec import Study
-from sweep.store import Store
+from mutransfer.analysis import text_table
+from mutransfer.analysis.reporting import tables as rows_tables
+from mutransfer.analysis.table.axis import WORDS
+from mutransfer.analysis.transfer.drift import Contrast, Drift
+from mutransfer.analysis.verdict.hp import HPVerdict
+from mutransfer.analysis.verdict.judge import Verdict
+from mutransfer.sweep.results.analyze import Analysis, analyze, run_info
+from mutransfer.sweep.spec.study import Study
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 
-LINE = rows.TextTable(
+LINE = text_table.TextTable(
     "Studies",
     ("study", "family", "trials", "training, core-min", "μP drift", "SP drift", "regret of lr",
      "tolerance", "verdict", "date, commit"),
     (),
 )  # fmt: skip
-AXIS_LINE = rows.TextTable(
+AXIS_LINE = text_table.TextTable(
     "Studies along another axis",
     ("study", "search → target", "trials", "training, core-min", "rule", "drift with the rule",
      "drift without", "difference", "best loss at the last shared place, with : without",
@@ -63,7 +65,7 @@ def line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
         _drift(lr.drift_mup),
         _drift(lr.drift_sp),
         _regret(lr),
-        rows.number(found.verdict.set.tolerance_loss),
+        text_table.number(found.verdict.set.tolerance_loss),
         found.verdict.verdict,
         f"{info['started'][:10]}, `{info['commit'][:7]}`",
     )
@@ -84,7 +86,7 @@ def axis_line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
         "–" if lr.contrast is None else _interval(lr.contrast),
         " : ".join(_best_loss(lr, arm) for arm in ("mup", "unscaled")),
         _regret(lr),
-        rows.number(found.verdict.set.tolerance_loss),
+        text_table.number(found.verdict.set.tolerance_loss),
         found.verdict.verdict,
         f"{info['started'][:10]}, `{info['commit'][:7]}`",
     )
@@ -93,13 +95,13 @@ def axis_line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
 def _best_loss(lr: HPVerdict, arm: str) -> str:
     """The fitted best loss of an arm at the last place of its ladder."""
     losses = [place.loss for place in lr.optima if place.arm == arm]
-    return rows.number(losses[-1]) if losses else "–"
+    return text_table.number(losses[-1]) if losses else "–"
 
 
 def _regret(lr: HPVerdict) -> str:
     if lr.regret is None:
         return "–"
-    return f"{rows.number(lr.regret.lower)} … {rows.number(lr.regret.upper)}"
+    return f"{text_table.number(lr.regret.lower)} … {text_table.number(lr.regret.upper)}"
 
 
 def _drift(found: Drift | None) -> str:
@@ -131,15 +133,15 @@ def results(study: Study, store: Store, found: Analysis) -> str:
 
 def _tables(verdict: Verdict) -> list[str]:
     tables = [
-        rows.columns_of(rows.optima_table(verdict), rows.short_optima(verdict)),
-        rows.drift_table(verdict),
-        rows.causes_table(verdict),
-        rows.cost_table(verdict.cost),
+        text_table.columns_of(rows_tables.optima_table(verdict), rows_tables.short_optima(verdict)),
+        rows_tables.drift_table(verdict),
+        rows_tables.causes_table(verdict),
+        rows_tables.cost_table(verdict.cost),
     ]
     return [markdown(table) for table in tables if table.rows]
 
 
-def markdown(table: rows.TextTable) -> str:
+def markdown(table: text_table.TextTable) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * len(table.columns)]
     lines += ["| " + " | ".join(row) + " |" for row in table.rows]

@@ -21,19 +21,16 @@ from torch import nn
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from analysis import coordinates
 from benchmarks.planted import FAULTS, Fault, Plan
-from proxies import coordcheck, invariants, trial
-from proxies.config import (
-    MODEL_CONFIGS,
-    DigitsConfig,
-    HPs,
-    ModelConfig,
-    TrainConfig,
-    TrialConfig,
-)
-from proxies.data_config import OpenmojiConfig
-from proxies.invariants import Broken
+
+from mutransfer.analysis.verdict import coordcheck
+from mutransfer.proxies import training
+from mutransfer.proxies.checks import coordcheck as checks_coordcheck
+from mutransfer.proxies.checks import invariants
+from mutransfer.proxies.checks.invariants import Broken
+from mutransfer.proxies.config.data import DigitsConfig, OpenmojiConfig
+from mutransfer.proxies.config.model import MODEL_CONFIGS, ModelConfig
+from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
 
 BASE, WIDTHS, STEPS, SEEDS = 32, (32, 64, 128, 256), 4, 4
 DEPTH = {"dit": 2, "uvit": 3, "pixart": 2, "mmdit": 2}
@@ -77,10 +74,10 @@ def faulty_plan(config: TrialConfig, fault: Fault | None) -> Plan:
     return plan
 
 
-PLAN, BUILD = trial.plan, trial.build
+PLAN, BUILD = training.plan, training.build
 
 
-def start_of(family: str, fault: Fault | None) -> coordcheck.Start:
+def start_of(family: str, fault: Fault | None) -> checks_coordcheck.Start:
     """Begin the runs of a check of a model with a fault."""
 
     def build(config: TrialConfig) -> nn.Module:
@@ -89,12 +86,12 @@ def start_of(family: str, fault: Fault | None) -> coordcheck.Start:
             fault.model(model, config.width / BASE)
         return model
 
-    def start(arm: Any, width: int, seed: int, lr: float) -> coordcheck.Run:
+    def start(arm: Any, width: int, seed: int, lr: float) -> checks_coordcheck.Run:
         with (
-            mock.patch.object(trial, "plan", lambda config: faulty_plan(config, fault)),
-            mock.patch.object(trial, "build", build),
+            mock.patch.object(training, "plan", lambda config: faulty_plan(config, fault)),
+            mock.patch.object(training, "build", build),
         ):
-            run = coordcheck.of_trial(trial_of(family, fault, arm, width, seed, lr))
+            run = checks_coordcheck.of_trial(trial_of(family, fault, arm, width, seed, lr))
         if fault is not None and fault.optimizer is not None:
             fault.optimizer(run.optimizer, width / BASE)
         return run
@@ -102,21 +99,21 @@ def start_of(family: str, fault: Fault | None) -> coordcheck.Start:
     return start
 
 
-def check(family: str, fault: Fault | None, lr: float, first_seed: int = 0) -> coordinates.Check:
+def check(family: str, fault: Fault | None, lr: float, first_seed: int = 0) -> coordcheck.Check:
     """The coordinate check of a model with a fault, or of a correct one."""
-    sizes = coordcheck.measure(
+    sizes = checks_coordcheck.measure(
         start_of(family, fault),
         widths=WIDTHS,
         seeds=range(first_seed, first_seed + SEEDS),
         steps=STEPS,
         lr=lr,
     )
-    return coordinates.judge(pd.DataFrame([vars(size) for size in sizes]))
+    return coordcheck.judge(pd.DataFrame([vars(size) for size in sizes]))
 
 
 def lr_of(family: str) -> float:
     """The learning rate of a family's checks."""
-    return coordcheck.choose_lr(
+    return checks_coordcheck.choose_lr(
         start_of(family, None), base_width=BASE, steps=STEPS, log2_lrs=range(-4, -15, -1)
     )
 

@@ -19,10 +19,12 @@ import torch
 from diffusers import DiTTransformer2DModel
 from torch import Tensor, nn
 
-from proxies import families, mup
-from proxies.config import DigitsConfig, DiTConfig
-from proxies.data import load
-from proxies.streams import generator
+from mutransfer.proxies import models as families
+from mutransfer.proxies import mup
+from mutransfer.proxies.config.data import DigitsConfig
+from mutransfer.proxies.config.model import DiTConfig
+from mutransfer.proxies.data.load import load
+from mutransfer.proxies.rng import generator
 
 BATCH, SIDE, CLASSES, HEAD_DIM = 32, 8, 10, 16
 Step = Callable[[], None]

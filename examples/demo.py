@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MUTRANSFER = [sys.executable, "-c", "from sweep.cli import main; main()"]
+MUTRANSFER = [sys.executable, "-c", "from mutransfer.sweep.cli import main; main()"]
 NOT_PASS = 3
 
 

@@ -8,12 +8,14 @@ import argparse
 
 import torch
 
-from analysis.export import load_best
-from proxies import families, mup
-from proxies.config import DigitsConfig, DiTConfig, ObjectiveConfig
-from proxies.data import load
-from proxies.diffusion import draw, objective
-from proxies.streams import generator
+from mutransfer.analysis.best import load_best
+from mutransfer.proxies import models, mup
+from mutransfer.proxies.config.data import DigitsConfig
+from mutransfer.proxies.config.model import DiTConfig
+from mutransfer.proxies.config.trial import ObjectiveConfig
+from mutransfer.proxies.data.load import load
+from mutransfer.proxies.diffusion.objective import draw, objective
+from mutransfer.proxies.rng import generator
 
 
 def main() -> None:
@@ -36,7 +38,7 @@ def main() -> None:
     )
 
     def build(width: int) -> torch.nn.Module:
-        return families.build(config, width, data.info)
+        return models.build(config, width, data.info)
 
     plan = best["plan"]
     if config.depth != held["depth"]:  # another depth has other parameters: plan them anew

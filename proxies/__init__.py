@@ -1,4 +1,7 @@
-"""Models, μP and the training of one trial; torch only, no Ray, no Optuna, no YAML, no table.
+"""Models, μP and the training of one trial; torch only: no Ray, no Optuna, no YAML, no table.
 
-Start with `proxies.mup` (the rule table, for any model) or `proxies.train` (one trial).
+Start with `proxies.mup` (the rule table, for any model) or `proxies.training` (one trial).
 """
+
+if __name__ != "mutransfer.proxies":  # at the repository's root: one module under two names
+    raise ImportError("import mutransfer.proxies; this folder is a part of it")

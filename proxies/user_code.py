@@ -9,15 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from proxies.limits import ConfigError
+from mutransfer.proxies.fields import ConfigError
 
 # What the user's code may end with where it is looked at: a script that ends its process, too.
 ENDS = (Exception, SystemExit)
-OWN_PACKAGES = ("analysis", "proxies", "sweep")
 
 
 def add_paths(folders: Iterable[str]) -> None:
-    """Append folders to the import path, never before: a user's `analysis/` must not hide ours."""
+    """Append folders to the import path: what a spec's folder holds must not hide a package."""
     folders = [str(Path(folder).absolute()) for folder in folders]
     for folder in folders:
         if folder not in sys.path:
@@ -31,23 +30,6 @@ def located(word: str) -> str:
         return word
     places = (Path(folder) / word for folder in sys.path if folder)
     return next((str(place) for place in places if place.is_file()), word)
-
-
-def shadowed(folders: Iterable[str]) -> list[str]:
-    """Return the user's modules that ours hide, as paths."""
-    ours = Path(__file__).resolve().parent.parent
-    found = []
-    for folder in dict.fromkeys(Path(f).absolute() for f in folders):
-        if folder.resolve() == ours:
-            continue
-        for name in OWN_PACKAGES:
-            places = (folder / name, folder / f"{name}.py")
-            found += [str(place) for place in places if _is_importable(place)]
-    return found
-
-
-def _is_importable(place: Path) -> bool:
-    return place.is_file() or (place.is_dir() and any(place.glob("*.py")))
 
 
 def function(reference: str) -> Callable[..., Any]:

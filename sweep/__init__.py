@@ -1,3 +1,4 @@
 """Sweeps: spec, plan of trials, Optuna's proposals, Ray Tune's execution, run directory."""
 
-__version__ = "0.1.0"
+if __name__ != "mutransfer.sweep":  # at the repository's root: one module under two names
+    raise ImportError("import mutransfer.sweep; this folder is a part of it")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from benchmarks.calibration import score, settings, settling
 from benchmarks.calibration.truth import MEASURED_NOISE
 

@@ -6,9 +6,8 @@ place are to be found. *all*: knows the curve up to its place and level.
 """
 
 import numpy as np
-from scipy import special
-
 from benchmarks.calibration.truth import CURVATURE, SHAPES, Setting
+from scipy import special
 
 Z = float(special.ndtri(0.975))
 _H = 1e-5

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 from scipy.interpolate import Akima1DInterpolator
 
-from analysis.slices import Slice
+from mutransfer.analysis.table.slice import Slice
 
 Interval = tuple[float, float]
 REACH = 2.0

@@ -5,20 +5,21 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
-
-from analysis.curve import Fit, fit, fits
-from analysis.drift import drift
-from analysis.hp_verdict import word_of
-from analysis.optimum import has_worse_sides, optimum
-from analysis.question import Evidence, Question, Tolerance
-from analysis.slices import Slice, bracket
-from analysis.table import round_hp
-from analysis.transfer import regret
 from benchmarks.calibration import oracle
 from benchmarks.calibration.rivals import RIVALS, paired_bound
 from benchmarks.calibration.settings import REL_LOSS, Trial
 from benchmarks.calibration.truth import LOSS, Setting, draw, levels, optima
+from scipy.optimize import brentq
+
+from mutransfer.analysis.fit.curve import Fit, fit, fits
+from mutransfer.analysis.fit.optimum import has_worse_sides, optimum
+from mutransfer.analysis.table.slice import Slice, bracket
+from mutransfer.analysis.table.table import round_hp
+from mutransfer.analysis.transfer.drift import drift
+from mutransfer.analysis.transfer.regret import regret
+from mutransfer.analysis.verdict.evidence import Evidence
+from mutransfer.analysis.verdict.hp import word_of
+from mutransfer.analysis.verdict.question import Question, Tolerance
 
 SEARCH_WIDTH, TARGET_WIDTH = 32, 256
 REGRET_AT = (0.0, 0.7, -0.7)

@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-
-from analysis.curve import fits
-from analysis.hp_verdict import judge_hp
-from analysis.question import Evidence, Question
-from analysis.settle import Proposal, proposals
-from analysis.slices import Slice
 from benchmarks.calibration import score
 from benchmarks.calibration.settings import Trial
 from benchmarks.calibration.truth import Setting, draw, levels, optima
+
+from mutransfer.analysis.fit.curve import fits
+from mutransfer.analysis.table.slice import Slice
+from mutransfer.analysis.verdict.evidence import Evidence
+from mutransfer.analysis.verdict.hp import judge_hp
+from mutransfer.analysis.verdict.proposals import Proposal, proposals
+from mutransfer.analysis.verdict.question import Question
 
 # Looks after the first; a user's patience.
 LOOKS = 3

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.slices import Slice
+from mutransfer.analysis.table.slice import Slice
 
 LOSS = 0.42
 # Curvature and noise as measured on digits-dit-full (README): loss/octave², share of the loss.

@@ -15,7 +15,7 @@ import transformer
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 
-from proxies import mup
+from mutransfer.proxies import mup
 
 
 def run(trial: Any) -> Iterator[dict[str, float]]:

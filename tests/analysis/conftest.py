@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from analysis import figures, plot
-from analysis.figure_data import figure_data
-from analysis.material import Material
-from analysis.verdict import Verdict, judge
+from mutransfer.analysis.figures import canvas, figure_set
+from mutransfer.analysis.figures.figure_set import figure_data
+from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.verdict.judge import Verdict, judge
 from tests.analysis import planted
 
 
@@ -34,4 +34,4 @@ def material(study: pd.DataFrame, verdict: Verdict) -> Material:
 def drawn(study: pd.DataFrame, verdict: Verdict) -> dict[str, bytes]:
     """The files of its figures by file name."""
     data = figure_data(study, planted.question(), verdict)
-    return plot.files(figures.all_figures(data))
+    return canvas.files(figure_set.all_figures(data))

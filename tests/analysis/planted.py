@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.curve import Fit, fit
-from analysis.question import Evidence
-from analysis.slices import Slice
-from analysis.table import from_rows, round_hp
-from analysis.verdict import Question, Tolerance
+from mutransfer.analysis.fit.curve import Fit, fit
+from mutransfer.analysis.table.slice import Slice
+from mutransfer.analysis.table.table import from_rows, round_hp
+from mutransfer.analysis.verdict.evidence import Evidence
+from mutransfer.analysis.verdict.question import Question, Tolerance
 
 WIDTHS = (32, 64, 128, 256)
 TARGET = 512

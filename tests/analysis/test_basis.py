@@ -3,35 +3,35 @@
 import numpy as np
 import pytest
 
-from analysis import basis
+from mutransfer.analysis.fit import valley
 
 U = np.linspace(-3, 3, 13)
-STEPS = basis.knots(-3.0, 3.0)
+STEPS = valley.knots(-3.0, 3.0)
 
 
 @pytest.mark.parametrize("a", [-1.5, 0.3, 2.0])
 def test_the_valley_is_its_closed_form(a: float) -> None:
-    found = basis.values(U, a, STEPS)[:, 2]
+    found = valley.values(U, a, STEPS)[:, 2]
     np.testing.assert_allclose(found, 2 * (np.exp(a * U) - 1 - a * U) / a**2, rtol=1e-10)
 
 
 def test_without_asymmetry_the_basis_is_a_cubic() -> None:
-    found = basis.values(U, 0.0, np.zeros(0))
+    found = valley.values(U, 0.0, np.zeros(0))
     np.testing.assert_allclose(found, U[:, None] ** np.arange(4), atol=1e-12)
 
 
 @pytest.mark.parametrize("a", [-1.0, 0.0, 1.5])
 def test_slopes_and_bends_are_derivatives(a: float) -> None:
     h, u = 1e-5, U + 0.013
-    slope = (basis.values(u + h, a, STEPS) - basis.values(u - h, a, STEPS)) / (2 * h)
-    np.testing.assert_allclose(basis.slopes(u, a, STEPS), slope, atol=1e-6, rtol=1e-6)
-    bend = (basis.slopes(u + h, a, STEPS) - basis.slopes(u - h, a, STEPS)) / (2 * h)
-    np.testing.assert_allclose(basis.bends(u, a, STEPS), bend, atol=1e-5, rtol=1e-5)
+    slope = (valley.values(u + h, a, STEPS) - valley.values(u - h, a, STEPS)) / (2 * h)
+    np.testing.assert_allclose(valley.slopes(u, a, STEPS), slope, atol=1e-6, rtol=1e-6)
+    bend = (valley.slopes(u + h, a, STEPS) - valley.slopes(u - h, a, STEPS)) / (2 * h)
+    np.testing.assert_allclose(valley.bends(u, a, STEPS), bend, atol=1e-5, rtol=1e-5)
 
 
 def test_a_valley_moved_sideways_stays_in_the_span() -> None:
-    moved = basis.values(U - 0.7, 1.2, np.zeros(0))[:, 2]
-    span = basis.values(U, 1.2, np.zeros(0))[:, :3]
+    moved = valley.values(U - 0.7, 1.2, np.zeros(0))[:, 2]
+    span = valley.values(U, 1.2, np.zeros(0))[:, :3]
     assert np.linalg.lstsq(span, moved, rcond=None)[1] < 1e-18
     cubic = (U - 0.7) ** 2 + 0.4 * (U - 0.7) ** 3
     assert np.linalg.lstsq(span, cubic, rcond=None)[1] > 1e-3

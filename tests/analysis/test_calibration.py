@@ -4,11 +4,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
-from analysis.curve import fits
 from benchmarks.calibration import score, settling
 from benchmarks.calibration.rivals import RIVALS
 from benchmarks.calibration.settings import BRACKETED, CENSORED, FLAT, SETTLED, VERDICTS
+
+from mutransfer.analysis.fit.curve import fits
 
 BY_NAME = {s.name: s for s in BRACKETED}
 # 30 draws of 4 widths: the standard error of a coverage of 0.95 is 0.02.
@@ -61,7 +61,7 @@ def test_a_kink_at_the_optimum_passes_wrongly_only_where_nobody_doubts(monkeypat
     trial = next(t for t in VERDICTS if t.setting.name.startswith("kink at") and t.side < 0)
     words = Counter(score.words(trial, range(N_DRAWS)))
     assert words["PASS"] <= 5
-    monkeypatch.setattr("analysis.curve.JUMP_SD", 1e-3)
+    monkeypatch.setattr("mutransfer.analysis.fit.curve.JUMP_SD", 1e-3)
     assert Counter(score.words(trial, range(N_DRAWS)))["PASS"] >= 7
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import convergence_rows, plot
-from analysis.convergence import Comparison, Run, converge, speed_up
-from analysis.convergence_data import convergence_info
-from analysis.convergence_figure import convergence_plot
-from analysis.passage import monotone, reached
-from analysis.table import from_rows
+from mutransfer.analysis.figures import canvas
+from mutransfer.analysis.figures.convergence import convergence_info, convergence_plot
+from mutransfer.analysis.reporting import convergence
+from mutransfer.analysis.table.table import from_rows
+from mutransfer.analysis.transfer.isotonic import monotone, reached
+from mutransfer.analysis.transfer.speed_up import Comparison, Run, converge, speed_up
 
 STEPS = np.arange(50.0, 1001.0, 50.0)
 
@@ -204,7 +204,7 @@ def test_runs_are_found_by_arm_hps_width_seed_and_number_of_validations():
     assert default.ratio == pytest.approx(2.0, rel=0.01)
     assert tuned.ratio == pytest.approx(1.25, rel=0.01)
     assert default.low <= default.ratio <= default.high and default.flops_factor == 1
-    told = convergence_rows.told(found)
+    told = convergence.told(found)
     assert "2 times fewer steps" in told.sentences[0] and "2 seeds" in told.sentences[0]
     assert len(told.tables[1].rows) == 4
 
@@ -212,20 +212,20 @@ def test_runs_are_found_by_arm_hps_width_seed_and_number_of_validations():
 def test_without_a_tuned_lr_or_rows_it_says_so():
     table, curves = study()
     found = converge(table, curves, dataclasses.replace(ASKED, sp_tuned=None, is_annealed=True))
-    told = convergence_rows.told(found)
+    told = convergence.told(found)
     assert len(found.speed_ups) == 1
     assert any("not chosen" in text for text in told.caveats)
     assert any("annealed" in text for text in told.caveats)
     none = converge(table[table["arm"] == "sp"], curves, ASKED)
     assert [s.kind for s in none.speed_ups] == ["none", "none"]
-    assert "is not compared" in convergence_rows.told(none).sentences[0]
+    assert "is not compared" in convergence.told(none).sentences[0]
 
 
 def test_a_bound_reads_as_one():
     table, curves = study()
     swapped = table.assign(arm=table["arm"].map({"mup": "sp", "sp": "mup"}))
     asked = dataclasses.replace(ASKED, mup=ASKED.sp_default, sp_default=HPS, sp_tuned=None)
-    told = convergence_rows.told(converge(swapped, curves, asked))
+    told = convergence.told(converge(swapped, curves, asked))
     assert "does not reach" in told.sentences[0] and "below" in told.sentences[0]
     assert told.tables[0].rows[0][2].startswith("< ")
     assert all(cells[4].startswith("> 1000") for cells in told.tables[1].rows)
@@ -241,7 +241,7 @@ def test_the_figure_shows_each_run_and_each_crossing():
         assert all(m.mup_step < m.sp_step for m in panel.marks)
         low, high = info.loss_limits
         assert all(low < m.loss < high for m in panel.marks)
-    files = plot.files({"convergence": convergence_plot(info)})
-    assert files == plot.files({"convergence": convergence_plot(info)})
+    files = canvas.files({"convergence": convergence_plot(info)})
+    assert files == canvas.files({"convergence": convergence_plot(info)})
     assert "reaches" in files["convergence.svg"].decode()
     assert convergence_info(table.iloc[:0], curves, found) is None

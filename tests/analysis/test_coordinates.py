@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import coordinate_figures, coordinates, plot
+from mutransfer.analysis.figures import canvas, coordcheck
+from mutransfer.analysis.verdict import coordcheck as coordinates
 
 WIDTHS = (32, 64, 128, 256)
 NAMES = tuple(f"blocks.{i}" for i in range(20))
@@ -134,13 +135,13 @@ def test_too_few_widths_or_seeds_are_refused():
 
 
 def test_figures_have_a_row_for_sp_and_one_for_mup():
-    drawn = coordinate_figures.all_figures(coordinates.judge(with_control(planted(0.5))))
-    figure = plot.on_paper(drawn["coordcheck_change"])
+    drawn = coordcheck.all_figures(coordinates.judge(with_control(planted(0.5))))
+    figure = canvas.on_paper(drawn["coordcheck_change"])
     titles = [ax.get_title() for ax in figure.axes]
     assert titles[0] == "SP (control), step 1" and "μP, step 4" in titles
     assert {t.get_text() for t in figure.axes[-1].texts} == {"blocks.7"}
     assert len(drawn["coordcheck_change"].on_screen) == 2
-    assert plot.render(figure, "png")[:4] == b"\x89PNG"
+    assert canvas.render(figure, "png")[:4] == b"\x89PNG"
 
 
 def test_a_stored_check_is_read_as_it_was_written():

@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from analysis.curve import Fit, fit, fits
-from analysis.optimum import optimum
-from analysis.posterior import Linear
-from analysis.slices import Slice, mean_loss
-from analysis.windows import step_sd
 from benchmarks.calibration import score
 from benchmarks.calibration.settings import BRACKETED
+
+from mutransfer.analysis.fit.curve import Fit, fit, fits
+from mutransfer.analysis.fit.optimum import optimum
+from mutransfer.analysis.fit.regression import Linear
+from mutransfer.analysis.fit.solve import step_sd
+from mutransfer.analysis.table.slice import Slice, mean_loss
 from tests.analysis import planted
 
 
@@ -80,7 +80,7 @@ def test_doubt_is_one_coefficient_more_in_the_linear_model(
     monkeypatch, noise_sd, log2_a, at
 ) -> None:
     """Told once more by a fit with the jump as one of its steps."""
-    monkeypatch.setattr("analysis.curve.JUMP_SD", 1.5)
+    monkeypatch.setattr("mutransfer.analysis.fit.curve.JUMP_SD", 1.5)
     fitted = fit(slices(1, noise_sd=noise_sd)[0])
     whole = with_a_step(fitted, at, 1.5 * fitted.scale)
     b = np.array([-10.4, -9.13, -8.0])
@@ -89,7 +89,7 @@ def test_doubt_is_one_coefficient_more_in_the_linear_model(
 
 
 def test_doubt_leaves_a_value_with_losses_of_its_own_where_they_are(monkeypatch) -> None:
-    monkeypatch.setattr("analysis.curve.JUMP_SD", 1.5)
+    monkeypatch.setattr("mutransfer.analysis.fit.curve.JUMP_SD", 1.5)
     fitted = fit(slices(1)[0], own_level=-8.0)
     whole = with_a_step(fitted, -9.13, 1.5 * fitted.scale)
     b = np.array([-10.4, -9.13, -8.4])

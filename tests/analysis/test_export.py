@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from analysis import export
-from analysis.export import BestError, BestWarning
-from analysis.verdict import Verdict, judge
+from mutransfer.analysis import best as export_best
+from mutransfer.analysis import export
+from mutransfer.analysis.best import BestError, BestWarning
+from mutransfer.analysis.verdict.judge import Verdict, judge
 from tests.analysis import planted
 
 yaml = pytest.importorskip("yaml")
@@ -84,19 +85,19 @@ def test_loading_is_silent_only_for_the_run_it_speaks_of(verdict: Verdict, tmp_p
     path.write_text(export.dump(best(verdict)), encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        loaded = export.load_best(path, depth=2, batch_size=32, width=planted.TARGET)
+        loaded = export_best.load_best(path, depth=2, batch_size=32, width=planted.TARGET)
     assert loaded["hps"] == planted.TRANSFERRED
     with pytest.warns(BestWarning, match="depth = 2; got 24"):
-        export.load_best(path, depth=24)
+        export_best.load_best(path, depth=24)
     with pytest.warns(BestWarning, match="says nothing about dropout"):
-        export.load_best(path, dropout=0.1)
+        export_best.load_best(path, dropout=0.1)
 
 
 def test_loading_warns_unless_the_verdict_is_pass(verdict: Verdict, tmp_path: Path) -> None:
     path = tmp_path / "best.yaml"
     path.write_text(export.dump(best(verdict, width=1024)), encoding="utf-8")
     with pytest.warns(BestWarning, match="EXTRAPOLATED"):
-        export.load_best(path)
+        export_best.load_best(path)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "best.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BestError):
-        export.load_best(path)
+        export_best.load_best(path)
 
 
 def test_numbers_must_be_finite_and_a_set_chosen(verdict: Verdict, study: pd.DataFrame) -> None:

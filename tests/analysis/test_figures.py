@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import figures, palette, plot
-from analysis.figure_data import curve_info, drift_info, figure_data, regret_info
-from analysis.figure_tables import all_tables
-from analysis.search_data import CELLS, heat_info, search_info, search_rows
-from analysis.verdict import Verdict, judge
+from mutransfer.analysis.figures import canvas, figure_set, style
+from mutransfer.analysis.figures import search as figures_search
+from mutransfer.analysis.figures.curves import curve_info
+from mutransfer.analysis.figures.drift import drift_info
+from mutransfer.analysis.figures.figure_set import all_tables, figure_data
+from mutransfer.analysis.figures.regret import regret_info
+from mutransfer.analysis.figures.search import CELLS, heat_info, search_info, search_rows
+from mutransfer.analysis.verdict.judge import Verdict, judge
 from tests.analysis import planted
 
 HPS = ("lr", "init_std")
@@ -72,9 +75,9 @@ def test_the_same_figure_is_the_same_bytes(
     study: pd.DataFrame, verdict: Verdict, drawn: dict[str, bytes]
 ) -> None:
     data = figure_data(study, planted.question(), verdict)
-    again = plot.on_paper(figures.all_figures(data)["drift_lr"])
-    for kind in plot.KINDS:
-        assert plot.render(again, kind) == drawn[f"drift_lr.{kind}"]
+    again = canvas.on_paper(figure_set.all_figures(data)["drift_lr"])
+    for kind in canvas.KINDS:
+        assert canvas.render(again, kind) == drawn[f"drift_lr.{kind}"]
 
 
 LOSSES = {
@@ -93,11 +96,11 @@ def test_poor_tables_can_be_drawn(study: pd.DataFrame, keep: str) -> None:
         "one_value": study[lone],
     }[keep]
     asked = planted.question()
-    found = figures.all_figures(figure_data(df, asked, judge(df, asked)))
+    found = figure_set.all_figures(figure_data(df, asked, judge(df, asked)))
     assert {n for n in found if n.startswith("loss")} == LOSSES[keep]
     for name in sorted(found)[:2]:
-        assert b"</svg>" in plot.render(plot.on_paper(found[name]), "svg")
-        assert all("</svg>" in picture for picture in plot.on_screen(name, found[name]))
+        assert b"</svg>" in canvas.render(canvas.on_paper(found[name]), "svg")
+        assert all("</svg>" in picture for picture in canvas.on_screen(name, found[name]))
 
 
 def test_a_figure_on_paper_is_as_wide_as_a_column_or_a_page(drawn: dict[str, bytes]) -> None:
@@ -111,10 +114,10 @@ def test_a_figure_on_paper_is_as_wide_as_a_column_or_a_page(drawn: dict[str, byt
 
 def test_series_differ_by_more_than_colour_and_widths_stay_in_order_in_grey() -> None:
     widths = [16, 32, 64, 128, 256]
-    greys = [_grey(palette.of_width(w, widths)) for w in widths]
+    greys = [_grey(style.of_width(w, widths)) for w in widths]
     assert greys == sorted(greys) and min(np.diff(greys)) > 0.08
-    assert len({palette.marker_of(w, widths) for w in widths}) == len(widths)
-    mup, sp = palette.ARMS["mup"], palette.ARMS["sp"]
+    assert len({style.marker_of(w, widths) for w in widths}) == len(widths)
+    mup, sp = style.ARMS["mup"], style.ARMS["sp"]
     assert mup.marker != sp.marker and mup.dashes != sp.dashes
 
 
@@ -132,12 +135,12 @@ def test_ink_and_lines_can_be_told_from_the_page_in_light_and_dark() -> None:
         low, high = sorted((_grey(colour) ** 2, _grey(page) ** 2))
         return (high + 0.05) / (low + 0.05)
 
-    pages = (lambda c: c, palette.PAPER), (palette.DARK.__getitem__, palette.DARK[palette.PAPER])
+    pages = (lambda c: c, style.PAPER), (style.DARK.__getitem__, style.DARK[style.PAPER])
     for shown, page in pages:
-        for text in (palette.INK, palette.SOFT, palette.RED):
+        for text in (style.INK, style.SOFT, style.RED):
             assert contrast(shown(text), page) > 4.5
-        assert min(contrast(shown(palette.ordered(p / 4)), page) for p in range(5)) > 1.5
-        assert contrast(shown(palette.GRID), page) < 2
+        assert min(contrast(shown(style.ordered(p / 4)), page) for p in range(5)) > 1.5
+        assert contrast(shown(style.GRID), page) < 2
 
 
 def test_a_heat_map_shows_losses_that_were_measured_and_no_others(study: pd.DataFrame) -> None:
@@ -173,10 +176,11 @@ def test_the_table_of_each_figure_has_its_numbers(study: pd.DataFrame, verdict: 
 
 
 def test_names_of_hps_are_neither_paths_nor_formulas(study: pd.DataFrame) -> None:
-    assert plot.file_name("loss", "../../etc/x y") == "loss_.._.._etc_x_y"
+    assert canvas.file_name("loss", "../../etc/x y") == "loss_.._.._etc_x_y"
     name = "a_$b$ <i>&\"'</i>"
     df = study.rename(columns={"hp.lr": f"hp.{name}"})
-    svg = plot.render(
-        plot.on_paper(figures.search_plot(search_info(search_rows(df, "width", 64)))), "svg"
+    svg = canvas.render(
+        canvas.on_paper(figures_search.search_plot(search_info(search_rows(df, "width", 64)))),
+        "svg",
     ).decode()
     assert "<i>" not in svg and "a_$b$ &lt;i&gt;" in svg

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis import foreign
-from analysis.question import Tolerance
-from analysis.table import TableError
-from analysis.verdict import judge
+from mutransfer.analysis.table import external
+from mutransfer.analysis.table.table import TableError
+from mutransfer.analysis.verdict import external as foreign_external
+from mutransfer.analysis.verdict.judge import judge
+from mutransfer.analysis.verdict.question import Tolerance
 
 TOLERANCE = Tolerance(kind="rel_loss", value=0.01)
 MAPPING = {"learning_rate": "hp.lr", "loss": "val_loss", "n": "width"}
@@ -40,14 +41,14 @@ def saved(df: pd.DataFrame, folder, name: str = "t.csv"):
 
 
 def verdict_on(df: pd.DataFrame, folder, **asked):
-    table = foreign.read(saved(df, folder), MAPPING)
-    return judge(table, foreign.question(table, tolerance=TOLERANCE, **asked))
+    table = external.read(saved(df, folder), MAPPING)
+    return judge(table, foreign_external.question(table, tolerance=TOLERANCE, **asked))
 
 
 def fault(df: pd.DataFrame, folder, mapping=None) -> str:
     with pytest.raises(TableError) as caught:
-        table = foreign.read(saved(df, folder), MAPPING if mapping is None else mapping)
-        foreign.question(table, tolerance=TOLERANCE)
+        table = external.read(saved(df, folder), MAPPING if mapping is None else mapping)
+        foreign_external.question(table, tolerance=TOLERANCE)
     return str(caught.value)
 
 
@@ -58,11 +59,11 @@ def test_a_foreign_table_passes_or_fails_as_its_optima_transfer(tmp_path) -> Non
 
 def test_parquet_says_what_csv_says(tmp_path) -> None:
     df = results(arms=("mup", "sp"))
-    parquet = foreign.read(saved(df, tmp_path, "t.parquet"), MAPPING)
+    parquet = external.read(saved(df, tmp_path, "t.parquet"), MAPPING)
     pd.testing.assert_frame_equal(
-        foreign.read(saved(df, tmp_path), MAPPING), parquet, check_dtype=False
+        external.read(saved(df, tmp_path), MAPPING), parquet, check_dtype=False
     )
-    found = judge(parquet, foreign.question(parquet, tolerance=TOLERANCE))
+    found = judge(parquet, foreign_external.question(parquet, tolerance=TOLERANCE))
     assert found.of_hp("lr").contrast.differs is True
 
 
@@ -74,10 +75,10 @@ def test_one_seed_never_passes_and_says_why(tmp_path) -> None:
 
 def test_empty_losses_are_divergences_and_trackers_words_are_ours(tmp_path) -> None:
     df = results()
-    table = foreign.read(saved(df, tmp_path), MAPPING)
+    table = external.read(saved(df, tmp_path), MAPPING)
     assert (table["status"] == "diverged").sum() == df["loss"].isna().sum() > 0
     worded = df.assign(status=np.where(df["loss"].isna(), "crashed", "finished"))
-    words = foreign.read(saved(worded, tmp_path), MAPPING)["status"]
+    words = external.read(saved(worded, tmp_path), MAPPING)["status"]
     assert set(words) == {"done", "failed"}
 
 
@@ -118,13 +119,13 @@ def test_two_columns_cannot_be_one_and_semicolons_are_named(tmp_path) -> None:
     path = tmp_path / "s.csv"
     results().to_csv(path, index=False, sep=";")
     with pytest.raises(TableError, match="semicolons"):
-        foreign.read(path, {})
+        external.read(path, {})
 
 
 def test_a_learning_rate_of_sgd_may_exceed_one(tmp_path) -> None:
     df = results().assign(learning_rate=lambda d: 64 * d["learning_rate"])
     assert df["learning_rate"].max() > 1
-    assert len(foreign.read(saved(df, tmp_path), MAPPING)) == len(df)
+    assert len(external.read(saved(df, tmp_path), MAPPING)) == len(df)
 
 
 def test_columns_are_named_with_what_is_there(tmp_path) -> None:
@@ -147,8 +148,8 @@ def test_columns_are_named_with_what_is_there(tmp_path) -> None:
 def test_any_table_is_judged_or_refused_never_broken(tmp_path, cells) -> None:
     df = pd.DataFrame(cells, columns=["width", "hp.lr", "val_loss"])
     try:
-        table = foreign.read(saved(df, tmp_path), {})
-        judge(table, foreign.question(table, tolerance=TOLERANCE))
+        table = external.read(saved(df, tmp_path), {})
+        judge(table, foreign_external.question(table, tolerance=TOLERANCE))
     except TableError as refused:
         assert str(refused)
 
@@ -162,11 +163,11 @@ def test_a_table_along_another_axis_is_judged_by_the_same_rules(tmp_path):
     mapping = {name: own for name, own in MAPPING.items() if own != "width"}
 
     def judged(df, axis):
-        table = foreign.read(saved(df, tmp_path), mapping, axis)
-        return judge(table, foreign.question(table, tolerance=TOLERANCE, axis=axis))
+        table = external.read(saved(df, tmp_path), mapping, axis)
+        return judge(table, foreign_external.question(table, tolerance=TOLERANCE, axis=axis))
 
-    by_width = foreign.read(saved(results(), tmp_path), MAPPING)
-    expected = judge(by_width, foreign.question(by_width, tolerance=TOLERANCE))
+    by_width = external.read(saved(results(), tmp_path), MAPPING)
+    expected = judge(by_width, foreign_external.question(by_width, tolerance=TOLERANCE))
     found = judged(along("batch_size", results()), "batch_size")
     assert found.verdict == expected.verdict == "PASS"
     assert found.of_hp("lr").regret == expected.of_hp("lr").regret
@@ -181,10 +182,10 @@ def test_a_table_along_another_axis_is_judged_by_the_same_rules(tmp_path):
 
 def test_a_table_along_an_axis_needs_its_column(tmp_path):
     with pytest.raises(TableError, match="needs a column batch_size"):
-        foreign.read(saved(results(), tmp_path), MAPPING, "batch_size")
+        external.read(saved(results(), tmp_path), MAPPING, "batch_size")
     two = along("depth", results()).assign(width=lambda df: 64 + 64 * (df["seed"] > 1))
-    table = foreign.read(
+    table = external.read(
         saved(two, tmp_path), {"learning_rate": "hp.lr", "loss": "val_loss"}, "depth"
     )
     with pytest.raises(TableError, match="rows of one width"):
-        judge(table, foreign.question(table, tolerance=TOLERANCE, axis="depth"))
+        judge(table, foreign_external.question(table, tolerance=TOLERANCE, axis="depth"))

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.importance import importance
-from analysis.search_data import search_rows
+from mutransfer.analysis.figures.search import search_rows
+from mutransfer.analysis.importance import importance
 
 
 def searched(n: int, *, seed: int, weight: float = 1.0) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from analysis import noise
+from mutransfer.analysis.fit import noise
 
 DOUBLINGS = np.arange(4.0)
 DF = np.full(4, 5.0)

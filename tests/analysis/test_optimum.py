@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from analysis.curve import fit
-from analysis.optimum import Optimum, optimum, profile, slice_optimum
+from mutransfer.analysis.fit.curve import fit
+from mutransfer.analysis.fit.minimum import profile
+from mutransfer.analysis.fit.optimum import Optimum, optimum, slice_optimum
 from tests.analysis import planted
 
 # 400 draws put the standard error of a coverage of 0.95 at 0.014.

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from analysis import coordinates, labels, report
-from analysis.gallery import Gallery, Pair
-from analysis.material import Material, Progress
-from analysis.verdict import judge
+from mutransfer.analysis import labels
+from mutransfer.analysis.reporting import page as report
+from mutransfer.analysis.reporting.contents import Material, Progress
+from mutransfer.analysis.reporting.samples import Gallery, Pair
+from mutransfer.analysis.verdict import coordcheck
+from mutransfer.analysis.verdict.judge import judge
 from tests.analysis import planted
 from tests.analysis.test_coordinates import planted as planted_sizes
 from tests.analysis.test_coordinates import with_control
@@ -55,7 +57,7 @@ def path(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
             material,
             run_info={"study": HOSTILE, "command": f"mutransfer analyze {HOSTILE}"},
             gallery=Gallery(HOSTILE, 64, [Pair(HOSTILE, PNG, PNG)]),
-            check=coordinates.judge(sizes),
+            check=coordcheck.judge(sizes),
             check_text=f"FAIL {HOSTILE}",
             progress=Progress(3, 4, ((HOSTILE, 1),)),
         )

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from analysis import answer, report, sections
-from analysis.figure_data import curve_info
-from analysis.gallery import Gallery, Pair
-from analysis.material import Material, Progress
-from analysis.rows import text_summary
-from analysis.textplot import curve_lines
-from analysis.verdict import Verdict, judge
+from mutransfer.analysis.figures.curves import curve_info
+from mutransfer.analysis.figures.text import curve_lines
+from mutransfer.analysis.reporting import answer, sections
+from mutransfer.analysis.reporting import page as report
+from mutransfer.analysis.reporting.contents import Material, Progress
+from mutransfer.analysis.reporting.samples import Gallery, Pair
+from mutransfer.analysis.reporting.tables import text_summary
+from mutransfer.analysis.verdict.judge import Verdict, judge
 from tests.analysis import planted
 
 HOSTILE = "<script>alert('x')</script>"

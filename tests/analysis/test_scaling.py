@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.curve import Fit, fit
-from analysis.scaling import degradation, scaling
+from mutransfer.analysis.fit.curve import Fit, fit
+from mutransfer.analysis.transfer.scaling_law import degradation, scaling
 from tests.analysis import planted
 
 WIDTHS = (32, 64, 128, 256, 512, 1024)

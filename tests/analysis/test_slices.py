@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.slices import Slice, bracket, mean_loss, slice_of
-from analysis.table import TableError, validate
+from mutransfer.analysis.table.slice import Slice, bracket, mean_loss, slice_of
+from mutransfer.analysis.table.table import TableError, validate
 from tests.analysis import planted
 
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import table
-from analysis.table import TableError
+from mutransfer.analysis import table
+from mutransfer.analysis.table.table import TableError
 from tests.analysis import planted
 
 

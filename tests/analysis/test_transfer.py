@@ -5,16 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.curve import Fit, fit
-from analysis.slices import Slice
-from analysis.transfer import (
-    Drift,
-    contrast,
-    drift,
-    predicted_regret,
-    regret,
-    sensitivity,
-)
+from mutransfer.analysis.fit.curve import Fit, fit
+from mutransfer.analysis.table.slice import Slice
+from mutransfer.analysis.transfer.drift import Drift, contrast, drift
+from mutransfer.analysis.transfer.regret import predicted_regret, regret, sensitivity
 from tests.analysis import planted
 
 CURVATURE = 0.01

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.hp_verdict import judge_hp
-from analysis.table import round_hp
-from analysis.verdict import Question, Tolerance, Verdict, judge
+from mutransfer.analysis.table.table import round_hp
+from mutransfer.analysis.verdict.hp import judge_hp
+from mutransfer.analysis.verdict.judge import Verdict, judge
+from mutransfer.analysis.verdict.question import Question, Tolerance
 from tests.analysis import planted
 from tests.analysis.planted import Law
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from sweep.store import Store
+from mutransfer.sweep.store.store import Store
 from tests.sweep.test_cli import call
 
 SPEC = Path(__file__).parents[2] / "examples/custom/sweeps.yaml"

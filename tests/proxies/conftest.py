@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from proxies import data
-from proxies.config import DigitsConfig, DiTConfig, HPs, ObjectiveConfig, TrainConfig, TrialConfig
-from proxies.data_config import LatentsConfig
+from mutransfer.proxies import data
+from mutransfer.proxies.config.data import DigitsConfig, LatentsConfig
+from mutransfer.proxies.config.model import DiTConfig
+from mutransfer.proxies.config.trial import HPs, ObjectiveConfig, TrainConfig, TrialConfig
 
 # Digits with features: how many, and tokens along a side and features of a token.
 N, GRID, N_FEATURES = 600, 2, 8

@@ -7,10 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from proxies import families
-from proxies.config import DiTConfig, MMDiTConfig, ModelConfig, PixArtConfig, UViTConfig
-from proxies.info import DataInfo
-from proxies.roles import Build
+from mutransfer.proxies import models
+from mutransfer.proxies.batch import DataInfo
+from mutransfer.proxies.config.model import (
+    DiTConfig,
+    MMDiTConfig,
+    ModelConfig,
+    PixArtConfig,
+    UViTConfig,
+)
+from mutransfer.proxies.mup.roles import Build
 
 BASE = 16
 INFO = DataInfo(shape=(1, 8, 8), n_classes=10, caption=(5, 6), pooled=7, feature=(4, 9))
@@ -128,7 +134,7 @@ ROLES: dict[str, dict[str, str]] = {
 
 def builder(family: str, info: DataInfo = INFO, **changes: Any) -> Build:
     config = dataclasses.replace(MODELS[family], **changes)
-    return lambda width: families.build(config, width, info)
+    return lambda width: models.build(config, width, info)
 
 
 def seeded(build: Build, width: int) -> nn.Module:

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxies import coordcheck, mup
+from mutransfer.proxies import mup
+from mutransfer.proxies.checks import coordcheck
 
 with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
     # An installed torchvision need not fit the build of torch; none of these models needs it.

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from proxies import cache
+from mutransfer.proxies.data import cache
 
 MADE = {"a": np.arange(1000), "b": np.array(["text"])}
 

@@ -6,22 +6,18 @@ import pytest
 from annotated_types import Ge
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from proxies.config import (
+from mutransfer.proxies.batch import DataInfo
+from mutransfer.proxies.config.data import DigitsConfig
+from mutransfer.proxies.config.model import (
     MODEL_CONFIGS,
-    ConfigError,
-    DigitsConfig,
     DiTConfig,
-    HPs,
     MMDiTConfig,
-    ObjectiveConfig,
     PixArtConfig,
-    TrainConfig,
-    TrialConfig,
     UViTConfig,
-    faults,
 )
-from proxies.families import FAMILIES
-from proxies.info import DataInfo
+from mutransfer.proxies.config.trial import HPs, ObjectiveConfig, TrainConfig, TrialConfig, faults
+from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.models.build import FAMILIES
 
 ADAPTER = TypeAdapter(TrialConfig)
 DIGITS = DataInfo(shape=(1, 8, 8), n_classes=10)

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from analysis import coordinates
-from proxies import coordcheck, mup
-from proxies.probe import LOGITS, outputs_of
+from mutransfer.analysis.verdict import coordcheck
+from mutransfer.proxies import mup
+from mutransfer.proxies.checks import coordcheck as checks_coordcheck
+from mutransfer.proxies.checks.forward import LOGITS, outputs_of
 
 
 class Attends(nn.Module):
@@ -50,15 +51,15 @@ def test_torchs_transformer_shows_its_modules_in_evaluation_mode_too():
 def test_the_spectral_norm_is_the_largest_singular_value(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     exact = torch.linalg.matrix_norm(matrix, ord=2).item()
-    assert coordcheck.spectral_norm(matrix) == pytest.approx(exact, rel=0.03)
-    assert coordcheck.spectral_norm(torch.zeros(shape)) == 0.0
+    assert checks_coordcheck.spectral_norm(matrix) == pytest.approx(exact, rel=0.03)
+    assert checks_coordcheck.spectral_norm(torch.zeros(shape)) == 0.0
 
 
 def start_of(trial_of, **changes):
     def start(arm, width, seed, lr):
         model = {"head_dim": 16, "base_width": 32, "patch_size": 4, "depth": 1}
         config = trial_of(**model, arm=arm, width=width, seed=seed, lr=lr, steps=5, **changes)
-        return coordcheck.of_trial(config)
+        return checks_coordcheck.of_trial(config)
 
     return start
 
@@ -66,7 +67,7 @@ def start_of(trial_of, **changes):
 def test_sizes_are_those_of_the_models_own_weights_and_outputs(trial_of):
     run = start_of(trial_of)("mup", 64, 0, 2**-7)
     born = {name: p.detach().clone() for name, p in run.model.named_parameters()}
-    found = list(coordcheck.sizes(run, steps=3))
+    found = list(checks_coordcheck.sizes(run, steps=3))
     last = {(kind, name): size for step, kind, name, _, size in found if step in (0, 3)}
     weight = run.model.blocks[0].mlp.fc1.weight
     update = torch.linalg.matrix_norm(weight - born["blocks.0.mlp.fc1.weight"], ord=2).item()
@@ -81,17 +82,17 @@ def test_sizes_are_those_of_the_models_own_weights_and_outputs(trial_of):
 
 def test_the_learning_rate_changes_the_median_module_by_at_most_half(trial_of):
     start = start_of(trial_of)
-    lr = coordcheck.choose_lr(start, base_width=32, steps=4, log2_lrs=range(-3, -15, -1))
+    lr = checks_coordcheck.choose_lr(start, base_width=32, steps=4, log2_lrs=range(-3, -15, -1))
     ratios = []
     for candidate in (lr, 2 * lr):
         rows = pd.DataFrame(
-            coordcheck.sizes(start("mup", 32, 0, candidate), 4),
+            checks_coordcheck.sizes(start("mup", 32, 0, candidate), 4),
             columns=["step", "kind", "name", "role", "size"],
         )
         table = rows[rows["step"] == 4].pivot(index="name", columns="kind", values="size")
         ratio = (table["change"] / table["output"])[table["change"] > 0]
         ratios.append(sorted(ratio)[len(ratio) // 2])
-    assert ratios[0] <= coordcheck.CHANGED < ratios[1]
+    assert ratios[0] <= checks_coordcheck.CHANGED < ratios[1]
 
 
 class Sum(nn.Module):
@@ -137,18 +138,18 @@ def test_a_forgotten_rule_is_found_and_the_parameter_named(role, change, paramet
             (model(x) - y[:, :3]).square().mean().backward()
             optimizer.step()
 
-        return coordcheck.Run(
+        return checks_coordcheck.Run(
             model=model, optimizer=optimizer, plan=plan, take_step=step, probe=lambda: model(x)
         )
 
-    lr = coordcheck.choose_lr(start, base_width=32, steps=4, log2_lrs=range(-3, -15, -1))
+    lr = checks_coordcheck.choose_lr(start, base_width=32, steps=4, log2_lrs=range(-3, -15, -1))
     shape = {"widths": (32, 64, 128, 256), "steps": 4, "lr": lr}
     rows = [
         vars(size)
         for arm in ("mup", "sp")
-        for size in coordcheck.measure(start, seeds=range(4), arm=arm, **shape)
+        for size in checks_coordcheck.measure(start, seeds=range(4), arm=arm, **shape)
     ]
-    check = coordinates.judge(pd.DataFrame(rows))
+    check = coordcheck.judge(pd.DataFrame(rows))
     assert check.verdict == ("PASS" if parameter is None else "FAIL")
     if parameter is not None:
         assert check.findings[0].parameter == parameter

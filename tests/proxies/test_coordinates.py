@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from proxies import families, mup
+from mutransfer.proxies import models, mup
 from tests.proxies.family_cases import INFO, MODELS, batch_of, loss_of
 
 BASE, HEAD_DIM = 32, 16
@@ -55,7 +55,7 @@ def sizes(family: str, width: int, arm: mup.Arm, seed: int) -> dict[str, tuple[f
     config = dataclasses.replace(MODELS[family], base_width=BASE, head_dim=HEAD_DIM, **zero)
 
     def build(any_width: int) -> nn.Module:
-        return families.build(config, any_width, INFO)
+        return models.build(config, any_width, INFO)
 
     plan = mup.plan(build, base_width=BASE, width=width, arm=arm)
     with torch.random.fork_rng(devices=[]):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from proxies.info import DataInfo
+from mutransfer.proxies.batch import DataInfo
 from tests.proxies.family_cases import batch_of, builder, scrambled
 
 with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():

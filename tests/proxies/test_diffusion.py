@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from proxies import diffusion
-from proxies.config import ObjectiveConfig
-from proxies.diffusion import DDPM, RectifiedFlow
-from proxies.sampler import sample
-from proxies.streams import generator
+from mutransfer.proxies import diffusion
+from mutransfer.proxies.config.trial import ObjectiveConfig
+from mutransfer.proxies.diffusion.objective import DDPM, RectifiedFlow
+from mutransfer.proxies.diffusion.sampler import sample
+from mutransfer.proxies.rng import generator
 
 SHAPE = (2, 4, 4)
 

@@ -2,10 +2,11 @@
 
 import torch
 
-from proxies import data, digits
-from proxies.config import DigitsConfig
-from proxies.feed import digest
-from proxies.streams import generator, stream_seed
+from mutransfer.proxies import data
+from mutransfer.proxies.config.data import DigitsConfig
+from mutransfer.proxies.data import digits
+from mutransfer.proxies.data.feed import digest
+from mutransfer.proxies.rng import generator, stream_seed
 
 DIGITS = data.load(DigitsConfig())
 FULL = data.load(DigitsConfig(label_dropout=0.0))

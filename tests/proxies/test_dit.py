@@ -7,9 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from proxies import families, layers
-from proxies.config import ConfigError, DiTConfig
-from proxies.info import DataInfo
+from mutransfer.proxies import models
+from mutransfer.proxies.batch import DataInfo
+from mutransfer.proxies.config.model import DiTConfig
+from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.models import layers
 
 MODEL = DiTConfig(depth=2, head_dim=8, base_width=16, patch_size=4)
 INFO = DataInfo(shape=(3, 8, 8), n_classes=10)
@@ -18,7 +20,7 @@ INFO = DataInfo(shape=(3, 8, 8), n_classes=10)
 def built(width=32, **changes):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return families.build(dataclasses.replace(MODEL, **changes), width, INFO)
+        return models.build(dataclasses.replace(MODEL, **changes), width, INFO)
 
 
 def inputs(n=5, seed=0):

@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 
-from proxies.config import TrainConfig
-from proxies.divergence import first_diverged_step, window
-from proxies.schedule import lr_scale
+from mutransfer.proxies.config.trial import TrainConfig
+from mutransfer.proxies.training.divergence import first_diverged_step, window
+from mutransfer.proxies.training.schedule import lr_scale
 
 STEPS = 200  # a window of 10
 

@@ -6,12 +6,12 @@ import re
 import pytest
 import torch
 
-from proxies import families
-from proxies.config import ConfigError
-from proxies.diffusion import DDPM, RectifiedFlow
-from proxies.info import DataInfo, condition
-from proxies.sampler import sample
-from proxies.streams import generator
+from mutransfer.proxies import models
+from mutransfer.proxies.batch import DataInfo, condition
+from mutransfer.proxies.diffusion.objective import DDPM, RectifiedFlow
+from mutransfer.proxies.diffusion.sampler import sample
+from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.rng import generator
 from tests.proxies.family_cases import FAMILIES, INFO, MODELS, batch_of, builder, scrambled, seeded
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -185,7 +185,7 @@ def test_data_or_options_that_do_not_fit_a_family_are_named(family, info, change
     config = dataclasses.replace(MODELS[family], **changes)
     width = 5 * config.head_dim
     with pytest.raises(ConfigError, match=text) as raised:
-        families.build(config, width, info)
+        models.build(config, width, info)
     assert re.search("take|set|crop|leave|change", str(raised.value)), "it says what to do"
 
 

@@ -5,18 +5,11 @@ import math
 
 import pytest
 
-from proxies import trial
-from proxies.config import (
-    MODEL_CONFIGS,
-    HPs,
-    ObjectiveConfig,
-    PixArtConfig,
-    TrainConfig,
-    TrialConfig,
-    UViTConfig,
-)
-from proxies.families import FAMILIES
-from proxies.train import Training
+from mutransfer.proxies import training as trial
+from mutransfer.proxies.config.model import MODEL_CONFIGS, PixArtConfig, UViTConfig
+from mutransfer.proxies.config.trial import HPs, ObjectiveConfig, TrainConfig, TrialConfig
+from mutransfer.proxies.models.build import FAMILIES
+from mutransfer.proxies.training.train import Training
 
 PARTS = {"depth": 3, "head_dim": 8, "base_width": 16, "patch_size": 4}
 OPTIONS = {

@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from proxies import data
-from proxies.data_config import OpenmojiConfig
-from proxies.features import random_conv
-from proxies.limits import DataError
+from mutransfer.proxies import data
+from mutransfer.proxies.config.data import OpenmojiConfig
+from mutransfer.proxies.data.features import random_conv
+from mutransfer.proxies.fields import DataError
 
 
 def images(n=40, size=16):

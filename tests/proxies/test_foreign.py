@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from proxies import mup
+from mutransfer.proxies import mup
 
 WIDE = 64  # many entries at base width, so that a measured std is exact to a few percent
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from proxies import mup
+from mutransfer.proxies import mup
 from tests.proxies.test_mup import ROLES, build, build_plain, plan
 
 CLOSE = {"rtol": 1e-5, "atol": 0.0}

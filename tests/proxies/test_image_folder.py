@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from proxies import data
-from proxies.data_config import ImagesConfig
-from proxies.image_folder import load
-from proxies.limits import DataError
+from mutransfer.proxies import data
+from mutransfer.proxies.config.data import ImagesConfig
+from mutransfer.proxies.data.images import load
+from mutransfer.proxies.fields import DataError
 
 COLOURS = {"red": (200, 0, 0), "blue": (0, 0, 200)}
 
@@ -84,7 +84,9 @@ def test_decoding_is_kept_by_content_and_name(tmp_path, monkeypatch):
     folder = write(tmp_path / "a")
     monkeypatch.setenv("MUTRANSFER_CACHE", str(tmp_path / "cache"))
     first = load(config(folder))
-    monkeypatch.setattr("proxies.image_pixels._decode_all", lambda *a: pytest.fail("again"))
+    monkeypatch.setattr(
+        "mutransfer.proxies.data.images._decode_all", lambda *a: pytest.fail("again")
+    )
     assert load(config(folder)).fingerprint == first.fingerprint
 
 

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from proxies import coordcheck, invariants, mup
-from proxies.attends import attentions_of
-from proxies.measured import newborn, response
+from mutransfer.proxies import mup
+from mutransfer.proxies.checks import coordcheck, invariants
+from mutransfer.proxies.checks.attention import attentions_of
+from mutransfer.proxies.checks.newborn import newborn, response
 from tests.proxies.modules import BASE, CASES, start_of
 
 WIDE, LR, HEADS = 8 * BASE, 2**-7, 2

@@ -9,13 +9,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from proxies import data, latents
-from proxies.config import DiTConfig, HPs, PixArtConfig, TrainConfig, TrialConfig
-from proxies.data_config import LatentsConfig
-from proxies.flops import n_params
-from proxies.limits import DataError
-from proxies.train import Training
-from proxies.trial import identity
+from mutransfer.proxies import data
+from mutransfer.proxies.config.data import LatentsConfig
+from mutransfer.proxies.config.model import DiTConfig, PixArtConfig
+from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
+from mutransfer.proxies.data import latents
+from mutransfer.proxies.fields import DataError
+from mutransfer.proxies.training.flops import n_params
+from mutransfer.proxies.training.identity import identity
+from mutransfer.proxies.training.train import Training
 
 N = 20
 

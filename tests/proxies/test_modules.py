@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis import coordinates
-from proxies import coordcheck, mup
+from mutransfer.analysis.verdict import coordcheck
+from mutransfer.proxies import mup
+from mutransfer.proxies.checks import coordcheck as checks_coordcheck
 from tests.proxies.modules import BASE, CASES, start_of
 
 with warnings.catch_warnings():
@@ -64,20 +65,22 @@ def test_training_lowers_the_loss(case):
 @every_module
 def test_the_coordinate_check_passes_and_sp_fails_it(case):
     start, steps = start_of(case), 4
-    lr = coordcheck.choose_lr(start, base_width=BASE, steps=steps, log2_lrs=range(-4, -15, -1))
+    lr = checks_coordcheck.choose_lr(
+        start, base_width=BASE, steps=steps, log2_lrs=range(-4, -15, -1)
+    )
     rows = [
         vars(size)
         for arm, n in (("mup", 4), ("sp", 2))
-        for size in coordcheck.measure(
+        for size in checks_coordcheck.measure(
             start, widths=(32, 64, 128, 256), seeds=range(n), steps=steps, lr=lr, arm=arm
         )
     ]
-    check = coordinates.judge(pd.DataFrame(rows))
+    check = coordcheck.judge(pd.DataFrame(rows))
     assert check.verdict == "PASS", "\n".join(map(str, check.findings))
     assert check.control_grows
     mup_rows = [row for row in rows if row["arm"] == "sp"]
     relabelled = pd.DataFrame(mup_rows).assign(arm="mup")
-    assert coordinates.judge(relabelled).verdict == "FAIL"
+    assert coordcheck.judge(relabelled).verdict == "FAIL"
 
 
 @every_module

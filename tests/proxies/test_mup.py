@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from proxies import families, mup
-from proxies.config import DiTConfig
-from proxies.info import DataInfo
+from mutransfer.proxies import models, mup
+from mutransfer.proxies.batch import DataInfo
+from mutransfer.proxies.config.model import DiTConfig
 
 MODEL = DiTConfig(depth=2, head_dim=8, base_width=16, patch_size=4, zero_readout=False)
 INFO = DataInfo(shape=(1, 8, 8), n_classes=10)
@@ -37,7 +37,7 @@ ROLES = {
 
 
 def build(width: int) -> nn.Module:
-    return families.build(MODEL, width, INFO)
+    return models.build(MODEL, width, INFO)
 
 
 def build_plain(width: int) -> nn.Module:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from proxies import mup
-from proxies.roles import Readout
+from mutransfer.proxies import mup
+from mutransfer.proxies.mup.modules import Readout
 from tests.proxies.family_cases import (
     BASE,
     FAMILIES,

@@ -6,10 +6,10 @@ import unicodedata
 import pytest
 import torch
 
-from proxies import data, openmoji
-from proxies.config import DigitsConfig
-from proxies.data_config import OpenmojiConfig
-from proxies.limits import DataError
+from mutransfer.proxies import data
+from mutransfer.proxies.config.data import DigitsConfig, OpenmojiConfig
+from mutransfer.proxies.data import openmoji
+from mutransfer.proxies.fields import DataError
 
 CONFIG = OpenmojiConfig(caption_dropout=0.0, label_dropout=0.0)
 N = 1463

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from proxies import permutation
-from proxies.permutation import Permutation
-from proxies.streams import generator
+from mutransfer.proxies.data import permutation
+from mutransfer.proxies.data.permutation import Permutation
+from mutransfer.proxies.rng import generator
 
 
 @pytest.fixture

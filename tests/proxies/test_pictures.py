@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from proxies.pictures import pictures
-from proxies.train import Training
+from mutransfer.proxies.training.samples import pictures
+from mutransfer.proxies.training.train import Training
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from proxies import flops, repa, trial
-from proxies.config import DiTConfig, HPs, MMDiTConfig, TrainConfig, TrialConfig
-from proxies.train import Training
+from mutransfer.proxies import training as trial
+from mutransfer.proxies.config.model import DiTConfig, MMDiTConfig
+from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
+from mutransfer.proxies.models import repa
+from mutransfer.proxies.training import flops
+from mutransfer.proxies.training.train import Training
 from tests.proxies.conftest import GRID, N_FEATURES
 
 COMMON = {"depth": 2, "head_dim": 8, "base_width": 16, "patch_size": 4}

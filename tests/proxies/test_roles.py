@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from proxies import mup
+from mutransfer.proxies import mup
 from tests.proxies.family_cases import BASE, FAMILIES, MODELS, ROLES, builder
 
 
@@ -21,7 +21,7 @@ def test_roles_are_those_written_by_hand(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_module_of_a_family_needs_to_be_measured(family, monkeypatch):
-    monkeypatch.setattr("proxies.roles._measure", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("mutransfer.proxies.mup.roles._measure", lambda *_: pytest.fail("measured"))
     assert len(rows(family)) == len(ROLES[family])
 
 

@@ -6,22 +6,15 @@ import math
 import pytest
 import torch
 
-from proxies import mup, trial
-from proxies.config import (
-    DigitsConfig,
-    DiTConfig,
-    HPs,
-    MMDiTConfig,
-    PixArtConfig,
-    Scaling,
-    ScalingRule,
-    TrainConfig,
-    TrialConfig,
-    UViTConfig,
-)
-from proxies.data_config import LatentsConfig
-from proxies.mup import PlanError
-from proxies.train import Training
+from mutransfer.proxies import mup
+from mutransfer.proxies import training as trial_training
+from mutransfer.proxies.config.data import DigitsConfig, LatentsConfig
+from mutransfer.proxies.config.model import DiTConfig, MMDiTConfig, PixArtConfig, UViTConfig
+from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
+from mutransfer.proxies.mup import scaling as mup_scaling
+from mutransfer.proxies.mup.parameters import PlanError
+from mutransfer.proxies.mup.scaling import Scaling, ScalingRule
+from mutransfer.proxies.training.train import Training
 from tests.proxies.family_cases import FAMILIES, batch_of, builder, loss_of, scrambled
 
 SIZES = {"head_dim": 8, "base_width": 16, "patch_size": 4}
@@ -66,7 +59,7 @@ def test_without_a_rule_a_trial_keeps_the_identity_it_always_had(family, width, 
         arm=arm,
         seed=1,
     )
-    assert trial.identity(config) == IDENTITIES[family, width, arm]
+    assert trial_training.identity(config) == IDENTITIES[family, width, arm]
 
 
 def of_rule(kind: str, base: int, **options) -> Scaling:
@@ -74,7 +67,7 @@ def of_rule(kind: str, base: int, **options) -> Scaling:
 
 
 def row(config: TrialConfig, name: str) -> dict:
-    return trial.plan(config)["params"][name]
+    return trial_training.plan(config)["params"][name]
 
 
 RULES = (("sqrt_batch", "batch_size", 8), ("horizon", "steps", 20), ("completep", "depth", 2))
@@ -88,8 +81,8 @@ def test_at_the_base_place_a_rule_changes_nothing_and_beyond_it_makes_another_tr
         made = trial_of(**{axis: place}, weight_decay=0.1)
         both = (made, dataclasses.replace(made, scaling=of_rule(kind, base)))
         unscaled = dataclasses.replace(both[1], arm="unscaled")
-        assert trial.identity(unscaled) == trial.identity(made)
-        return {trial.identity(config) for config in both}
+        assert trial_training.identity(unscaled) == trial_training.identity(made)
+        return {trial_training.identity(config) for config in both}
 
     assert len(names(base)) == 1
     assert len(names(4 * base)) == 2
@@ -100,11 +93,11 @@ def test_the_rule_for_the_batch_by_hand(trial_of):
     hidden, vector = (row(config, f"blocks.0.mlp.fc1.{n}") for n in ("weight", "bias"))
     assert hidden["lr_mult"] == 2 / 2 and vector["lr_mult"] == 2  # √(32/8), hidden over m = 2
     assert hidden["wd_mult"] == 2 * 2 and hidden["eps_mult"] == 1 / 2
-    assert trial.betas(config) == (0.9, 0.999)
+    assert trial_training.betas(config) == (0.9, 0.999)
     scaled = dataclasses.replace(config, scaling=of_rule("sqrt_batch", 8, scale_betas=True))
-    assert trial.betas(scaled) == pytest.approx((0.6, 0.996))
+    assert trial_training.betas(scaled) == pytest.approx((0.6, 0.996))
     optimizer = Training(scaled).optimizer
-    assert optimizer.defaults["betas"] == trial.betas(scaled)
+    assert optimizer.defaults["betas"] == trial_training.betas(scaled)
 
 
 def test_the_rule_for_the_horizon_by_hand(trial_of):
@@ -116,7 +109,7 @@ def test_the_rule_for_the_horizon_by_hand(trial_of):
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
 def test_completep_by_hand(trial_of, alpha):
     config = trial_of(depth=8, width=32, scaling=of_rule("completep", 2, alpha=alpha))
-    plan = trial.plan(config)
+    plan = trial_training.plan(config)
     hidden, bias, embed, time, final = (
         plan["params"][name]
         for name in (
@@ -169,7 +162,7 @@ def test_the_residual_multiplier_scales_every_branch_of_a_block(family):
 
 def test_a_depth_rule_needs_blocks_and_their_multiplier():
     build = builder("uvit")
-    shrunk = mup.Factors(residual=0.5)
+    shrunk = mup_scaling.Factors(residual=0.5)
     with pytest.raises(PlanError, match="ResidualBlock"):
         mup.plan(build, base_width=16, width=16, factors=shrunk)
     build = builder("dit")

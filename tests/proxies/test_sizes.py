@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from proxies import data, families, flops
-from proxies.config import HPs, MMDiTConfig, PixArtConfig, TrainConfig, TrialConfig, UViTConfig
-from proxies.data_config import LatentsConfig
-from sweep import spec
+from mutransfer.proxies import data, models
+from mutransfer.proxies.config.data import LatentsConfig
+from mutransfer.proxies.config.model import MMDiTConfig, PixArtConfig, UViTConfig
+from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
+from mutransfer.proxies.training import flops
+from mutransfer.sweep import spec
 
 # arXiv 2505.15270: the proxy's size and the target's, at their widths. Its MMDiT is not public: the
 # depth, the size of a head and the larger width are ours, chosen for its two sizes.
@@ -24,7 +26,7 @@ PAPER = [
 def test_the_paper_s_studies_have_the_paper_s_sizes(request, name, width, size):
     study = spec.read(request.config.rootpath / "sweeps.yaml", (name,))[name]
     with torch.device("meta"):
-        model = families.build(study.model, width, data.info(study.data))
+        model = models.build(study.model, width, data.info(study.data))
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(size, rel=0.02)
 
 

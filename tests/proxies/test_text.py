@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from proxies.data_config import OpenmojiConfig
-from proxies.limits import DataError
-from proxies.text import RandomWords, encode, words
+from mutransfer.proxies.config.data import OpenmojiConfig
+from mutransfer.proxies.data.captions import RandomWords, encode, words
+from mutransfer.proxies.fields import DataError
 
 TEXTS = ["grinning face", "face with open mouth", "grinning face"]
 

@@ -7,10 +7,11 @@ import math
 import pytest
 import torch
 
-from proxies import mup, trial
-from proxies.config import ConfigError
-from proxies.ema import EMA
-from proxies.train import Training, born
+from mutransfer.proxies import mup
+from mutransfer.proxies import training as trial_training
+from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.training.ema import EMA
+from mutransfer.proxies.training.train import Training, born
 
 
 def trained(config):
@@ -148,7 +149,9 @@ def test_validations_along_the_way_change_no_bit_of_a_training(trial_of, ema_fra
     assert len([p for p in also.curve if p["val_loss"] is not None]) == 25
     assert same(weights(once), weights(often))
     assert (ends.val_loss, ends.train_loss) == (also.val_loss, also.train_loss)
-    assert trial.identity(once.config) != trial.identity(often.config)  # another curve
+    assert trial_training.identity(once.config) != trial_training.identity(
+        often.config
+    )  # another curve
 
 
 def test_the_schedule_multiplies_the_lr_of_every_group(trial_of):
@@ -209,7 +212,7 @@ def test_a_newborn_model_is_that_of_the_plan_and_spares_the_global_stream(trial_
     model = born(trial_of(width=64, output_mult=2.0))
     assert torch.equal(torch.get_rng_state(), before)
     assert model.final.readout.input_mult == 2.0 / 4
-    mup.param_groups(model, trial.plan(trial_of(width=64, output_mult=2.0)), lr=1.0)
+    mup.param_groups(model, trial_training.plan(trial_of(width=64, output_mult=2.0)), lr=1.0)
 
 
 def test_threads_are_those_of_the_trial(trial_of):

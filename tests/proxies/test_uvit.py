@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from proxies.info import DataInfo
+from mutransfer.proxies.batch import DataInfo
 from tests.proxies.family_cases import batch_of, builder, scrambled
 
 INFO = DataInfo(shape=(3, 8, 8), n_classes=10)

@@ -14,8 +14,8 @@ from torch import nn
 from torch.distributed.fsdp import fully_shard
 from torch.optim.swa_utils import AveragedModel
 
-from analysis.export import dump
-from proxies import mup
+from mutransfer.analysis.export import dump
+from mutransfer.proxies import mup
 from tests.proxies.modules import BASE, CASES
 
 CASE, WIDE, STEPS, CLIP = CASES["TransformerEncoder"], 2 * BASE, 3, 0.05

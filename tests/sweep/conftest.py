@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sweep import spec
-from sweep.spec import Study
-from sweep.yamlfile import parse
+from mutransfer.sweep import spec
+from mutransfer.sweep.spec.study import Study
+from mutransfer.sweep.spec.yaml_file import parse
 
 TINY = """
 version: 1

@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.verdict import judge
-from proxies import trial as trials
-from sweep import analyze, coordcheck, driver, estimate, export, plan, rundir, spec
-from sweep.analyze import Analysis
-from sweep.ask import Ask, trial
-from sweep.faults import SpecError, UserError
-from sweep.question import question
-from sweep.store import Store
-from sweep.yamlfile import parse
+from mutransfer.analysis.verdict.judge import judge
+from mutransfer.proxies import training as trials
+from mutransfer.sweep import spec
+from mutransfer.sweep.errors import SpecError, UserError
+from mutransfer.sweep.plan import estimate, next_trials
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.results import analyze, export
+from mutransfer.sweep.results.analyze import Analysis
+from mutransfer.sweep.results.question import question
+from mutransfer.sweep.run import driver, gate
+from mutransfer.sweep.spec.yaml_file import parse
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.test_plan import play
 
@@ -199,7 +203,7 @@ def test_the_cost_is_told_by_place_and_steps_cost_in_proportion():
     assert costs["target"].train_s == pytest.approx(costs["target"].n_trials * 48 * 0.01)
     per_trial = costs["target"].flops / costs["target"].n_trials
     assert per_trial == pytest.approx(8 * costs["search"].flops / costs["search"].n_trials)
-    assert not coordcheck.is_due(study)
+    assert not gate.is_due(study)
 
 
 def test_an_export_says_along_which_axis_and_carries_what_the_rule_scales(tmp_path):
@@ -247,7 +251,7 @@ def test_the_ladder_of_an_axis_may_grow(tmp_path):
     rundir.claim(store, study_of(text_of("depth")))
     grown = study_of(text_of("depth").replace("[1, 2, 4]", "[1, 2, 3, 4]"))
     assert [change.path for change in rundir.claim(store, grown)] == ["transfer.depths"]
-    assert plan.nominal(grown)
+    assert next_trials.nominal(grown)
 
 
 def test_a_study_along_depth_runs_from_search_to_report(tmp_path):

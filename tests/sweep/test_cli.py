@@ -8,12 +8,13 @@ import sys
 import pytest
 from ruamel.yaml import YAML
 
-from sweep import driver, rundir
-from sweep.cli import main
-from sweep.store import Store
+from mutransfer.sweep.cli import main
+from mutransfer.sweep.run import driver
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of, write_spec
 
-CLI = [sys.executable, "-c", "from sweep.cli import main; main()"]
+CLI = [sys.executable, "-c", "from mutransfer.sweep.cli import main; main()"]
 
 
 def call(folder, *words: str) -> subprocess.CompletedProcess:

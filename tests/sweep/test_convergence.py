@@ -6,11 +6,15 @@ import math
 
 import pytest
 
-from analysis import table as results
-from sweep import analyze, convergence, driver, plan, rundir
-from sweep.faults import SpecError, UserError
-from sweep.sections import Convergence
-from sweep.store import Store
+from mutransfer.analysis import table as results
+from mutransfer.analysis.verdict import judge
+from mutransfer.sweep.errors import SpecError, UserError
+from mutransfer.sweep.plan import convergence, next_trials
+from mutransfer.sweep.results import analyze
+from mutransfer.sweep.run import driver
+from mutransfer.sweep.spec.sections import Convergence
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.test_plan import parabola, play
 
@@ -64,7 +68,7 @@ def test_the_decision_stands_whatever_happens_to_its_rows(asked, played):
     worse = table.copy()
     rows = worse["arm"] == "sp"
     worse.loc[rows, "val_loss"] = 9 - worse.loc[rows, "val_loss"]
-    assert plan.next_trials(asked, decisions, worse).finished
+    assert next_trials.next_trials(asked, decisions, worse).finished
     rests_on = {entry["trial_id"] for entry in decisions["convergence"]["rests_on"]}
     assert rests_on <= set(table["trial_id"]) and rests_on
 
@@ -88,7 +92,7 @@ def test_sp_that_trains_at_no_lr_is_not_tuned(asked):
 def test_the_nominal_plan_counts_it(asked):
     calm = dataclasses.replace(asked, transfer=dataclasses.replace(asked.transfer, max_extend=0))
     _, table, _ = play(calm, law)
-    nominal = [ask.asked_by for ask in plan.nominal(calm)]
+    nominal = [ask.asked_by for ask in next_trials.nominal(calm)]
     counts = table["asked_by"].value_counts().to_dict()
     assert {stage: nominal.count(stage) for stage in counts} == counts
 
@@ -147,4 +151,4 @@ def test_a_real_study_ends_with_ratios_in_report_and_verdict_json(asked, tmp_pat
     alone = results.from_rows(
         row for row in store.rows().values() if row["asked_by"] != "convergence"
     )
-    assert analyze.judge(alone, found.question).hps == found.verdict.hps
+    assert judge.judge(alone, found.question).hps == found.verdict.hps

@@ -6,11 +6,14 @@ import textwrap
 
 import pytest
 
-from proxies import user_code
-from proxies.trial import identity, plan
-from sweep import coordcheck, driver, launch, rundir, spec
-from sweep.faults import SpecError
-from sweep.store import Store
+from mutransfer.proxies import user_code
+from mutransfer.proxies.training.identity import identity
+from mutransfer.proxies.training.trial import plan
+from mutransfer.sweep import spec
+from mutransfer.sweep.errors import SpecError
+from mutransfer.sweep.run import driver, gate, ray_tune
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.test_cli import call
 
 MODULE = """
@@ -105,17 +108,17 @@ def test_ray_workers_find_the_users_code(user):
     study, store = user(), Store(str(user.folder / "runs/own"))
     rundir.claim(store, study)
     state = driver.State.load(study, store)
-    launch.run(state)
+    ray_tune.run(state)
     assert state.counts()["failed"] == 0, store.table()["error"].dropna().tolist()
 
 
 def test_identity_follows_the_users_source(user, tmp_path):
-    first = identity(coordcheck.config(user(), "mup", 32, 0, 0.01))
-    assert identity(coordcheck.config(user(), "mup", 32, 0, 0.01)) == first
+    first = identity(gate.config(user(), "mup", 32, 0, 0.01))
+    assert identity(gate.config(user(), "mup", 32, 0, 0.01)) == first
     user_code.source_digest.cache_clear()
     (tmp_path / f"{user.name}.py").write_text(MODULE + "\n# another comment\n")
     again = spec.read(tmp_path / "sweeps.yaml")["own"]
-    assert identity(coordcheck.config(again, "mup", 32, 0, 0.01)) != first
+    assert identity(gate.config(again, "mup", 32, 0, 0.01)) != first
 
 
 INIT = "super().__init__()"
@@ -181,28 +184,10 @@ def test_bad_input_is_one_clear_message_before_any_trial(user, old, new, text):
 def test_a_declared_role_is_taken_and_a_pattern_that_fits_nothing_refused(user):
     raw = "super().__init__()\n        self.mix = nn.Parameter(torch.randn(width, width))"
     study = user(("super().__init__()", raw), roles="{m*x: 'hidden@1'}")
-    row = plan(coordcheck.config(study, "mup", 64, 0, 0.01))["params"]["mix"]
+    row = plan(gate.config(study, "mup", 64, 0, 0.01))["params"]["mix"]
     assert (row["role"], row["fan_in"], row["lr_mult"]) == ("hidden", 64, 0.25)
     with pytest.raises(SpecError, match="fits some parameter"):
         user(("super().__init__()", raw), roles="{mixer: hidden}")
-
-
-def test_a_package_of_a_name_that_is_ours_is_named(user):
-    folder = user.folder / "analysis"
-    folder.mkdir()
-    (folder / "mine.py").write_text(MODULE)
-    text = SPEC.replace("NAME", "analysis.mine")
-    (user.folder / "other.yaml").write_text(text)
-    with pytest.raises(SpecError, match="packages of mutransfer"):
-        spec.read(user.folder / "other.yaml")
-    (user.folder / "other.yaml").write_text(
-        SPEC.replace("NAME", user.name) + "    trial: 'sweep.cli:main'\n"
-    )
-    with pytest.raises(SpecError, match="packages of mutransfer"):
-        spec.read(user.folder / "other.yaml")
-    user()
-    done = call(user.folder, "run", "own", "--inline", "--no-coordcheck")
-    assert f"{folder} has the name of a package of mutransfer" in done.stdout.replace("\n", " ")
 
 
 def test_a_wrong_role_fails_the_check_and_stops_the_run(user):

@@ -15,11 +15,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from typer.testing import CliRunner
 
-from sweep import rundir
-from sweep.ask import Ask, trial
-from sweep.cli import app
-from sweep.dashboard import Journal
-from sweep.store import Store
+from mutransfer.sweep.cli import app
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
+from mutransfer.sweep.viewers.optuna_dashboard import Journal
 from tests.sweep.test_plan import row
 
 
@@ -95,7 +95,7 @@ def test_optuna_dashboard_serves_the_trials_on_localhost(filled):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from sweep.cli import main; main()", "dashboard"]
+    command = [sys.executable, "-c", "from mutransfer.sweep.cli import main; main()", "dashboard"]
     command += [filled.root, "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:

@@ -10,11 +10,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from proxies import data
-from proxies.data_config import OpenmojiConfig
-from sweep import driver, estimate, memory, rundir, spec
-from sweep.faults import SpecError, UserError
-from sweep.store import Store
+from mutransfer.proxies import data
+from mutransfer.proxies.config.data import OpenmojiConfig
+from mutransfer.sweep import spec
+from mutransfer.sweep.errors import SpecError, UserError
+from mutransfer.sweep.plan import estimate
+from mutransfer.sweep.run import driver, memory
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of, write_spec
 from tests.sweep.test_cli import call
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from sweep import gallery, worker
-from sweep.ask import Ask, trial
-from sweep.store import Store
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.run import worker
+from mutransfer.sweep.store import samples
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 
 
@@ -24,10 +25,10 @@ def test_the_widest_set_is_shown_and_no_other_stage_or_seed_is_sampled(tmp_path)
     store = Store(str(tmp_path))
     run(store, asked_by="slices", width=32)
     run(store, seed=2)
-    assert gallery.gallery(store.table(), store) is None
+    assert samples.gallery(store.table(), store) is None
     run(store)
     wide = run(store, width=24)
-    found = gallery.gallery(store.table(), store)
+    found = samples.gallery(store.table(), store)
     assert (found.trial_id, found.width) == (wide.trial_id, 24)
     for png in (found.pairs[0].real_png, found.pairs[0].drawn_png):
         assert Image.open(io.BytesIO(png)).size == (8, 8)
@@ -38,15 +39,15 @@ def test_a_row_is_kept_where_sampling_fails(tmp_path, monkeypatch, caplog):
     def broken(training):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(gallery, "pictures", broken)
+    monkeypatch.setattr(samples, "pictures", broken)
     store = Store(str(tmp_path))
     assert store.read_row(run(store).trial_id)["status"] == "done"
-    assert gallery.gallery(store.table(), store) is None
+    assert samples.gallery(store.table(), store) is None
     assert "out of memory" in caplog.text
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
 def test_images_are_grey_or_in_colour(channels, mode):
-    png = gallery._png(torch.full((4, 4, channels), 200, dtype=torch.uint8))
+    png = samples._png(torch.full((4, 4, channels), 200, dtype=torch.uint8))
     image = Image.open(io.BytesIO(png))
     assert image.mode == mode and image.getpixel((1, 1)) in (200, (200,) * 3)

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import coordinates
-from proxies import coordcheck, invariants
-from proxies.config import DiTConfig
-from sweep import coordcheck as room
-from sweep import spec
+from mutransfer.analysis.verdict import coordcheck
+from mutransfer.proxies.checks import coordcheck as checks_coordcheck
+from mutransfer.proxies.checks import invariants
+from mutransfer.proxies.config.model import DiTConfig
+from mutransfer.sweep import spec
+from mutransfer.sweep.run import gate
 from tests.sweep.conftest import TINY, study_of
 
 ROOT = Path(__file__).parents[2]
@@ -27,35 +28,35 @@ STUDIES = {
 @pytest.mark.parametrize("name", STUDIES)
 def test_mup_passes_the_gate_and_sp_fails_it(name):
     study = spec.read(ROOT / STUDIES[name], (name,))[name]
-    found = room.measure(study)
+    found = gate.measure(study)
     assert found.verdict == "PASS", [*found.broken, *found.check.findings]
     assert found.check.control_grows and not found.broken
 
     def as_sp(arm, *rest):
-        return coordcheck.of_trial(room.config(study, "sp", *rest))
+        return checks_coordcheck.of_trial(gate.config(study, "sp", *rest))
 
     widths = found.check.widths
     base = study.model.base_width
     assert invariants.broken(as_sp, base_width=base, width=widths[-1], lr=found.lr)
-    sizes = coordcheck.measure(as_sp, widths=widths, seeds=range(3), steps=4, lr=found.lr)
-    assert coordinates.judge(pd.DataFrame([vars(s) for s in sizes])).verdict == "FAIL"
+    sizes = checks_coordcheck.measure(as_sp, widths=widths, seeds=range(3), steps=4, lr=found.lr)
+    assert coordcheck.judge(pd.DataFrame([vars(s) for s in sizes])).verdict == "FAIL"
 
 
 def test_the_widest_widths_are_left_out_where_they_cost_too_much():
     tiny = study_of(TINY)
-    assert room.widths(tiny) == (8, 16, 32, 64) and room.too_costly(tiny) == ()
+    assert gate.widths(tiny) == (8, 16, 32, 64) and gate.too_costly(tiny) == ()
     model = DiTConfig(depth=28, head_dim=64, base_width=128, patch_size=2)
     transfer = dataclasses.replace(tiny.transfer, widths=(128, 256, 512))
     target = dataclasses.replace(tiny.target, width=2048)
     search = dataclasses.replace(tiny.search, width=128)
     large = dataclasses.replace(tiny, model=model, search=search, transfer=transfer, target=target)
-    assert room.widths(large) == (128, 256, 512) and room.too_costly(large) == (2048,)
-    assert room.flops(large) < room.MOST_FLOPS["cpu"]
+    assert gate.widths(large) == (128, 256, 512) and gate.too_costly(large) == (2048,)
+    assert gate.flops(large) < gate.MOST_FLOPS["cpu"]
     named = dataclasses.replace(tiny.coordcheck, widths=(128, 256, 2048))
     asked = dataclasses.replace(large, coordcheck=named)
-    assert room.widths(asked) == (128, 256, 2048) and room.too_costly(asked) == ()
+    assert gate.widths(asked) == (128, 256, 2048) and gate.too_costly(asked) == ()
     held = {
         "verdict": "PASS", "findings": [], "widths": [128, 256, 512], "n_seeds": 3, "log2_lr": -7,
         "n_series": 9, "tolerance": 0.15, "detectable": 0.2, "not_checked": [2048],
     }  # fmt: skip
-    assert "not checked, for its cost: 2048" in room.message("large", held)
+    assert "not checked, for its cost: 2048" in gate.message("large", held)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis import table as results
-from sweep import driver, launch, worker
-from sweep.store import Store
+from mutransfer.analysis import table as results
+from mutransfer.sweep.run import driver, ray_tune, worker
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of, write_spec
 
-CLI = [sys.executable, "-c", "from sweep.cli import main; main()"]
+CLI = [sys.executable, "-c", "from mutransfer.sweep.cli import main; main()"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def on_ray(tmp_path_factory):
     study = dataclasses.replace(tiny, resources=resources)
     store = Store(str(tmp_path_factory.mktemp("ray")))
     state = driver.State.load(study, store, Pids())
-    launch.run(state)
+    ray_tune.run(state)
     return state
 
 
@@ -71,8 +71,8 @@ def test_all_slots_work_after_a_generation_boundary(on_ray):
 
 def test_a_finished_study_starts_nothing(on_ray, monkeypatch):
     started = []
-    monkeypatch.setattr(launch.cluster.ray, "init", lambda **options: started.append(options))
-    launch.run(driver.State.load(on_ray.study, on_ray.store))
+    monkeypatch.setattr(ray_tune.ray_cluster.ray, "init", lambda **options: started.append(options))
+    ray_tune.run(driver.State.load(on_ray.study, on_ray.store))
     assert started == []
 
 
@@ -152,7 +152,7 @@ def test_a_trial_whose_worker_is_killed_goes_on_elsewhere_to_the_same_bits(tmp_p
     every = "    resources: {checkpoint_every_s: 0.01}\n"
     study = study_of(text.rstrip("\n") + "\n" + every)
     state = driver.State.load(study, Store(str(tmp_path / "ray")), Killer())
-    launch.run(state)
+    ray_tune.run(state)
     assert state.watcher.victim is not None
     row = state.store.read_row(state.watcher.victim)
     assert row["status"] in ("done", "diverged") and row["resumed_from_step"] > 0

@@ -12,11 +12,15 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 from typer.testing import CliRunner
 
-from sweep import driver, loggers, rundir, worker
-from sweep.ask import Ask, trial
-from sweep.cli import app
-from sweep.faults import SpecError, UserError
-from sweep.store import Store
+from mutransfer.sweep import spec
+from mutransfer.sweep.cli import app
+from mutransfer.sweep.errors import SpecError, UserError
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.run import driver, worker
+from mutransfer.sweep.spec import loggers
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
+from mutransfer.sweep.viewers import follow
 from tests.sweep.conftest import TINY, study_of, write_spec
 from tests.sweep.test_plan import row
 
@@ -60,7 +64,7 @@ def scalars(path: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_tensorboard_has_the_curve_and_the_outcome_of_each_trial_once(filled):
-    first = loggers.write_new("tiny", filled, ["tensorboard"])
+    first = follow.write_new("tiny", filled, ["tensorboard"])
     assert (first.written, first.faults) == ({"tensorboard": 2}, {})  # not the failed one
     files = sorted(Path(filled.root, "tensorboard").rglob("events.*"))
     assert len(files) == 2 and all("slices/mup-w16-lr0.0156-s" in str(f) for f in files)
@@ -73,21 +77,21 @@ def test_tensorboard_has_the_curve_and_the_outcome_of_each_trial_once(filled):
     assert "_hparams_/session_start_info" in tags
 
     before = {file: file.read_bytes() for file in files}
-    again = loggers.write_new("tiny", filled, ["tensorboard"])
+    again = follow.write_new("tiny", filled, ["tensorboard"])
     assert again.written == {"tensorboard": 0}
     # An attempt that was cut off before its mark leaves the same files.
-    filled.clear(loggers.FOLDER)
-    assert loggers.write_new("tiny", filled, ["tensorboard"]).written == {"tensorboard": 2}
+    filled.clear(follow.FOLDER)
+    assert follow.write_new("tiny", filled, ["tensorboard"]).written == {"tensorboard": 2}
     assert sorted(Path(filled.root, "tensorboard").rglob("events.*")) == files
     assert {f: len(f.read_bytes()) for f in files} == {f: len(b) for f, b in before.items()}
 
 
 def test_a_failed_trial_is_written_when_it_has_run_again(tiny, filled):
-    loggers.write_new("tiny", filled, ["tensorboard"])
+    follow.write_new("tiny", filled, ["tensorboard"])
     assert filled.forget_failed() == 1
     config = trial(tiny, place=16, arm="mup", hps={"lr": 2**-6}, seed=3)
     filled.write_row(row(Ask(config=config, asked_by="slices"), 0.4) | TIMES, CURVE)
-    assert loggers.write_new("tiny", filled, ["tensorboard"]).written == {"tensorboard": 1}
+    assert follow.write_new("tiny", filled, ["tensorboard"]).written == {"tensorboard": 1}
 
 
 def test_a_viewer_that_fails_says_so_once_and_touches_no_trial(tiny, tmp_path):
@@ -95,7 +99,7 @@ def test_a_viewer_that_fails_says_so_once_and_touches_no_trial(tiny, tmp_path):
     rundir.claim(store, tiny)
     (tmp_path / "tiny" / "tensorboard").write_text("a file where the folder should be")
     told: list[str] = []
-    with loggers.following("tiny", store, ["tensorboard"], told.append):
+    with follow.following("tiny", store, ["tensorboard"], told.append):
         for ask in driver.State.load(tiny, store).next.trials:
             for _ in worker.run(ask, "tiny", store, checkpoint_every_s=30):
                 pass
@@ -107,9 +111,9 @@ def test_a_viewer_that_fails_says_so_once_and_touches_no_trial(tiny, tmp_path):
 def test_a_follower_that_is_killed_is_a_line_and_no_more(filled, monkeypatch):
     told: list[str] = []
     started = []
-    start = loggers._start
-    monkeypatch.setattr(loggers, "_start", lambda *a: started.append(start(*a)) or started[0])
-    with loggers.following("tiny", filled, ["tensorboard"], told.append):
+    start = follow._start
+    monkeypatch.setattr(follow, "_start", lambda *a: started.append(start(*a)) or started[0])
+    with follow.following("tiny", filled, ["tensorboard"], told.append):
         os.kill(started[0].pid, signal.SIGKILL)
     assert notes(told) == [
         f"note: loggers ended with code {-signal.SIGKILL}; no trial is touched; "
@@ -118,9 +122,9 @@ def test_a_follower_that_is_killed_is_a_line_and_no_more(filled, monkeypatch):
 
 
 def test_a_follower_that_cannot_start_is_a_line_and_no_more(filled, monkeypatch):
-    monkeypatch.setattr(loggers.sys, "executable", "/no/such/python")
+    monkeypatch.setattr(follow.sys, "executable", "/no/such/python")
     told: list[str] = []
-    with loggers.following("tiny", filled, ["tensorboard"], told.append):
+    with follow.following("tiny", filled, ["tensorboard"], told.append):
         told.append("the study runs")
     assert told[0].startswith("note: loggers cannot start") and told[1:] == ["the study runs"]
 
@@ -133,13 +137,13 @@ def notes(told: list[str]) -> list[str]:
 def test_following_writes_what_finishes_meanwhile_and_ends(filled):
     over = threading.Event()
     thread = threading.Thread(
-        target=loggers.follow, args=(filled.root, "tiny", ["tensorboard"], over)
+        target=follow.follow, args=(filled.root, "tiny", ["tensorboard"], over)
     )
     thread.start()
     deadline = time.monotonic() + 60
-    while not filled.names(loggers.FOLDER + "/tensorboard", "") and time.monotonic() < deadline:
+    while not filled.names(follow.FOLDER + "/tensorboard", "") and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert filled.names(loggers.FOLDER + "/tensorboard", ""), "written before the end"
+    assert filled.names(follow.FOLDER + "/tensorboard", ""), "written before the end"
     over.set()
     thread.join(60)
     assert not thread.is_alive()
@@ -163,7 +167,7 @@ def test_one_key_of_the_spec_is_enough_and_a_second_run_doubles_nothing(tmp_path
 
 
 def test_an_absent_package_is_named_with_its_extra_before_anything_runs(monkeypatch):
-    sink = loggers.Sink("mutransfer_no_such_package", "wandb", "sweep.log_wandb")
+    sink = loggers.Sink("mutransfer_no_such_package", "wandb", "mutransfer.sweep.viewers.wandb")
     monkeypatch.setitem(loggers.SINKS, "wandb", sink)
     text = TINY.rstrip() + "\n    loggers: [tensorboard, wandb]\n"
     with pytest.raises(SpecError) as error:
@@ -171,10 +175,10 @@ def test_an_absent_package_is_named_with_its_extra_before_anything_runs(monkeypa
     assert "pip install 'mutransfer[wandb]'" in str(error.value)
     assert "studies.tiny.loggers" in str(error.value) and str(error.value).startswith("1 fault")
     with pytest.raises(UserError, match=r"mutransfer\[wandb\]"):
-        loggers.require(["wandb"])
+        follow.require(["wandb"])
     # A run directory is read all the same where the viewer is not installed.
     plain = study_of(text.replace(", wandb]", "]")).resolved() | {"loggers": ["wandb"]}
-    assert rundir.from_resolved(plain).loggers == ("wandb",)
+    assert spec.from_resolved(plain).loggers == ("wandb",)
 
 
 def test_loggers_may_change_under_a_run(tiny, filled):
@@ -186,7 +190,7 @@ def test_loggers_may_change_under_a_run(tiny, filled):
 @pytest.mark.slow
 def test_wandb_writes_offline_runs_named_by_their_trial(filled, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    first = loggers.write_new("tiny", filled, ["wandb"])
+    first = follow.write_new("tiny", filled, ["wandb"])
     assert (first.written, first.faults) == ({"wandb": 2}, {})
     done = filled.table().query("status == 'done'")["trial_id"].item()
     runs = sorted(Path(filled.root, "wandb").glob("offline-run-*"))
@@ -194,7 +198,7 @@ def test_wandb_writes_offline_runs_named_by_their_trial(filled, monkeypatch):
     (content,) = [next(r.glob("*.wandb")).read_bytes() for r in runs if r.name.endswith(done)]
     for word in (b"hp.lr", b"0.015625", b"train_loss", b"val_loss", b"slices", b"width 16"):
         assert word in content, word
-    assert loggers.write_new("tiny", filled, ["wandb"]).written == {"wandb": 0}
+    assert follow.write_new("tiny", filled, ["wandb"]).written == {"wandb": 0}
 
 
 @pytest.mark.slow
@@ -203,10 +207,10 @@ def test_mlflow_has_one_run_a_trial_even_after_an_attempt_that_was_cut_off(fille
     from mlflow.tracking import MlflowClient
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    first = loggers.write_new("tiny", filled, ["mlflow"])
+    first = follow.write_new("tiny", filled, ["mlflow"])
     assert (first.written, first.faults) == ({"mlflow": 2}, {})
-    filled.clear(loggers.FOLDER)
-    assert loggers.write_new("tiny", filled, ["mlflow"]).written == {"mlflow": 2}
+    filled.clear(follow.FOLDER)
+    assert follow.write_new("tiny", filled, ["mlflow"]).written == {"mlflow": 2}
     client = MlflowClient(tracking_uri=f"sqlite:///{filled.path('mlflow.db')}")
     experiment = client.get_experiment_by_name("tiny").experiment_id
     runs = {run.data.tags["status"]: run for run in client.search_runs([experiment])}

@@ -4,10 +4,11 @@ import math
 import pandas as pd
 import pytest
 
-from analysis import table as results
-from sweep import plan, worker
-from sweep.ask import Ask, trial
-from sweep.faults import RunError
+from mutransfer.analysis import table as results
+from mutransfer.sweep.errors import RunError
+from mutransfer.sweep.plan import next_trials
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.run import worker
 from tests.sweep.conftest import TINY, study_of
 
 
@@ -28,7 +29,7 @@ def play(study, law=parabola, order=lambda asks: asks, until=lambda name: False)
     decisions, rows = {}, {}
     while True:
         table = results.from_rows(rows[i] for i in sorted(rows))
-        found = plan.next_trials(study, decisions, table)
+        found = next_trials.next_trials(study, decisions, table)
         if found.finished:
             return decisions, table, found
         if found.decision is not None:
@@ -112,10 +113,10 @@ def test_a_decision_stands_whatever_happens_to_the_rows_it_rests_on(tiny):
     worse = table.copy()
     searched = worse["asked_by"] == "search"
     worse.loc[searched, "val_loss"] = 9 - worse.loc[searched, "val_loss"]  # the best is the worst
-    assert plan.next_trials(tiny, decisions, worse).finished
+    assert next_trials.next_trials(tiny, decisions, worse).finished
     without = {name: d for name, d in decisions.items() if name != "centre"}
     assert (
-        plan.next_trials(tiny, without, worse).decision.content["centre"]
+        next_trials.next_trials(tiny, without, worse).decision.content["centre"]
         != (decisions["centre"]["centre"])
     )
 
@@ -136,7 +137,7 @@ def test_a_search_without_any_loss_says_so(tiny):
 def test_the_nominal_plan_counts_what_a_study_without_extensions_asks_for(tiny):
     calm = dataclasses.replace(tiny, transfer=dataclasses.replace(tiny.transfer, max_extend=0))
     _, table, _ = play(calm)
-    nominal = pd.Series([ask.asked_by for ask in plan.nominal(calm)]).value_counts()
+    nominal = pd.Series([ask.asked_by for ask in next_trials.nominal(calm)]).value_counts()
     assert table["asked_by"].value_counts().to_dict() == nominal.to_dict()
 
 

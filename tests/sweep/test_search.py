@@ -2,8 +2,9 @@ import math
 
 import pytest
 
-from sweep import search, space
-from sweep.search import Told
+from mutransfer.sweep.plan import search
+from mutransfer.sweep.plan.search import Told
+from mutransfer.sweep.spec import space
 from tests.sweep.conftest import TINY, study_of
 
 # The GP sampler takes seconds a proposal.

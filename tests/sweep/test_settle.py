@@ -5,11 +5,12 @@ import math
 
 import numpy as np
 
-from analysis import table as results
-from analysis.verdict import judge
-from sweep import plan, rundir, settle
-from sweep.question import question
-from sweep.store import Store
+from mutransfer.analysis import table as results
+from mutransfer.analysis.verdict.judge import judge
+from mutransfer.sweep.plan import next_trials, settle
+from mutransfer.sweep.results.question import question
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.test_plan import play, row
 
@@ -31,13 +32,13 @@ def test_an_inconclusive_verdict_names_trials_and_settle_runs_just_these(tiny):
     assert verdict.verdict == "INCONCLUSIVE" and verdict.settle
     json.dumps(verdict.to_dict(), allow_nan=False)
     more = decisions | {"settle-000": settle.content(verdict.settle, decisions, verdict.sentence)}
-    asked = plan.next_trials(tiny, more, table).trials
+    asked = next_trials.next_trials(tiny, more, table).trials
     wanted = sum(p.n_trials for p in verdict.settle)
     assert 0 < len(asked) <= wanted
     assert not {a.trial_id for a in asked} & set(table["trial_id"])
     rows = [*table.to_dict("records"), *(row(a, noisy(a.config)) for a in asked)]
     after = results.from_rows(rows)
-    assert plan.next_trials(tiny, more, after).finished
+    assert next_trials.next_trials(tiny, more, after).finished
     codes = {c.code for c in verdict_on(tiny, more, after).set.causes}
     assert "missing_runs" not in codes
 
@@ -81,4 +82,4 @@ def test_a_spec_that_grows_once_a_verdict_could_be_seen_counts_as_a_look(tmp_pat
     assert question(wider, told).looks == 1
     assert question(wider, told).level > question(grown, decisions).level
     assert told["settle-000"]["grown"] == ["target.seeds: 3 there, 4 in the spec"]
-    assert plan.next_trials(wider, told, table).trials, "and its trials are asked for"
+    assert next_trials.next_trials(wider, told, table).trials, "and its trials are asked for"

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from sweep import space, spec
-from sweep.faults import SpecError, UserError
-from sweep.yamlfile import parse
+from mutransfer.sweep import spec
+from mutransfer.sweep.errors import SpecError, UserError
+from mutransfer.sweep.spec import space
+from mutransfer.sweep.spec.yaml_file import parse
 from tests.sweep.conftest import TINY, study_of
 
 

@@ -3,11 +3,12 @@ import multiprocessing
 import pytest
 from pyarrow import fs as pafs
 
-from analysis.table import TableError
-from sweep import rundir, worker
-from sweep.ask import Ask, trial
-from sweep.faults import UserError
-from sweep.store import Store
+from mutransfer.analysis.table.table import TableError
+from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.run import worker
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 
 

@@ -4,9 +4,12 @@ import dataclasses
 
 import pytest
 
-from sweep import analyze, driver, launch, rundir, spec
-from sweep.spec import Study
-from sweep.store import Store
+from mutransfer.sweep import spec
+from mutransfer.sweep.results import analyze
+from mutransfer.sweep.run import driver, ray_tune
+from mutransfer.sweep.spec.study import Study
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 
 STUDIES = ("digits-uvit", "emoji-dit", "emoji-pixart", "emoji-mmdit")
 
@@ -60,7 +63,7 @@ def test_captions_features_and_the_papers_hps_run_from_search_to_report(shipped,
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_shipped_study_runs_on_ray(shipped, name, tmp_path):
-    assert_runs_to_its_report(shipped(name), Store(str(tmp_path)), launch.run)
+    assert_runs_to_its_report(shipped(name), Store(str(tmp_path)), ray_tune.run)
 
 
 def test_the_papers_four_hps_are_searched_at_random(request):

@@ -13,9 +13,9 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from analysis import table as results
-from proxies import mup, user_code
-from sweep.store import Store
+from mutransfer.analysis import table as results
+from mutransfer.proxies import mup, user_code
+from mutransfer.sweep.store.store import Store
 from tests.sweep.test_cli import CLI, call
 from tests.sweep.test_launch import wait_for_rows
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from proxies.config import TrainerConfig
-from proxies.trial import identity
-from sweep import leash, spec, worker
-from sweep.ask import Ask, trial
-from sweep.faults import SpecError
-from sweep.store import Store
-from sweep.yamlfile import parse
+from mutransfer.proxies.config.trial import TrainerConfig
+from mutransfer.proxies.training.identity import identity
+from mutransfer.sweep import spec
+from mutransfer.sweep.errors import SpecError
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.run import supervise, worker
+from mutransfer.sweep.spec.yaml_file import parse
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.test_cli import call
 
@@ -120,7 +121,7 @@ def test_a_program_ends_when_the_worker_that_asked_for_it_is_gone(tmp_path):
     """The kernel closes the pipe of a killed worker; here its end is closed by hand."""
     asked, program = tmp_path / "asked.json", tmp_path / "program.py"
     program.write_text("import sys, time\n" + CHILD)
-    words = [sys.executable, leash.__file__, sys.executable, str(program), str(asked)]
+    words = [sys.executable, supervise.__file__, sys.executable, str(program), str(asked)]
     process = subprocess.Popen(words, stdin=subprocess.PIPE)
     noted = Path(f"{asked}.pid")
     while not (noted.exists() and noted.read_text()):

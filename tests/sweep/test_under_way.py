@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from analysis.material import Material
-from sweep import analyze, answer, driver, rundir, under_way
-from sweep.faults import Stopped
-from sweep.store import Store
+from mutransfer.analysis.reporting.contents import Material
+from mutransfer.sweep.commands import analyze as answer
+from mutransfer.sweep.errors import Stopped
+from mutransfer.sweep.plan import progress
+from mutransfer.sweep.results import analyze
+from mutransfer.sweep.run import driver
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of, write_spec
 from tests.sweep.test_cli import call
 
@@ -94,7 +98,7 @@ def test_a_search_without_a_loss_says_why_it_cannot_go_on(cuts: dict[int, Path])
     dead = found.df.assign(status="diverged", val_loss=None)
     decisions = Store(str(cuts[N_SEARCH] / "runs/tiny")).decisions()
     del decisions["centre"]
-    assert "no trial of the search gave a loss" in under_way.progress(STUDY, decisions, dead).note
+    assert "no trial of the search gave a loss" in progress.progress(STUDY, decisions, dead).note
 
 
 def test_a_finished_study_is_not_under_way(cuts: dict[int, Path], tmp_path: Path) -> None:
@@ -102,7 +106,7 @@ def test_a_finished_study_is_not_under_way(cuts: dict[int, Path], tmp_path: Path
     store = Store(str(tmp_path / "tiny"))
     state = driver.State.load(STUDY, store)
     driver.run_inline(state)
-    found = under_way.progress(STUDY, state.decisions, state.table)
+    found = progress.progress(STUDY, state.decisions, state.table)
     assert found.finished and found.done == found.planned >= N_ALL
 
 

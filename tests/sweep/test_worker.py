@@ -1,9 +1,10 @@
 import pytest
 
-from analysis import table as results
-from sweep import worker
-from sweep.ask import Ask, trial
-from sweep.store import Store
+from mutransfer.analysis import table as results
+from mutransfer.proxies.training import train
+from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.run import worker
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 
 LONG = TINY.replace("steps: 6", "steps: 30, log_every: 5")
@@ -68,7 +69,7 @@ def test_a_failing_trial_is_a_row_with_its_error(tmp_path, monkeypatch):
     def broken(self):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(worker.Training, "run", broken)
+    monkeypatch.setattr(train.Training, "run", broken)
     row = exhaust(an_ask(), Store(str(tmp_path)))
     assert row["status"] == "failed" and "MemoryError: no room" in row["error"]
     assert row["val_loss"] is None
@@ -78,7 +79,7 @@ def test_a_poisoned_process_writes_its_row_and_says_so(tmp_path, monkeypatch):
     def poisoned(self):
         raise RuntimeError("CUDA error: device-side assert triggered")
 
-    monkeypatch.setattr(worker.Training, "run", poisoned)
+    monkeypatch.setattr(train.Training, "run", poisoned)
     store = Store(str(tmp_path))
     with pytest.raises(worker.PoisonedProcess):
         exhaust(an_ask(), store)

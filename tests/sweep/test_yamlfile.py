@@ -1,7 +1,7 @@
 import pytest
 
-from sweep.faults import SpecError, UserError
-from sweep.yamlfile import load, parse
+from mutransfer.sweep.errors import SpecError, UserError
+from mutransfer.sweep.spec.yaml_file import load, parse
 
 
 def test_numbers_are_those_of_yaml_1_2_and_powers():

@@ -1,0 +1,68 @@
+"""The fitted slices that a verdict rests on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mutransfer.analysis.fit.curve import Fit, fit, fits
+from mutransfer.analysis.verdict.question import Question
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """The fitted slices of one HP.
+
+    Attributes:
+        hp: The HP.
+        ladder: Fits by (arm, width), the other HPs at the centre.
+        target: Fit at the target width, the others at the transferred set; None without one.
+    """
+
+    hp: str
+    ladder: Mapping[tuple[str, int], Fit]
+    target: Fit | None
+
+    def of_arm(self, arm: str) -> list[Fit]:
+        """Return the ladder fits of an arm, narrowest first."""
+        return [self.ladder[key] for key in sorted(self.ladder) if key[0] == arm]
+
+
+def gather(df: pd.DataFrame, question: Question) -> dict[str, Evidence]:
+    """Return the evidence for each sliced HP of a question.
+
+    Raises:
+        TableError: as `analysis.slices.slice_of`.
+    """
+    return {hp: evidence_of(df, question, hp) for hp in question.parameters}
+
+
+def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
+    """Return the evidence for one HP, as `gather`."""
+    arms = ["mup"]
+    if question.control is not None and hp in question.control_parameters:
+        arms.append(question.control)
+    widths = sorted({*question.widths, question.search_width})
+    ladder = {
+        (arm, width): fitted
+        for arm in arms
+        for width, fitted in zip(widths, _ladder(df, question, hp, arm, widths), strict=True)
+    }
+    target = None
+    if question.transferred is not None:
+        asked = (question.transferred, question.target_width, "mup", question.target_seeds)
+        found = question.slice(df, hp, *asked)
+        target = fit(found, spacing_log2=question.spacing_log2)
+    return Evidence(hp=hp, ladder=ladder, target=target)
+
+
+def _ladder(
+    df: pd.DataFrame, question: Question, hp: str, arm: str, widths: Sequence[int]
+) -> list[Fit]:
+    """The curves of an arm: one family, which shares noise and roughness.
+
+    The target's curve is fitted alone: its regret bound rests on its own values only.
+    """
+    asked = (arm, question.seeds)
+    slices = [question.slice(df, hp, question.center, width, *asked) for width in widths]
+    return fits(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))

@@ -1,0 +1,170 @@
+"""The options of each source of data, and their defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Lt
+
+from mutransfer.proxies.fields import STRICT, Count, Frozen
+
+Dropout = Annotated[float, Ge(0), Lt(1)]
+RANDOM_CONV = "random_conv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fed:
+    """How any data set is fed: `val_draws` (t, noise) pairs per validation image."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    # Names of the options that are paths; a spec takes them relative to its own folder.
+    paths: ClassVar[tuple[str, ...]] = ()
+
+    label_dropout: Dropout = 0.1
+    val_draws: Count = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitsConfig(_Fed):
+    """The 1,797 digits of scikit-learn, 8×8, ten classes."""
+
+    source: Literal["digits"] = "digits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Captioned(_Fed):
+    """How captions become tokens; see `proxies.text`.
+
+    Attributes:
+        caption_length: L, the most words of a caption; a longer one is a fault.
+        truncate: Cut longer captions instead.
+        embedding_dim: E, features of a word.
+        embedding_seed: Which random embedding.
+        embeddings: A file of embeddings computed by the user, instead of the random ones; L and
+            E are then the file's.
+        caption_dropout: Share of captions replaced by the null caption in training. One draw a
+            sample serves labels and captions: where the shares are equal they vanish together.
+        features: What REPA aligns with: `random_conv`, a seeded random convolutional network
+            (no pretrained encoder: it knows edges and colours, not objects), or a file.
+        feature_side: Tokens along a side of the random network's grid; REPA needs the model's,
+            size / patch_size.
+        feature_dim: F, channels of the random network.
+    """
+
+    caption_length: Count = 12
+    truncate: bool = False
+    embedding_dim: Count = 32
+    embedding_seed: Annotated[int, Ge(0)] = 0
+    embeddings: str | None = None
+    caption_dropout: Dropout = 0.1
+    features: str | None = None
+    feature_side: Count = 8
+    feature_dim: Count = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenmojiConfig(_Captioned):
+    """OpenMoji's emoji of one code point, with their Unicode names as captions."""
+
+    paths: ClassVar[tuple[str, ...]] = ("embeddings", "features")
+
+    source: Literal["openmoji"] = "openmoji"
+    size: Literal[16, 32] = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagesConfig(_Captioned):
+    """A folder of images: sub-folders are classes, `metadata.jsonl` may hold captions.
+
+    Attributes:
+        path: The folder. A spec takes it relative to its own folder.
+        size: Side of an image in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        resize: Convert other modes, scale the shorter side to `size` and crop the middle; without
+            it an image of another size or mode is a fault.
+        skip_unreadable: Leave out files that cannot be decoded; without it they are faults.
+    """
+
+    paths: ClassVar[tuple[str, ...]] = ("path", "embeddings", "features")
+
+    source: Literal["images"] = "images"
+    path: str
+    size: Count
+    channels: Literal[1, 3] = 3
+    resize: bool = False
+    skip_unreadable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentsConfig(_Fed):
+    """Precomputed latents and embeddings in safetensors shards, read as they are needed.
+
+    What the shards hold is declared, so that a study can be checked and planned where they are
+    not; see `proxies.latents` for their layout.
+
+    Attributes:
+        path: The folder of the shards. A spec takes it relative to its own folder.
+        n_samples: Samples in all shards together.
+        n_validation: How many of them, drawn once and for all, are for validation.
+        shape: (C, S, S) of a latent.
+        n_classes: Number of labels.
+        caption: (L, E) of the captions' embeddings; None where there are none.
+        pooled: P, features of a whole caption; None where there are none.
+        feature: (N, F) of a frozen encoder's features; None where there are none.
+        caption_dropout: Share of captions replaced by the null caption in training.
+        fingerprint: A name for the content, for data too large to hash; None: it is hashed.
+    """
+
+    paths: ClassVar[tuple[str, ...]] = ("path",)
+
+    source: Literal["latents"] = "latents"
+    path: str
+    n_samples: Count
+    n_validation: Count
+    shape: tuple[Count, Count, Count]
+    n_classes: Count
+    caption: tuple[Count, Count] | None = None
+    pooled: Count | None = None
+    feature: tuple[Count, Count] | None = None
+    caption_dropout: Dropout = 0.1
+    fingerprint: str | None = None
+
+
+def is_name(option: str, value: str) -> bool:
+    """Return whether an option that may be a path holds a name instead."""
+    return option == "features" and value == RANDOM_CONV
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomDataConfig:
+    """Data of the user's; see `proxies.custom.UserData` for what `build(**args)` returns.
+
+    Attributes:
+        source: Tells the sources apart.
+        build: Makes the data, named as `package.module:function`.
+        args: Its keyword arguments.
+        val_draws: How often a validation goes over the set, each time with other random numbers.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    paths: ClassVar[tuple[str, ...]] = ()
+
+    source: Literal["custom"] = "custom"
+    build: str
+    args: Mapping[str, Any] = field(default_factory=Frozen)
+    val_draws: Count = 1
+
+    def __post_init__(self) -> None:
+        """Make the arguments hashable."""
+        object.__setattr__(self, "args", Frozen(self.args))
+
+
+DataConfig = DigitsConfig | OpenmojiConfig | ImagesConfig | LatentsConfig | CustomDataConfig
+CaptionedConfig = OpenmojiConfig | ImagesConfig
+DATA_CONFIGS: dict[str, type[DataConfig]] = {
+    "digits": DigitsConfig,
+    "openmoji": OpenmojiConfig,
+    "images": ImagesConfig,
+    "latents": LatentsConfig,
+    "custom": CustomDataConfig,
+}

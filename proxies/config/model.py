@@ -1,0 +1,308 @@
+"""The options of each family of models, their defaults, and which widths and data fit them.
+
+`base_width` is the width where μP and SP agree. Every option that μP leaves open has the default of
+the code of arXiv 2505.15270, or of the published architecture where that code has none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge
+
+from mutransfer.proxies.batch import UNKNOWN, DataInfo
+from mutransfer.proxies.fields import STRICT, Count, Fault, Frozen, Positive
+
+# Index of a block, counted from 0.
+BlockIndex = Annotated[int, Ge(0)]
+# Width of REPA's projector in arXiv 2410.06940; it does not grow with the model.
+REPA_HIDDEN = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiTConfig:
+    """A DiT of any width (arXiv 2212.09748).
+
+    Attributes:
+        family: Tells the families apart.
+        depth: Number of blocks.
+        head_dim: Size of a head; width grows by heads.
+        base_width: Width where μP and SP agree.
+        patch_size: Pixels a side of a patch.
+        mlp_ratio: Hidden size of the MLPs, in widths.
+        adaln: Init of the modulations: "zero" as DiT has it, or "fan_in", since zero gates hide the
+            blocks from a coordinate check and the code of arXiv 2505.15270 drops them.
+        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+        embedding_std: Std of the label table, at every width.
+        repa_block: The block whose image tokens REPA aligns (arXiv 2410.06940); None: no projector.
+        repa_hidden: Hidden size of REPA's projector, at every width.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    family: Literal["dit"] = "dit"
+    depth: Count
+    head_dim: Count
+    base_width: Count
+    patch_size: Count
+    mlp_ratio: Positive = 4.0
+    adaln: Literal["fan_in", "zero"] = "fan_in"
+    zero_readout: bool = True
+    learn_sigma: bool = False
+    embedding_std: Positive = 1.0
+    repa_block: BlockIndex | None = None
+    repa_hidden: Count = REPA_HIDDEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class UViTConfig:
+    """A U-ViT of any width (arXiv 2209.12152): time, label and patches are tokens; long skips.
+
+    Attributes:
+        family: Tells the families apart.
+        depth: Number of blocks, odd: two halves of equal length around a middle block.
+        head_dim: Size of a head; width grows by heads.
+        base_width: Width where μP and SP agree.
+        patch_size: Pixels a side of a patch.
+        mlp_ratio: Hidden size of the MLPs, in widths.
+        affine_norm: Learned gains and biases of the layer norms, as published; off by default,
+            since learned gains made the optimum drift in arXiv 2404.05728.
+        mlp_time_embed: An MLP on the sinusoid of the time token.
+        conv: A 3×3 convolution of the predicted image at the end.
+        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+        embedding_std: Std of the label table, at every width.
+        position_std: Std of the learned positions, at every width.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    family: Literal["uvit"] = "uvit"
+    depth: Count
+    head_dim: Count
+    base_width: Count
+    patch_size: Count
+    mlp_ratio: Positive = 4.0
+    affine_norm: bool = False
+    mlp_time_embed: bool = False
+    conv: bool = True
+    zero_readout: bool = True
+    learn_sigma: bool = False
+    embedding_std: Positive = 1.0
+    position_std: Positive = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixArtConfig:
+    """A PixArt-α of any width (arXiv 2310.00426): adaLN-single, cross-attention to the caption.
+
+    Attributes:
+        family: Tells the families apart.
+        depth: Number of blocks.
+        head_dim: Size of a head; width grows by heads.
+        base_width: Width where μP and SP agree.
+        patch_size: Pixels a side of a patch.
+        mlp_ratio: Hidden size of the MLPs, in widths.
+        table_std: Std of the scale-shift tables, at every width; published as 1/√width, which
+            shrinks where μP wants a constant.
+        embedder_std: Std, at base width, of time MLP, shared modulation and caption projector;
+            None: 1/√fan_in.
+        zero_cross_attention: Zero init of the output projections of the cross-attention.
+        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    family: Literal["pixart"] = "pixart"
+    depth: Count
+    head_dim: Count
+    base_width: Count
+    patch_size: Count
+    mlp_ratio: Positive = 4.0
+    table_std: Positive = 0.02
+    embedder_std: Positive | None = 0.02
+    zero_cross_attention: bool = True
+    zero_readout: bool = True
+    learn_sigma: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MMDiTConfig:
+    """An MMDiT of any width (arXiv 2403.03206): image and caption as two streams, joint attention.
+
+    Attributes:
+        family: Tells the families apart.
+        depth: Number of blocks; in the last one, the caption gives keys and values only.
+        head_dim: Size of a head; width grows by heads.
+        base_width: Width where μP and SP agree.
+        patch_size: Pixels a side of a patch.
+        mlp_ratio: Hidden size of the MLPs, in widths.
+        adaln: Init of the modulations: "zero" as published, or "fan_in"; see `DiTConfig`.
+        qk_norm: RMS norm of queries and keys with gains per stream, shared by the heads.
+        pooled: Add the pooled caption to the time in the modulation.
+        mask_caption: Keep attention off the tokens beyond a caption's end. As published it is
+            not: padding tokens are attended like others.
+        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+        repa_block: The block whose image tokens REPA aligns (arXiv 2410.06940); None: no projector.
+        repa_hidden: Hidden size of REPA's projector, at every width.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    family: Literal["mmdit"] = "mmdit"
+    depth: Count
+    head_dim: Count
+    base_width: Count
+    patch_size: Count
+    mlp_ratio: Positive = 4.0
+    adaln: Literal["fan_in", "zero"] = "fan_in"
+    qk_norm: bool = True
+    pooled: bool = True
+    mask_caption: bool = False
+    zero_readout: bool = True
+    learn_sigma: bool = False
+    repa_block: BlockIndex | None = None
+    repa_hidden: Count = REPA_HIDDEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomConfig:
+    """A module of the user's; functions are named as `package.module:function`.
+
+    Attributes:
+        family: Tells the families apart.
+        build: Makes the module of a width: build(width) -> nn.Module.
+        loss: Loss of each sample: loss(model, batch, generator) -> (B,), all randomness drawn from
+            the generator, which is on the CPU.
+        base_width: Width where μP and SP agree.
+        roles: Roles by pattern of a parameter's name, where they cannot be inferred; see
+            `mup.plan`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    family: Literal["custom"] = "custom"
+    build: str
+    loss: str
+    base_width: Count
+    roles: Mapping[str, str] = field(default_factory=Frozen)
+
+    def __post_init__(self) -> None:
+        """Make the roles hashable."""
+        object.__setattr__(self, "roles", Frozen(self.roles))
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The user's functions."""
+        return (self.build, self.loss)
+
+
+FamilyConfig = DiTConfig | UViTConfig | PixArtConfig | MMDiTConfig
+ModelConfig = FamilyConfig | CustomConfig
+MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
+    "dit": DiTConfig,
+    "uvit": UViTConfig,
+    "pixart": PixArtConfig,
+    "mmdit": MMDiTConfig,
+    "custom": CustomConfig,
+}
+
+
+def repa_block(model: ModelConfig) -> int | None:
+    """Return the block that REPA aligns; None for a model without projector."""
+    return model.repa_block if isinstance(model, DiTConfig | MMDiTConfig) else None
+
+
+def learns_sigma(model: ModelConfig) -> bool:
+    """Return whether a model answers variances as well."""
+    return not isinstance(model, CustomConfig) and model.learn_sigma
+
+
+def width_faults(model: ModelConfig, width: int, path: tuple[str, ...]) -> list[Fault]:
+    """Return the rules that one width of a model breaks: width grows by heads of fixed size."""
+    if isinstance(model, CustomConfig):
+        return []  # its own build refuses what it cannot build
+    found = []
+    if width % model.head_dim:
+        rule = f"a width is a multiple of head_dim = {model.head_dim}"
+        below = max(model.head_dim, width // model.head_dim * model.head_dim)
+        found.append(Fault(path, rule, width, f"take {below} or {below + model.head_dim}"))
+    # Sine and cosine of the time token, or of each of two axes.
+    what, divisor = ("a time", 2) if isinstance(model, UViTConfig) else ("2-D", 4)
+    if width % divisor:
+        rule = f"{what} sine-cosine embedding needs a width that is a multiple of {divisor}"
+        found.append(Fault(path, rule, width, f"take {(width // divisor + 1) * divisor}"))
+    if (hidden := model.mlp_ratio * width) != int(hidden):
+        rule = f"mlp_ratio × width is whole (mlp_ratio = {model.mlp_ratio})"
+        found.append(Fault(path, rule, hidden, "take another mlp_ratio, such as 4"))
+    return found
+
+
+def depth_faults(model: ModelConfig) -> list[Fault]:
+    """Return the rules that the depth of a model breaks."""
+    if isinstance(model, CustomConfig):
+        return []
+    if isinstance(model, UViTConfig) and model.depth % 2 == 0:
+        rule = "a U-ViT has a middle block between two equal halves: its depth is odd"
+        path, remedy = ("model", "depth"), f"take {model.depth - 1} or {model.depth + 1}"
+        return [Fault(path, rule, model.depth, remedy)]
+    block = repa_block(model)
+    if block is not None and block >= model.depth:
+        rule = f"REPA aligns one of the blocks 0 … {model.depth - 1}"
+        return [Fault(("model", "repa_block"), rule, block, f"take {model.depth // 2}")]
+    return []
+
+
+def data_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
+    """Return the rules that a model breaks on data: its image, captions and features."""
+    if isinstance(model, CustomConfig):
+        return []
+    if info == UNKNOWN:
+        rule = f"the family {model.family} knows the parts of our data sources alone"
+        return [Fault(("data", "source"), rule, "custom", "take the family custom as well")]
+    image = _image_faults(model, info)
+    return image + _caption_faults(model, info) + ([] if image else _feature_faults(model, info))
+
+
+def _image_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
+    _, height, side = info.shape
+    if height != side:
+        return [Fault(("data",), "images are square", info.shape, "crop them")]
+    if side % model.patch_size:
+        rule = f"the patch size divides the image side, {side}"
+        remedy = f"take one of {[p for p in range(1, side + 1) if side % p == 0]}"
+        return [Fault(("model", "patch_size"), rule, model.patch_size, remedy)]
+    return []
+
+
+def _caption_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
+    if isinstance(model, DiTConfig | UViTConfig):
+        return []
+    if info.caption is None:
+        rule = f"{model.family} is conditioned on captions"
+        remedy = "take data with captions, or the family dit or uvit, which use the label"
+        return [Fault(("data",), rule, "data without captions", remedy)]
+    if isinstance(model, MMDiTConfig) and model.pooled and info.pooled is None:
+        rule = "mmdit puts the pooled caption into its modulation"
+        remedy = "add pooled captions to the data, or set `pooled: false`"
+        return [Fault(("model", "pooled"), rule, "data without pooled captions", remedy)]
+    return []
+
+
+def _feature_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
+    path = ("model", "repa_block")
+    if (block := repa_block(model)) is None:
+        return []
+    if info.feature is None:
+        rule = "REPA aligns a block with features of a frozen encoder, which the data supply"
+        remedy = "take data with features, or leave `repa_block` out"
+        return [Fault(path, rule, f"block {block}, and data without features", remedy)]
+    tokens = (info.shape[1] // model.patch_size) ** 2
+    if info.feature[0] != tokens:
+        rule = f"REPA aligns token by token: {tokens} patches of the image need {tokens} features"
+        remedy = "change the patch size, or resample the features to the grid of patches"
+        return [Fault(path, rule, f"{info.feature[0]} features of an image", remedy)]
+    return []

@@ -1,0 +1,139 @@
+"""Captions as what a model reads: a frozen embedding of words, or what the user has computed.
+
+The default is a seeded random embedding per word. It is no language model: it says which words
+stand in a caption and where, and nothing about what they mean; similar words are not near.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mutransfer.proxies.config.data import CaptionedConfig
+from mutransfer.proxies.data.embeddings import read_captions
+from mutransfer.proxies.data.feed import digest
+from mutransfer.proxies.fields import DataError, Fault
+from mutransfer.proxies.rng import generator
+
+WORD = re.compile(r"\w+(?:['’]\w+)*")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Captions:
+    """The captions of a data set as tensors, each distinct caption once.
+
+    Attributes:
+        caption_KLE: Embeddings of the K distinct captions' tokens, zero beyond a caption's end.
+        mask_KL: Where a token stands; never none in a row.
+        pooled_KP: Embeddings of whole captions.
+        of_sample: The distinct caption of each sample, (n,).
+        fingerprint: Of texts and embedding.
+    """
+
+    caption_KLE: Tensor
+    mask_KL: Tensor
+    pooled_KP: Tensor
+    of_sample: Tensor
+    fingerprint: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(L, E)."""
+        return self.caption_KLE.shape[1], self.caption_KLE.shape[2]
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the parts of a batch that stand for the captions of samples."""
+        k = self.of_sample[rows]
+        return {
+            "caption": self.caption_KLE[k],
+            "caption_mask": self.mask_KL[k],
+            "pooled": self.pooled_KP[k],
+        }
+
+
+class RandomWords:
+    """A frozen embedding: N(0, 1) features of each word, a function of the word and a seed.
+
+    A word outside the vocabulary has the features of one word that stands for all of them.
+    """
+
+    def __init__(self, vocabulary: Sequence[str], *, dim: int, length: int, seed: int) -> None:
+        """Take the known words, features of a word, words of a caption and a seed."""
+        self._row = {word: row for row, word in enumerate(sorted(set(vocabulary)))}
+        self._length = length
+        streams = [("word", seed, word) for word in self._row] + [("unknown word", seed)]
+        rows = [torch.randn(dim, generator=generator(*key)) for key in streams]
+        self._table_VE = torch.stack(rows)
+
+    def __call__(self, captions: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return tokens (K, L, E), mask (K, L) and the mean over words (K, E); longer ones are cut.
+
+        A caption without words is the null caption: one token of zeros.
+        """
+        tokens_KLE = torch.zeros(len(captions), self._length, self._table_VE.shape[1])
+        mask_KL = torch.zeros(len(captions), self._length, dtype=torch.bool)
+        for k, caption in enumerate(captions):
+            found = words(caption)[: self._length]
+            rows = [self._row.get(word, len(self._row)) for word in found]
+            tokens_KLE[k, : len(rows)] = self._table_VE[rows]
+            mask_KL[k, : max(1, len(rows))] = True
+        return tokens_KLE, mask_KL, tokens_KLE.sum(dim=1) / mask_KL.sum(dim=1, keepdim=True)
+
+
+def words(caption: str) -> list[str]:
+    """Return the words of a caption in lower case, without punctuation."""
+    return WORD.findall(caption.lower())
+
+
+def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
+    """Return the captions of a data set, embedded as its configuration says.
+
+    Raises:
+        DataError: a caption without words or longer than the limit, or embeddings that don't fit.
+    """
+    distinct = sorted(set(texts))
+    of_sample = {text: k for k, text in enumerate(distinct)}
+    if config.embeddings is not None:
+        tokens_KLE, mask_KL, pooled_KP = read_captions(config.embeddings, distinct)
+        name = digest(tokens_KLE, mask_KL, pooled_KP)
+    else:
+        if faults := caption_faults(texts, config):
+            raise DataError(faults)
+        dim, length, seed = config.embedding_dim, config.caption_length, config.embedding_seed
+        vocabulary = [word for text in distinct for word in words(text)]
+        encoder = RandomWords(vocabulary, dim=dim, length=length, seed=seed)
+        tokens_KLE, mask_KL, pooled_KP = encoder(distinct)
+        # By recipe: the last bits of a normal draw may differ between machines.
+        name = f"random words, {dim}, {length}, {seed}"
+    return Captions(
+        caption_KLE=tokens_KLE,
+        mask_KL=mask_KL,
+        pooled_KP=pooled_KP,
+        of_sample=torch.tensor([of_sample[text] for text in texts]),
+        fingerprint=digest(name, *texts),
+    )
+
+
+def caption_faults(texts: Sequence[str], config: CaptionedConfig) -> list[Fault]:
+    """Return what keeps captions from being embedded word by word; empty when sound."""
+    found = []
+    lengths = [len(words(text)) for text in texts]
+    if n_empty := lengths.count(0):
+        example = texts[lengths.index(0)]
+        rule = "a caption has a word"
+        got = f"{n_empty} of {len(texts)} have none, such as {example!r}"
+        found.append(Fault(("data",), rule, got, "write captions in words, or leave them all out"))
+    limit = config.caption_length
+    n_long = sum(length > limit for length in lengths)
+    if n_long and not config.truncate:
+        longest = max(lengths)
+        rule = f"a caption has at most caption_length = {limit} words"
+        got = (
+            f"{n_long} of {len(texts)} have more, the longest {longest}: "
+            f"{texts[lengths.index(longest)]!r}"
+        )
+        remedy = f"set `caption_length: {longest}`, or `truncate: true` to cut them"
+        found.append(Fault(("data", "caption_length"), rule, got, remedy))
+    return found

@@ -1,0 +1,126 @@
+"""Data of the user's own, as the trainer reads them."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mutransfer.proxies import user_code
+from mutransfer.proxies.batch import UNKNOWN, Condition
+from mutransfer.proxies.config.data import CustomDataConfig
+from mutransfer.proxies.fields import DataError, Fault
+
+AT = ("data", "build")
+
+
+class UserData(Protocol):
+    """What `build(**args)` of a custom data source returns.
+
+    Attributes:
+        fingerprint: A name of the content; it is a part of every trial's identity.
+    """
+
+    fingerprint: str
+
+    def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
+        """Return the batch of a step: tensors of `size` samples, equal for equal arguments."""
+
+    def validation(self) -> dict[str, Tensor]:
+        """Return the whole validation set, always the same."""
+
+
+class CustomData:
+    """The user's data under the names of `data.Data`; only their loss knows the parts."""
+
+    info = UNKNOWN
+
+    def __init__(self, user: UserData) -> None:
+        self._user = user
+        self.fingerprint = str(user.fingerprint)
+        self.batch = user.batch
+        self.validation = user.validation
+
+    def validation_texts(self) -> list[str]:
+        """Return nothing: there is no picture to explain."""
+        return []
+
+    def null(self, size: int) -> Condition:
+        """Return no condition."""
+        return {}
+
+
+def load(config: CustomDataConfig) -> CustomData:
+    """Return the user's data, looked at once.
+
+    Raises:
+        DataError: they cannot be made, or break a rule.
+        ConfigError: there is no such function.
+    """
+    build = user_code.function(config.build)
+    try:
+        user = build(**config.args)
+    except user_code.ENDS as error:
+        rule, got = "it makes the data without error", f"{type(error).__name__}: {error}"
+        raise DataError([Fault(AT, rule, got, f"correct {config.build}")]) from error
+    if faults := _faults(user, config.build):
+        raise DataError(faults)
+    return CustomData(user)
+
+
+def _faults(user: UserData, name: str) -> list[Fault]:
+    missing = [n for n in ("batch", "validation", "fingerprint") if not hasattr(user, n)]
+    if missing:
+        rule = "data have batch(seed, step, size), validation() and fingerprint"
+        return [Fault(AT, rule, f"no {', '.join(missing)}", f"add them to what {name} returns")]
+    try:
+        pairs = (
+            ("batch(0, 1, 4)", user.batch(0, 1, 4), user.batch(0, 1, 4)),
+            ("batch(3, 20, 4)", user.batch(3, 20, 4), user.batch(3, 20, 4)),
+            ("validation()", user.validation(), user.validation()),
+        )
+    except user_code.ENDS as error:
+        rule = "batch(0, 1, 4) and validation() return tensors by name"
+        got = f"{type(error).__name__}: {error}"
+        return [Fault(AT, rule, got, f"correct what {name} returns")]
+    found = [fault for call, one, two in pairs for fault in _pair_faults(call, one, two)]
+    found = found[:1] or _size_faults(pairs[0][1]) or _validation_faults(pairs[-1][1])
+    if not found and str(user.fingerprint) != str(user.fingerprint):
+        rule, remedy = "the fingerprint names the content: always the same", "hash the content"
+        return [Fault(AT, rule, "two different ones", remedy)]
+    return found
+
+
+def _pair_faults(call: str, one: object, two: object) -> list[Fault]:
+    for part in (one, two):
+        is_dict = isinstance(part, dict) and part
+        if not is_dict or not all(isinstance(v, Tensor) for v in part.values()):  # type: ignore[attr-defined]
+            rule, got = f"{call} returns a dict of tensors", type(part).__name__
+            return [Fault(AT, rule, got, "return {'name': tensor, …}")]
+    assert isinstance(one, dict) and isinstance(two, dict), "just looked at"
+    odd = [n for n in one if n not in two or not _equal(one[n], two[n])]
+    if odd:
+        rule = f"{call} is the same at every call, since trials of all widths must see the same"
+        got, remedy = f"another {', '.join(odd)}", "draw from a generator seeded by the arguments"
+        return [Fault(AT, rule, got, remedy)]
+    return []
+
+
+def _equal(one: Tensor, two: Tensor) -> bool:
+    same = one.shape == two.shape and one.dtype == two.dtype
+    return same and bool(torch.equal(one.nan_to_num(), two.nan_to_num()))
+
+
+def _size_faults(batch: dict[str, Tensor]) -> list[Fault]:
+    lengths = {name: len(part) if part.ndim else 0 for name, part in batch.items()}
+    if set(lengths.values()) == {4}:
+        return []
+    rule = "batch(seed, step, size) has `size` samples along axis 0 of every tensor"
+    return [Fault(AT, rule, f"{lengths} for size 4", "return whole batches")]
+
+
+def _validation_faults(validation: dict[str, Tensor]) -> list[Fault]:
+    lengths = {name: len(part) if part.ndim else 0 for name, part in validation.items()}
+    if len(set(lengths.values())) == 1 and min(lengths.values()) > 0:
+        return []
+    rule = "validation() has samples, as many in every tensor, along axis 0"
+    return [Fault(AT, rule, str(lengths), "return the whole set")]

@@ -1,0 +1,106 @@
+"""Embeddings of captions and features of images that the user has computed.
+
+Both are safetensors files whose metadata says, as a JSON list, what their rows are of:
+
+    captions  caption (K, L, E), caption_mask (K, L), pooled (K, P); metadata `captions`: K texts
+    features  feature (K, N, F); metadata `files`: K names, relative to the folder of the images,
+              or captions where the images have no names
+
+    safetensors.torch.save_file(tensors, path, metadata={"captions": json.dumps(texts)})
+"""
+
+import json
+from collections.abc import Sequence
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from mutransfer.proxies.fields import DataError, Fault
+
+_CAPTION_PARTS = {"caption": 3, "caption_mask": 2, "pooled": 2}
+
+
+def read_captions(path: str, captions: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return tokens (K, L, E), mask (K, L) and pooled (K, P) of the captions, in their order.
+
+    Raises:
+        DataError: no such file, another layout, or captions that it has not.
+    """
+    at = ("data", "embeddings")
+    parts, rows = _read(path, at, _CAPTION_PARTS, key="captions", wanted=captions)
+    tokens, mask, pooled = parts["caption"], parts["caption_mask"].bool(), parts["pooled"]
+    if tokens.shape[:2] != mask.shape:
+        rule = "caption (K, L, E) and caption_mask (K, L) are of the same K and L"
+        got = f"{list(tokens.shape)} and {list(mask.shape)}"
+        raise DataError([Fault(at, rule, got, f"write {path} again")])
+    if not mask[rows].any(dim=1).all():
+        rule = "every caption has a token"
+        got = f"{int((~mask[rows].any(dim=1)).sum())} rows of caption_mask without any"
+        raise DataError([Fault(at, rule, got, "a softmax over no token is not a number")])
+    return tokens[rows].float(), mask[rows], pooled[rows].float()
+
+
+def read_features(path: str, names: Sequence[str]) -> Tensor:
+    """Return features (n, N, F) of the images of these names, in their order.
+
+    Raises:
+        DataError: as `read_captions`.
+    """
+    at = ("data", "features")
+    parts, rows = _read(path, at, {"feature": 3}, key="files", wanted=names)
+    return parts["feature"][rows].float()
+
+
+def _read(
+    path: str, at: tuple[str, ...], n_dims: dict[str, int], *, key: str, wanted: Sequence[str]
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the tensors of a file, and the rows of what is wanted."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            parts = {name: file.get_tensor(name) for name in n_dims if name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        rule = "a safetensors file that can be read"
+        raise DataError(
+            [Fault(at, rule, path, f"correct the path or the file ({error})")]
+        ) from None
+    names = _names(metadata.get(key))
+    faults = _layout_faults(at, parts, n_dims, names, key)
+    row_of = {name: row for row, name in enumerate(names or ())}
+    if not faults and (absent := [name for name in wanted if name not in row_of]):
+        rule = f"the file's `{key}` hold all of the data's"
+        got = f"{len(absent)} of {len(wanted)} are not there, such as {absent[0]!r}"
+        faults = [Fault(at, rule, got, f"add them to {path}")]
+    if faults:
+        raise DataError(faults)
+    return parts, torch.tensor([row_of[name] for name in wanted])
+
+
+def _names(text: str | None) -> list[str] | None:
+    try:
+        names = json.loads(text or "")
+    except json.JSONDecodeError:
+        return None
+    return names if isinstance(names, list) and all(isinstance(n, str) for n in names) else None
+
+
+def _layout_faults(
+    at: tuple[str, ...],
+    parts: dict[str, Tensor],
+    n_dims: dict[str, int],
+    names: list[str] | None,
+    key: str,
+) -> list[Fault]:
+    """Return what is not as the module's docstring says."""
+    found = []
+    for name, n in n_dims.items():
+        got = list(parts[name].shape) if name in parts else "no such tensor"
+        n_rows = "K" if names is None else len(names)
+        if name not in parts or parts[name].ndim != n or (names and parts[name].shape[0] != n_rows):
+            rule = f"`{name}` has {n} dimensions, the first of {n_rows} rows"
+            found.append(Fault(at, rule, got, "see proxies/embeddings.py for the layout"))
+    if not names:
+        rule = f"metadata `{key}` is a JSON list of texts, one a row"
+        found.append(Fault(at, rule, "none", f'save with metadata={{"{key}": json.dumps(…)}}'))
+    return found

@@ -1,0 +1,43 @@
+"""The families of models by name: what builds the model of a configuration."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from mutransfer.proxies.batch import DataInfo
+from mutransfer.proxies.config.model import (
+    CustomConfig,
+    ModelConfig,
+    data_faults,
+    depth_faults,
+    width_faults,
+)
+from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.models import custom
+from mutransfer.proxies.models.dit import DiT
+from mutransfer.proxies.models.mmdit import MMDiT
+from mutransfer.proxies.models.pixart import PixArt
+from mutransfer.proxies.models.uvit import UViT
+
+# Each takes its configuration, and by keyword the width and the info of the data.
+FAMILIES: dict[str, Callable[..., nn.Module]] = {
+    "dit": DiT,
+    "uvit": UViT,
+    "pixart": PixArt,
+    "mmdit": MMDiT,
+}
+
+
+def build(config: ModelConfig, width: int, data_info: DataInfo) -> nn.Module:
+    """Return a newborn model, drawn from torch's global stream; `mup.init_` comes after.
+
+    Raises:
+        ConfigError: the width or the data do not fit the model; all faults are named.
+    """
+    if isinstance(config, CustomConfig):
+        return custom.build(config, width)
+    faults = depth_faults(config) + width_faults(config, width, ("width",))
+    faults += data_faults(config, data_info)
+    if faults:
+        raise ConfigError("; ".join(str(fault) for fault in faults))
+    return FAMILIES[config.family](config, width=width, info=data_info)

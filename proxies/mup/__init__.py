@@ -1,0 +1,36 @@
+"""μP for any model, as plain data: roles, rule table, initialization, parameter groups, clipping.
+
+    plan = mup.plan(build, base_width=64, width=1024)
+    model = build(1024)
+    mup.init_(model, plan)
+    groups = mup.param_groups(model, plan, lr=2**-8, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(groups)
+
+Schedulers must multiply the `lr` of each group. Public: the names in `__all__`.
+"""
+
+from mutransfer.proxies.mup.groups import clip_grad_norm_, grad_norm, param_groups
+from mutransfer.proxies.mup.init import init_
+from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.parameters import PlanError, plain_name
+from mutransfer.proxies.mup.plan import UNSCALED, plan, plan_of, table
+from mutransfer.proxies.mup.roles import Arm, inspect
+from mutransfer.proxies.mup.scaling import Factors
+
+__all__ = [
+    "UNSCALED",
+    "Arm",
+    "Factors",
+    "PlanError",
+    "Readout",
+    "ResidualBlock",
+    "clip_grad_norm_",
+    "grad_norm",
+    "init_",
+    "inspect",
+    "param_groups",
+    "plain_name",
+    "plan",
+    "plan_of",
+    "table",
+]

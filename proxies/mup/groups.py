@@ -1,0 +1,121 @@
+"""A plan as parameter groups of an optimizer, and the gradient norm that does not feel its form."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.parameters import PlanError, plain_name
+
+
+def param_groups(
+    model: nn.Module,
+    plan: Mapping[str, Any],
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
+    eps: float = 1e-12,
+) -> list[dict[str, Any]]:
+    """Return groups for `torch.optim.AdamW`, tensors of equal multipliers together.
+
+    Args:
+        model: Bare or wrapped by DDP, FSDP or torch.compile; frozen parameters are left out.
+        plan: From `mup.plan`, or read back from JSON or YAML.
+        lr: Base LR, per step.
+        weight_decay: Base weight decay in PyTorch's form: a step shrinks weights by lr × it.
+        eps: Base ε of Adam.
+
+    Returns:
+        Groups with params, param_names, name (roles), lr, weight_decay and eps (multiplied out),
+        lr_mult and grad_mult. Schedulers must multiply each group's own lr.
+
+    Raises:
+        PlanError: a trainable parameter is not in the plan, a planned one not in the model, or a
+            readout or block has another multiplier than the plan's (`mup.init_` was not called).
+    """
+    rows = plan["params"]
+    parameters = {plain_name(name): p for name, p in model.named_parameters()}
+    trainable = {name: p for name, p in parameters.items() if p.requires_grad}
+    unplanned, absent = trainable.keys() - rows.keys(), rows.keys() - parameters.keys()
+    if unplanned or absent:
+        raise PlanError(
+            f"param_groups: model and plan name the same parameters; got {sorted(unplanned)} only "
+            f"in the model, {sorted(absent)} only in the plan; plan this model"
+        )
+    _check_multipliers(model, plan)
+    groups: dict[tuple[float, ...], dict[str, Any]] = {}
+    for name, parameter in trainable.items():
+        row = rows[name]
+        wd_mult = row["wd_mult"] if row["decay"] else 0.0
+        key = (row["lr_mult"], wd_mult, row["eps_mult"], row["grad_mult"])
+        group = groups.setdefault(key, {"roles": [], "param_names": [], "params": []})
+        group["param_names"].append(name)
+        group["params"].append(parameter)
+        if row["role"] not in group["roles"]:
+            group["roles"].append(row["role"])
+    return [
+        {
+            "name": "+".join(group["roles"]),
+            "params": group["params"],
+            "param_names": group["param_names"],
+            "lr": lr * lr_mult,
+            "lr_mult": lr_mult,
+            "weight_decay": weight_decay * wd_mult,
+            "eps": eps * eps_mult,
+            "grad_mult": grad_mult,
+        }
+        for (lr_mult, wd_mult, eps_mult, grad_mult), group in groups.items()
+    ]
+
+
+def _check_multipliers(model: nn.Module, plan: Mapping[str, Any]) -> None:
+    """Raise where a multiplier was not given to its module: it would train, and be wrong."""
+    rows, residual = plan["params"], plan.get("residual_mult", 1.0)
+    for path, module in model.named_modules():
+        if isinstance(module, ResidualBlock) and module.residual_mult != residual:
+            raise PlanError(
+                f"param_groups: {path}: the plan's residual multiplier is {residual}; got "
+                f"{module.residual_mult}; call mup.init_ on the new model first"
+            )
+        if isinstance(module, Readout):
+            name = plain_name(f"{path}.weight" if path else "weight")
+            wanted = rows[name]["input_mult"] if name in rows else module.input_mult
+            if module.input_mult != wanted:
+                raise PlanError(
+                    f"param_groups: {name}: the plan's multiplier is {wanted}; got "
+                    f"{module.input_mult}; call mup.init_ on the new model first"
+                )
+
+
+def grad_norm(groups: Iterable[Mapping[str, Any]]) -> Tensor:
+    """Return the L2 norm of all gradients, each divided by its `grad_mult`; a 0-dim tensor.
+
+    The division makes the norm that of the form with an output multiplier, so that one clip value
+    means the same in both forms and at every width.
+    """
+    norms = []
+    for group in groups:
+        gradients = [p.grad for p in group["params"] if p.grad is not None]
+        if gradients:
+            norm = torch.nn.utils.get_total_norm(gradients)
+            # Sharded gradients (DTensor) give a norm that is still to be summed over the shards.
+            norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+            norms.append(norm / group.get("grad_mult", 1.0))
+    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+
+
+@torch.no_grad()
+def clip_grad_norm_(groups: Iterable[Mapping[str, Any]], max_norm: float) -> Tensor:
+    """Scale all gradients so that `grad_norm` is at most `max_norm`; return the norm before.
+
+    Args:
+        groups: From `param_groups`, or `optimizer.param_groups`.
+        max_norm: Base HP `grad_clip`, constant in width (Tensor Programs V, appendix B.3).
+    """
+    groups = list(groups)
+    norm = grad_norm(groups)
+    parameters = [p for group in groups for p in group["params"]]
+    torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
+    return norm

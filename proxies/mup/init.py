@@ -1,0 +1,59 @@
+"""Initialization by a plan, in place."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.parameters import Owner, PlanError, owners
+from mutransfer.proxies.rng import generator
+
+
+@torch.no_grad()
+def init_(model: nn.Module, plan: dict[str, Any], seed: int = 0) -> None:
+    """Give a newborn model the plan's std and multipliers, in place; at m = 1, change nothing.
+
+    A tensor whose module declares its std, or of base width, keeps its draws and is multiplied.
+    Any other is redrawn from N(0, init_std²), from a stream of (seed, name). Call it once, before
+    sharding and before a checkpoint is loaded.
+
+    Raises:
+        PlanError: the model does not fit the plan, or was initialized before: scaling twice
+            would be silent and wrong.
+    """
+    if getattr(model, "_mup_is_initialized", False):
+        raise PlanError("init_: a model is initialized once; got one that was; build a new one")
+    rows = plan["params"]
+    found = owners(model)
+    if odd := sorted(found.keys() ^ rows.keys()):
+        raise PlanError(f"init_: model and plan name the same parameters; got {odd} in only one")
+    for name, owner in found.items():
+        row, parameter = rows[name], owner.parameter
+        if list(parameter.shape) != row["shape"]:
+            raise PlanError(
+                f"init_: {name}: the plan is for shape {row['shape']}; got "
+                f"{list(parameter.shape)}; plan for the width that is built"
+            )
+        if isinstance(owner.module, Readout) and owner.attribute == "weight":
+            owner.module.input_mult = row["input_mult"]
+        if (factor := _factor(owner, row, plan["width_mult"])) is None:
+            draw = torch.randn(parameter.shape, generator=generator("init", seed, name))
+            parameter.copy_(draw * row["init_std"])
+        elif not math.isclose(factor, 1.0, rel_tol=1e-9):
+            parameter.mul_(factor)
+    for module in model.modules():
+        if isinstance(module, ResidualBlock):
+            module.residual_mult = plan.get("residual_mult", 1.0)
+    model._mup_is_initialized = True  # type: ignore[assignment]
+
+
+def _factor(owner: Owner, row: dict[str, Any], m: float) -> float | None:
+    """Return what a tensor's own draws are multiplied by; None: they are to be redrawn."""
+    own_std = getattr(owner.module, "param_std", {}).get(owner.attribute)
+    target: float | None = row["init_std"]
+    if own_std is not None:
+        return 1.0 if target is None else target / own_std
+    is_kept = m == 1 or target is None
+    return row["init_mult"] if is_kept else None

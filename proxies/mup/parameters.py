@@ -1,0 +1,102 @@
+"""The parameters of a model: names, owning modules, and the axes of their tensors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.patterns import is_declared
+
+# Names that wrappers put into the path of a parameter: DDP, torch.compile, FSDP1, checkpointing.
+WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+
+# Axes (out, in) of a weight by the type of its module; all other axes are kernel axes, summed over.
+_AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
+    (nn.Linear, (0, 1)),
+    (nn.Embedding, (1, 0)),
+    (nn.EmbeddingBag, (1, 0)),
+    (nn.ConvTranspose1d, (1, 0)),
+    (nn.ConvTranspose2d, (1, 0)),
+    (nn.ConvTranspose3d, (1, 0)),
+    (nn.Conv1d, (0, 1)),
+    (nn.Conv2d, (0, 1)),
+    (nn.Conv3d, (0, 1)),
+)
+
+_ATTENTION_WEIGHTS = frozenset(
+    {"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"}
+)
+
+
+class PlanError(ValueError):
+    """A model that no plan can be made for, or a plan that does not belong to a model."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A parameter with the module that holds it, and whether that is in a `ResidualBlock`."""
+
+    module: nn.Module
+    attribute: str
+    parameter: nn.Parameter
+    in_block: bool = False
+
+
+def plain_name(name: str) -> str:
+    """Return a parameter's name without the parts that wrappers such as DDP put into it."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def owners(model: nn.Module, declared: Mapping[str, str] | None = None) -> dict[str, Owner]:
+    """Return each trainable parameter of a model with its module, by plain name.
+
+    Args:
+        model: The model.
+        declared: Roles by pattern of names; None: roles are known, and ties are as they are.
+
+    Raises:
+        PlanError: a tensor of no declared role shared by modules that read it differently, or two
+            names that become one without the wrappers' parts.
+    """
+    found: dict[str, Owner] = {}
+    first: dict[int, Owner] = {}
+    blocks: tuple[str, ...] = ()
+    for path, module in model.named_modules():
+        if isinstance(module, ResidualBlock):
+            blocks = (*blocks, f"{path}." if path else "")
+        in_block = f"{path}.".startswith(blocks)
+        for attribute, parameter in module.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
+            name = plain_name(f"{path}.{attribute}" if path else attribute)
+            owner = Owner(module, attribute, parameter, in_block)
+            if (known := first.setdefault(id(parameter), owner)) is not owner:
+                shared = next(n for n, o in found.items() if o is known)
+                if declared is not None and not is_declared(declared, name, shared):
+                    _refuse_mixed_tie(name, shared, known, owner)
+                continue
+            if name in found:
+                raise PlanError(f"plan: names differ without {sorted(WRAPPERS)}; got {name} twice")
+            found[name] = owner
+    return found
+
+
+def _refuse_mixed_tie(name: str, first_name: str, known: Owner, owner: Owner) -> None:
+    """Raise where a tied tensor is read along different axes: no single rule fits both uses."""
+    if _axes(known) != _axes(owner) or isinstance(owner.module, Readout):
+        raise PlanError(
+            f"plan: {name}: a shared tensor has one role; got {type(known.module).__name__} and "
+            f"{type(owner.module).__name__}; untie them, or declare the role of the one tensor: "
+            f"roles: {{'{first_name}': input}}"
+        )
+
+
+def _axes(owner: Owner) -> tuple[int, int] | None:
+    """Return the (out, in) axes of a matrix, None where the type of its module tells nothing."""
+    if owner.attribute == "weight":
+        for module_type, axes in _AXES:
+            if isinstance(owner.module, module_type):
+                return axes
+    is_attention = isinstance(owner.module, nn.MultiheadAttention)
+    return (0, 1) if is_attention and owner.attribute in _ATTENTION_WEIGHTS else None

@@ -1,0 +1,71 @@
+"""The identity under which the result of a trial is stored."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from mutransfer.proxies import data, user_code
+from mutransfer.proxies.config.trial import TrialConfig
+from mutransfer.proxies.training.trial import betas, plan
+
+# Raise this whenever a change of code changes what a trial computes.
+RESULT_SCHEMA = 1
+
+
+def resolve(config: TrialConfig) -> dict[str, Any]:
+    """Return all that determines a trial's result, as plain JSON data.
+
+    Names of arm, stage and base width are absent: only the multipliers that follow from them act,
+    so that two trials which are the same run have the same content.
+    """
+    model = dataclasses.asdict(config.model)
+    train = dataclasses.asdict(config.train)
+    # These act through the plan alone.
+    del model["base_width"], train["scale_eps"]
+    train["betas"] = list(betas(config))
+    planned = plan(config)
+    residual = planned["residual_mult"]
+    return {
+        "result_schema": RESULT_SCHEMA,
+        "params": planned["params"],
+        # Named only where it acts: without a rule a trial keeps the identity it always had.
+        **({"residual_mult": residual} if residual != 1 else {}),
+        "model": model,
+        "objective": dataclasses.asdict(config.objective),
+        **_code(config),
+        "data": data.identity(config.data),
+        "train": train,
+        "hps": config.hps.outside_plan(),
+        "seed": config.seed,
+        "device": config.device,
+        "threads": config.threads,
+    }
+
+
+def _code(config: TrialConfig) -> dict[str, str]:
+    """Return a digest of the user's own code, where a trial runs any."""
+    references = [getattr(config.model, "build", None), getattr(config.model, "loss", None)]
+    references.append(getattr(config.data, "build", None))
+    references.append(config.trainer and config.trainer.run)
+    named = tuple(name for name in references if name)
+    found = {"code": user_code.source_digest(named)} if named else {}
+    if config.trainer is not None:
+        found["trainer"] = config.trainer.run or config.trainer.command or ""
+    return found
+
+
+def identity(config: TrialConfig) -> str:
+    """Return 16 hex digits that name a trial: a hash of `resolve`."""
+    canonical = json.dumps(_floats(resolve(config)), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _floats(plain: Any) -> Any:
+    """Return JSON data with every number as a float, so that 4 and 4.0 are one identity."""
+    if isinstance(plain, dict):
+        return {key: _floats(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_floats(value) for value in plain]
+    is_whole = isinstance(plain, int) and not isinstance(plain, bool)
+    return float(plain) if is_whole else plain

@@ -1,0 +1,41 @@
+"""The command `check`."""
+
+from typing import Annotated
+
+import typer
+
+from mutransfer.sweep import spec
+from mutransfer.sweep.commands import terminal
+from mutransfer.sweep.commands.options import SPEC, JsonOpt, SpecOpt, attribution, out
+
+
+def check(
+    studies: Annotated[list[str] | None, typer.Argument(help="Studies; all if none.")] = None,
+    spec_path: SpecOpt = SPEC,
+    json_: JsonOpt = False,
+) -> None:
+    """Check the spec: every fault at once, with line, rule, what was found and what to do.
+
+    [dim]mutransfer check · mutransfer check digits-dit --spec my.yaml[/dim]
+    """
+    found = spec.read(spec_path, tuple(studies or ()))
+    if json_:
+        terminal.as_json({name: study.resolved() for name, study in found.items()})
+        return
+    rows = [
+        (
+            name,
+            study.model.family,
+            ", ".join(study.transfer.parameters),
+            study.axis,
+            f"{study.search.trials} at {study.search_place}",
+            " ".join(map(str, study.transfer.places)),
+            study.target_place,
+        )
+        for name, study in found.items()
+    ]
+    columns = ("study", "family", "sliced", "axis", "search", "ladder", "target")
+    out.print(terminal.table(f"{spec_path}: no faults", columns, rows))
+    for line in dict.fromkeys(map(attribution, found.values())):
+        if line:
+            out.print(line, highlight=False)

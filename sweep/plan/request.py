@@ -1,0 +1,97 @@
+"""One trial that is asked for."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from mutransfer.proxies.config.trial import HPs, TrialConfig
+from mutransfer.proxies.mup.roles import Arm
+from mutransfer.proxies.mup.scaling import Scaling
+from mutransfer.proxies.training.identity import identity
+from mutransfer.sweep.spec import space
+from mutransfer.sweep.spec.sections import HP_NAMES
+from mutransfer.sweep.spec.study import Study
+
+HPSet = Mapping[str, float]
+cached_identity = lru_cache(maxsize=100_000)(identity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """One trial that is asked for, by which stage, and (in a search) by which generation."""
+
+    config: TrialConfig
+    asked_by: str
+    generation: int | None = None
+    trial_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trial_id", cached_identity(self.config))
+
+
+def trial(study: Study, *, place: int, arm: Arm, hps: HPSet, seed: int) -> TrialConfig:
+    """The configuration of one training run of the study, at a place of its axis."""
+    axis, rule = study.axis, study.transfer.rule
+    model, train = study.model, study.train
+    if axis == "depth":
+        model = dataclasses.replace(model, depth=place)
+    elif axis == "steps":
+        train = dataclasses.replace(train, steps=place)
+    elif axis == "batch_size":
+        train = dataclasses.replace(train, batch_size=place)
+    return TrialConfig(
+        model=model,
+        data=study.data,
+        objective=study.objective,
+        train=train,
+        hps=hps_of(hps),
+        width=place if axis == "width" else study.search.width,
+        arm=arm,
+        seed=seed,
+        device=study.resources.device,
+        threads=study.resources.threads,
+        trainer=study.trial,
+        scaling=None if rule is None else Scaling(rule=rule, base=study.search_place),
+    )
+
+
+def hps_of(values: HPSet) -> HPs:
+    """``values`` as HPs, whole numbers where an HP is one."""
+    typed: dict[str, Any] = {n: int(v) if n in space.INTEGER_HPS else v for n, v in values.items()}
+    return HPs(**typed)
+
+
+def hp_values(hps: HPs) -> dict[str, float | None]:
+    """Every HP by name as the table holds it; None where it is off (no clipping)."""
+    values = {name: getattr(hps, name) for name in HP_NAMES}
+    return {name: None if value is None else float(value) for name, value in values.items()}
+
+
+def complete(hps: HPSet) -> dict[str, float | None]:
+    """``hps`` with the defaults of all HPs that it does not name."""
+    return hp_values(hps_of(hps))
+
+
+def unique(asks: Iterable[Ask]) -> list[Ask]:
+    """The asks without repeats: the first stage that asked for a trial keeps it."""
+    first: dict[str, Ask] = {}
+    for ask in asks:
+        first.setdefault(ask.trial_id, ask)
+    return list(first.values())
+
+
+def outcomes(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What rows of the table say, as a decision that rests on them notes it."""
+    return [
+        {"trial_id": r.trial_id, "status": r.status, "val_loss": number(r.val_loss)}
+        for r in rows.sort_values("trial_id").itertuples()
+    ]
+
+
+def number(value: Any) -> float | None:
+    """A cell as a number; None where it is empty."""
+    return None if pd.isna(value) else float(value)

@@ -1,0 +1,162 @@
+"""Slices as trials: which values of one HP are trained, at one place of the axis, in one arm.
+
+Values lie on the lattice log2(x) = k · spacing, the same for all places and arms. A slice starts
+with `points` values round the centre, is extended outwards until two worse values or a diverged
+one stand on each side of its best, and is then refined by half a step on both sides of the best.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mutransfer.analysis.table.slice import Slice, bracket, slice_of
+from mutransfer.proxies.mup.roles import Arm
+from mutransfer.sweep.plan.request import Ask, HPSet, complete, trial
+from mutransfer.sweep.spec import space
+from mutransfer.sweep.spec.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlicePlan:
+    """One slice: ``hp`` varied round ``centre``, whose other HPs are held fixed."""
+
+    hp: str
+    arm: Arm
+    place: int
+    centre: HPSet
+    points: int
+    seeds: tuple[int, ...]
+    stage: str
+
+    def read(self, study: Study, table: pd.DataFrame) -> Slice:
+        """The slice's results, found by HP values and not by who asked for them."""
+        fixed = {name: value for name, value in complete(self.centre).items() if name != self.hp}
+        return slice_of(
+            table,
+            hp=self.hp,
+            fixed=fixed,
+            width=self.place,
+            arm=self.arm,
+            seeds=self.seeds,
+            axis=study.axis,
+            base=None if study.axis == "width" else study.search_place,
+        )
+
+
+def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
+    """The slices of stage `slices`; the largest first, for they take longest."""
+    transfer = study.transfer
+    seeds = tuple(range(1, transfer.seeds + 1))
+    arms: tuple[tuple[Arm, tuple[str, ...]], ...] = (
+        ("mup", transfer.parameters),
+        ("unscaled" if transfer.control == "unscaled" else "sp", study.control_parameters),
+    )
+    return [
+        SlicePlan(
+            hp=hp,
+            arm=arm,
+            place=place,
+            centre=centre,
+            points=transfer.points,
+            seeds=seeds,
+            stage="slices",
+        )
+        for place in sorted(transfer.places, reverse=True)
+        for arm, hps in arms
+        for hp in hps
+    ]
+
+
+def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
+    """The slices of stage `target`: through the transferred set, whose runs are points of each."""
+    seeds = tuple(range(1, study.target.seeds + 1))
+    return [
+        SlicePlan(
+            hp=hp,
+            arm="mup",
+            place=study.target_place,
+            centre=transferred,
+            points=study.target.points,
+            seeds=seeds,
+            stage="target",
+        )
+        for hp in study.transfer.parameters
+    ]
+
+
+def asks(
+    study: Study, plan: SlicePlan, table: pd.DataFrame | None, status: Mapping[str, str]
+) -> list[Ask]:
+    """The trials of the slice that are asked for, given what has run.
+
+    Args:
+        study: The study.
+        plan: The slice.
+        table: The results; None asks for the first values only.
+        status: The status of each finished trial, by trial_id.
+    """
+    left, right = (plan.points - 1) // 2, plan.points // 2
+    most_left, most_right = left + study.transfer.max_extend, right + study.transfer.max_extend
+    while True:
+        values = _lattice(study, plan, left, right)
+        found = _at(study, plan, values)
+        if table is None or any(ask.trial_id not in status for ask in found):
+            return found
+        # Of these values alone: a value beyond them must not undo the wish that asked for it.
+        wants = bracket(_only(plan.read(study, table), values))
+        wider_left = left + (wants.wants_left and left < most_left)
+        wider_right = right + (wants.wants_right and right < most_right)
+        if _lattice(study, plan, wider_left, wider_right) == values:
+            break
+        left, right = wider_left, wider_right
+    return found + (_refined(study, plan, values, table) if study.transfer.refine else [])
+
+
+def _lattice(study: Study, plan: SlicePlan, left: int, right: int) -> list[float]:
+    return space.lattice(
+        space.to_lattice(plan.centre[plan.hp], study.transfer.spacing_log2),
+        low=-left,
+        high=right,
+        spacing_log2=study.transfer.spacing_log2,
+        limits=study.limits_log2(plan.hp),
+    )
+
+
+def _only(results: Slice, log2_values: list[float]) -> Slice:
+    wanted = [index for x in log2_values if (index := results.index(x)) is not None]
+    return dataclasses.replace(
+        results,
+        log2_x=results.log2_x[wanted],
+        loss=results.loss[wanted],
+        diverged=results.diverged[wanted],
+    )
+
+
+def _refined(study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame) -> list[Ask]:
+    """Half a step on both sides of the best lattice value, where a lattice value lies beyond."""
+    results = _only(plan.read(study, table), values)
+    best = bracket(results).best
+    if best is None:
+        return []
+    half = study.transfer.spacing_log2 / 2
+    between = (results.log2_x[best] - half, results.log2_x[best] + half)
+    return _at(study, plan, [x for x in between if min(values) < x < max(values)])
+
+
+def _at(study: Study, plan: SlicePlan, log2_values: list[float]) -> list[Ask]:
+    return [
+        Ask(
+            config=trial(
+                study,
+                place=plan.place,
+                arm=plan.arm,
+                hps={**plan.centre, plan.hp: space.rounded(plan.hp, 2.0**x)},
+                seed=seed,
+            ),
+            asked_by=plan.stage,
+        )
+        for x in log2_values
+        for seed in plan.seeds
+    ]

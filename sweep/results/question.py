@@ -1,0 +1,38 @@
+"""What the analysis is asked: the study and its decisions as ``analysis.question.Question``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mutransfer.analysis.verdict.question import Question, Tolerance
+from mutransfer.sweep.plan import settle
+from mutransfer.sweep.plan.request import complete
+from mutransfer.sweep.spec.study import Study
+
+
+def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Question | None:
+    """The question, or None where the search has not yet given a centre."""
+    if "centre" not in decisions:
+        return None
+    centre = decisions["centre"]
+    transferred = decisions.get("transferred")
+    return Question(
+        parameters=study.transfer.parameters,
+        search_width=study.search_place,
+        widths=study.transfer.places,
+        target_width=study.target_place,
+        base_width=study.model.base_width,
+        seeds=tuple(range(1, study.transfer.seeds + 1)),
+        target_seeds=settle.target_seeds(study, decisions),
+        spacing_log2=study.transfer.spacing_log2,
+        tolerance=Tolerance(kind=study.target.tolerance.kind, value=study.target.tolerance.value),
+        control=None if study.transfer.control == "none" else study.transfer.control,
+        control_parameters=study.control_parameters,
+        center=complete(centre["centre"]),
+        transferred=complete(transferred["transferred"]) if transferred else None,
+        transferred_flags=transferred["flags"] if transferred else {},
+        search_best=complete(centre["search_best"]),
+        defaults={"lr": study.convergence.default_lr} if study.convergence else {},
+        axis=study.axis,
+        rule=study.transfer.rule.kind if study.transfer.rule else None,
+        looks=len(settle.names(decisions)),
+    )

@@ -1,0 +1,56 @@
+"""Whether a study's models fit into memory, asked before any trial starts.
+
+The estimate is a lower bound: weights, gradients, Adam's two moments and the EMA, in float32. What
+activations and data take comes on top, so a study may pass and still be too large.
+"""
+
+import os
+from collections.abc import Sequence
+
+from mutransfer.proxies.config.trial import TrialConfig
+from mutransfer.proxies.training.flops import n_params
+from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.plan.request import trial
+from mutransfer.sweep.spec.study import Study
+
+BYTES = 4  # float32
+COPIES = 4  # weight, gradient, first and second moment
+
+
+def needed_bytes(config: TrialConfig) -> int:
+    """Bytes that training a model takes at least."""
+    copies = COPIES + (config.train.ema_frac is not None)
+    return BYTES * copies * n_params(config)
+
+
+def check(study: Study, slot_bytes: float, where: str, configs: Sequence[TrialConfig] = ()) -> None:
+    """Refuse a study whose largest model cannot fit.
+
+    Args:
+        study: The study.
+        slot_bytes: Memory that one trial may use.
+        where: What has that memory, for the message.
+        configs: What is trained; none: a trial at each place of the study.
+
+    Raises:
+        UserError: the largest model needs more.
+    """
+    hps = {name: found.middle for name, found in study.parameters.items()}
+    found = configs or [trial(study, place=p, arm="mup", hps=hps, seed=0) for p in study.places]
+    config = max(found, key=needed_bytes)
+    if (needed := needed_bytes(config)) > slot_bytes:
+        raise UserError(
+            f"{study.name}: a model of width {config.width} has {n_params(config):,} parameters "
+            f"and needs {_gb(needed)} for weights, gradients and optimizer alone; {where} has "
+            f"{_gb(slot_bytes)} a trial; lower the widest width, run fewer trials at once "
+            "(resources.max_concurrent) or take a larger machine"
+        )
+
+
+def of_this_machine() -> float:
+    """Bytes of this machine's memory."""
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _gb(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:.1f} GB"

@@ -1,0 +1,252 @@
+"""Trials of the user's own trainer: a Python function, or a program that reads and writes JSON."""
+
+import contextlib
+import json
+import math
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from mutransfer.proxies import user_code
+from mutransfer.proxies.config.trial import TrainerConfig, TrialConfig
+from mutransfer.proxies.training import flops
+from mutransfer.proxies.training.trial import plan
+from mutransfer.sweep.plan.request import hp_values
+from mutransfer.sweep.run import supervise
+from mutransfer.sweep.store.store import Store
+
+POLL_S = 0.1
+LAST_LINES = 5
+Point = Mapping[str, Any]
+Outcome = tuple[dict[str, Any], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What the user's trainer is asked for; a program gets the same as JSON.
+
+    Attributes:
+        width: Width of the model.
+        seed: Seed of the trial.
+        steps: Steps to train.
+        batch_size: Samples a step.
+        hps: Base HPs by name.
+        plan: The model's plan at this width: roles and multipliers by parameter name.
+        checkpoint_dir: A folder that outlives a killed worker, for the trainer's checkpoints.
+        progress_file: Where a program appends a JSON line a point; None for a function. A trial
+            that is begun again has a new one: whoever goes on from a checkpoint reports the
+            validation loss of step 0 again, by which a divergence is told.
+    """
+
+    width: int
+    seed: int
+    steps: int
+    batch_size: int
+    hps: dict[str, float | None]
+    plan: dict[str, Any]
+    checkpoint_dir: str
+    progress_file: str | None = None
+
+
+class TrainerError(RuntimeError):
+    """The user's trainer broke a rule; the text becomes the row's error."""
+
+
+def train(
+    config: TrialConfig, trial_id: str, store: Store
+) -> Generator[Point | None, None, Outcome]:
+    """Run the user's trainer; yields its points, and None while it is silent.
+
+    Returns:
+        Columns of the row, and the curve. A loss that is not finite, or a last validation loss not
+        below that of step 0, is a divergence.
+
+    Raises:
+        TrainerError: it ended with an error, was silent too long, or reported no last loss.
+    """
+    assert config.trainer is not None, "the worker looks"
+    started = time.monotonic()
+    curve: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(store.path("checkpoints", trial_id) if store.local else scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = _trial(config, str(folder))
+        points = _points(config.trainer, trial, Path(scratch))
+        with contextlib.closing(points):
+            for point in points:
+                if point is not None:
+                    curve.append(_checked(point, config.train.steps))
+                yield point
+                if point is not None and _is_diverged(curve):
+                    break
+        row = _row(config, curve)
+    return row | {"train_s": time.monotonic() - started}, [_finite(p) for p in curve]
+
+
+def _trial(config: TrialConfig, folder: str) -> Trial:
+    return Trial(
+        width=config.width,
+        seed=config.seed,
+        steps=config.train.steps,
+        batch_size=config.train.batch_size,
+        hps=hp_values(config.hps),
+        plan=plan(config),
+        checkpoint_dir=folder,
+    )
+
+
+def _points(
+    trainer: TrainerConfig, trial: Trial, scratch: Path
+) -> Generator[Point | None, None, None]:
+    if trainer.command is not None:
+        yield from _of_program(trainer.command, trainer.silence_s, trial, scratch)
+        return
+    assert trainer.run is not None, "the spec looks"
+    for point in user_code.function(trainer.run)(trial):
+        yield asdict(point) if is_dataclass(point) else point  # type: ignore[arg-type]
+
+
+def _of_program(
+    command: str, silence_s: float, trial: Trial, scratch: Path
+) -> Generator[Point | None, None, None]:
+    progress, errors = scratch / "progress.jsonl", scratch / "stderr.txt"
+    progress.touch()
+    asked = scratch / "trial.json"
+    asked.write_text(json.dumps(asdict(trial) | {"progress_file": str(progress)}))
+    words = [
+        user_code.located(word.replace("{config_json}", str(asked)))
+        for word in shlex.split(command)
+    ]
+    if shutil.which(words[0], path=_environment()["PATH"]) is None:
+        raise TrainerError(f"{words[0]}: cannot be started: no such program, or not executable")
+    with errors.open("w") as err, progress.open() as lines:
+        process = subprocess.Popen(
+            [sys.executable, "-I", supervise.__file__, *words],
+            stdin=subprocess.PIPE,
+            stdout=err,
+            stderr=err,
+            env=_environment(),
+            start_new_session=True,
+        )
+        try:
+            yield from _watched(process, lines, silence_s)
+        finally:
+            _end(process)
+    if process.returncode:
+        last = " | ".join(errors.read_text(errors="replace").splitlines()[-LAST_LINES:])
+        raise TrainerError(f"{_ending(process.returncode)}: {last}")
+
+
+def _ending(code: int) -> str:
+    with contextlib.suppress(ValueError):
+        return f"ended by {signal.Signals(code - 128).name}"
+    return f"exit code {code}"
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a program: commands of this Python's own environment are found first.
+
+    An environment that was not activated is not on the PATH, and `torchrun` lies beside python.
+    """
+    here = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
+
+
+def _watched(
+    process: subprocess.Popen[bytes], lines: Any, silence_s: float
+) -> Iterator[Point | None]:
+    """Yield the program's points as they come, None now and then, until it has ended."""
+    heard, rest = time.monotonic(), ""
+    while True:
+        has_ended = process.poll() is not None
+        rest += lines.read()
+        *whole, rest = rest.split("\n")
+        for line in filter(str.strip, whole):
+            heard = time.monotonic()
+            yield _parsed(line)
+        if has_ended:
+            return
+        if time.monotonic() - heard > silence_s:
+            raise TrainerError(f"silent for {silence_s:g} s: no line in its progress file")
+        yield None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End what still runs, and let go of the leash."""
+    if process.poll() is None:
+        supervise.end(process.pid)
+        process.wait()
+    assert process.stdin is not None, "a pipe"
+    process.stdin.close()
+
+
+def _parsed(line: str) -> Point:
+    try:
+        point = json.loads(line)
+    except ValueError:
+        point = None
+    if not isinstance(point, dict):
+        raise TrainerError(f"a line of progress is a JSON object; got {line[:80]!r}")
+    return point
+
+
+def _checked(point: Point, steps: int) -> dict[str, Any]:
+    step = point.get("step")
+    if not isinstance(step, int) or not 0 <= step <= steps:
+        raise TrainerError(f"a point has its step, 0 … {steps}; got {step!r}")
+    names = ("train_loss", "val_loss", "lr", "grad_norm")
+    values = {n: None if point.get(n) is None else _number(n, point[n]) for n in names}
+    return {"step": step, **values}
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TrainerError(f"{name} is a number or null; got {value!r}") from None
+
+
+def _is_diverged(curve: list[dict[str, Any]]) -> bool:
+    losses = (curve[-1]["train_loss"], curve[-1]["val_loss"])
+    return any(loss is not None and not math.isfinite(loss) for loss in losses)
+
+
+def _row(config: TrialConfig, curve: list[dict[str, Any]]) -> dict[str, Any]:
+    last: dict[str, Any] = curve[-1] if curve else dict.fromkeys(("val_loss", "train_loss"))
+    step = int(last.get("step", 0))
+    born = next((p["val_loss"] for p in curve if p["step"] == 0), None)
+    diverged = bool(curve) and _is_diverged(curve)
+    if not diverged and (step < config.train.steps or last["val_loss"] is None):
+        raise TrainerError(
+            f"the last point is of step {config.train.steps} and has val_loss; got step "
+            f"{step}, val_loss {last['val_loss']}"
+        )
+    if not diverged and born is not None and not last["val_loss"] < born:
+        diverged = True
+    return {
+        "status": "diverged" if diverged else "done",
+        "diverged_step": step if diverged else None,
+        "train_loss": None if diverged else last["train_loss"],
+        "val_loss": None if diverged else last["val_loss"],
+        "init_val_loss": born if born is not None and math.isfinite(born) else None,
+        "flops": step * flops.step_flops(config),
+        "device_name": None,
+    }
+
+
+def _finite(point: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in point.items()
+    }

@@ -1,0 +1,224 @@
+"""One trial on one worker: train, checkpoint, write the row. Knows no Ray.
+
+The worker writes the row itself: the driver may die, a second worker may run the same trial, and
+neither may lose or change a result.
+"""
+
+import contextlib
+import io
+import json
+import math
+import os
+import pickle
+import platform
+import socket
+import time
+import traceback
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mutransfer.analysis import table as results
+from mutransfer.proxies.training.flops import n_params
+from mutransfer.proxies.training.train import Training
+from mutransfer.sweep.plan.request import Ask, hp_values
+from mutransfer.sweep.run import user_trainer
+from mutransfer.sweep.store import samples
+from mutransfer.sweep.store.provenance import versions
+from mutransfer.sweep.store.store import Store
+
+POISONED = ("CUDA error", "device-side assert", "cudaError")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """A sign of life of a running trial."""
+
+    trial_id: str
+    step: int
+    steps: int
+    train_loss: float | None
+    pid: int
+
+
+class PoisonedProcess(RuntimeError):
+    """The process cannot train any more (a CUDA error); the row is written."""
+
+
+def run(ask: Ask, study: str, store: Store, *, checkpoint_every_s: float) -> Iterator[Beat]:
+    """Run one trial to its row; yields a sign of life now and then.
+
+    An exception becomes a row of status ``failed``. A trial that has a row is not run again, one
+    that has a checkpoint goes on from it to the same bits.
+
+    Raises:
+        PoisonedProcess: after the row was written, where no other trial can run in this process.
+    """
+    if store.has_row(ask.trial_id):
+        return
+    started = time.time()
+    try:
+        row, curve = yield from _train(ask, store, checkpoint_every_s)
+    except Exception as error:
+        row, curve = {"status": "failed", "error": _short(error)}, []
+    row |= {
+        **identity_columns(ask, study),
+        "wall_s": time.time() - started,
+        "started_at": _utc(started),
+        "finished_at": _utc(time.time()),
+        "host": socket.gethostname(),
+        "versions": json.dumps(versions()),
+    }
+    store.write_row(row, curve)
+    store.remove("checkpoints", f"{ask.trial_id}.pt")
+    store.clear(f"checkpoints/{ask.trial_id}")
+    if any(word in (row.get("error") or "") for word in POISONED):
+        raise PoisonedProcess(row["error"])
+
+
+def lost_row(ask: Ask, study: str) -> dict[str, Any]:
+    """The row of a trial whose worker died at every try."""
+    now = _utc(time.time())
+    return {
+        **identity_columns(ask, study),
+        "status": "failed",
+        "error": "worker lost: its process died at every try (out of memory? see ray.log)",
+        "started_at": now,
+        "finished_at": now,
+        "host": socket.gethostname(),
+        "versions": json.dumps(versions()),
+    }
+
+
+def identity_columns(ask: Ask, study: str) -> dict[str, Any]:
+    """The columns of a row that are known before the trial runs."""
+    config = ask.config
+    return {
+        "schema": results.SCHEMA_VERSION,
+        "trial_id": ask.trial_id,
+        "study": study,
+        "asked_by": ask.asked_by,
+        "generation": ask.generation,
+        "arm": config.arm,
+        "family": config.model.family,
+        "width": config.width,
+        "depth": getattr(config.model, "depth", None),
+        "base_width": config.model.base_width,
+        "batch_size": config.train.batch_size,
+        "steps": config.train.steps,
+        "n_val": config.train.n_val,
+        "seed": config.seed,
+        **{results.HP_PREFIX + name: value for name, value in hp_values(config.hps).items()},
+        "n_params": n_params(config),
+        "device": config.device,
+        "threads": config.threads,
+        "precision": config.train.precision,
+    }
+
+
+def _train(
+    ask: Ask, store: Store, checkpoint_every_s: float
+) -> Generator[Beat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Train, from the checkpoint where there is one; returns the row's results and the curve."""
+    if ask.config.trainer is not None:
+        return (yield from _train_elsewhere(ask, store))
+    training = Training(ask.config)
+    name = f"{ask.trial_id}.pt"
+    resumed_from = None
+    if store.exists("checkpoints", name):
+        resumed_from = _restore(training, store.read_bytes("checkpoints", name))
+    saved = time.monotonic()
+    for progress in training.run():
+        if time.monotonic() - saved > checkpoint_every_s:
+            buffer = io.BytesIO()
+            torch.save(training.state_dict(), buffer)
+            store.write(buffer.getvalue(), "checkpoints", name)
+            saved = time.monotonic()
+        yield Beat(
+            trial_id=ask.trial_id,
+            step=progress.step,
+            steps=progress.steps,
+            train_loss=progress.train_loss,
+            pid=os.getpid(),
+        )
+    columns = _result_columns(training, resumed_from)
+    if samples.is_wanted(ask) and columns[0]["status"] == "done":
+        samples.draw(training, ask.trial_id, store)
+    return columns
+
+
+def _train_elsewhere(
+    ask: Ask, store: Store
+) -> Generator[Beat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Let the user's own trainer train; as `_train`."""
+    points = user_trainer.train(ask.config, ask.trial_id, store)
+    last: Mapping[str, Any] = {}
+    with contextlib.closing(points):
+        while True:
+            try:
+                last = points.send(None) or last
+            except StopIteration as end:
+                outcome: tuple[dict[str, Any], list[dict[str, Any]]] = end.value
+                return outcome
+            yield Beat(
+                trial_id=ask.trial_id,
+                step=last.get("step", 0),
+                steps=ask.config.train.steps,
+                train_loss=last.get("train_loss"),
+                pid=os.getpid(),
+            )
+
+
+def _restore(training: Training, content: bytes) -> int | None:
+    """Go on from a checkpoint; the step it was written at, or None where it cannot be used."""
+    try:
+        state = torch.load(io.BytesIO(content), weights_only=True)
+        training.load_state_dict(state)
+    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError):
+        return None  # torn, or of another version: the trial starts afresh
+    return training.step
+
+
+def _result_columns(
+    training: Training, resumed_from: int | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    result = training.result()
+    row = {
+        "status": result.status,
+        "diverged_step": result.diverged_step,
+        "train_loss": _finite(result.train_loss),
+        "val_loss": result.val_loss,
+        "init_val_loss": _finite(result.init_val_loss),
+        "trivial_val_loss": _finite(result.trivial_val_loss),
+        "flops": result.flops,
+        "train_s": result.train_s,
+        "resumed_from_step": resumed_from,
+        "device_name": _device_name(training.device),
+    }
+    return row, list(result.curve)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _short(error: Exception) -> str:
+    """The error and where it was raised: one line that fits a table."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    text = " ".join(str(error).split())[:500]
+    return f"{type(error).__name__}: {text} ({place})"
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

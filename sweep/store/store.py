@@ -1,0 +1,266 @@
+"""The run directory: results table, decisions, checkpoints. The only writer of them.
+
+    runs/<study>/
+      study.json        the resolved spec, versions, commit, history of extensions
+      decisions/        what was asked, one JSON file each, written once
+      trials/           the results table, one Parquet part a trial
+      curves/           training curves, one Parquet part a trial
+      checkpoints/      while a trial runs
+
+A part is written whole or not at all and the first one written for a trial stays, so killed or
+doubled workers cannot lose, tear or change a result.
+"""
+
+import contextlib
+import io
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs as pafs
+
+from mutransfer.analysis import table as results
+from mutransfer.sweep.errors import UserError
+
+CURVE_SCHEMA = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("step", pa.int64()),
+        ("train_loss", pa.float64()),
+        ("val_loss", pa.float64()),
+        ("lr", pa.float64()),
+        ("grad_norm", pa.float64()),
+    ]
+)
+
+
+class Store:
+    """One run directory, on a local path or any file system that pyarrow opens (s3://, gs://)."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        if "://" in location:
+            self.fs, self.root = pafs.FileSystem.from_uri(location)
+        else:
+            self.fs, self.root = pafs.LocalFileSystem(), str(Path(location).absolute())
+        self.local = isinstance(self.fs, pafs.LocalFileSystem)
+        # Workers have another working directory.
+        self.location_on_workers = self.root if self.local else location
+
+    def path(self, *parts: str) -> str:
+        """The path of ``parts`` below the root, inside the store's file system."""
+        return "/".join((self.root, *parts))
+
+    def exists(self, *parts: str) -> bool:
+        """Whether there is something at ``parts``."""
+        return self.fs.get_file_info(self.path(*parts)).type != pafs.FileType.NotFound
+
+    def read_bytes(self, *parts: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError."""
+        with self.fs.open_input_stream(self.path(*parts)) as stream:
+            return bytes(stream.read())
+
+    def write(self, content: bytes, *parts: str, keep_first: bool = False) -> bool:
+        """Write a file whole or not at all.
+
+        Args:
+            content: The bytes.
+            parts: Where, below the root.
+            keep_first: Leave a file that is there as it is.
+
+        Returns:
+            Whether this call wrote the file.
+        """
+        target = self.path(*parts)
+        self.fs.create_dir(target.rsplit("/", 1)[0], recursive=True)
+        if not self.local:  # an object appears when its stream is closed
+            if keep_first and self.exists(*parts):
+                return False
+            with self.fs.open_output_stream(target) as stream:
+                stream.write(content)
+            return True
+        # Readers of a folder skip names that begin with a dot.
+        unique = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        temporary = Path(target).with_name(f".{Path(target).name}.{unique}.tmp")
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if not keep_first:
+            temporary.replace(target)
+            return True
+        try:
+            os.link(temporary, target)  # fails where the file exists: the first one stays
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        return True
+
+    def remove(self, *parts: str) -> None:
+        """Delete a file; nothing happens where there is none."""
+        with contextlib.suppress(FileNotFoundError, OSError):
+            self.fs.delete_file(self.path(*parts))
+
+    def clear(self, folder: str) -> None:
+        """Delete a folder with all it holds; nothing happens where there is none."""
+        if self.exists(folder):
+            self.fs.delete_dir(self.path(folder))
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """The names in ``folder`` that end with ``suffix``, without it, sorted."""
+        selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
+        bases = [info.base_name for info in self.fs.get_file_info(selector)]
+        return sorted(base.removesuffix(suffix) for base in bases if base.endswith(suffix))
+
+    # Results -------------------------------------------------------------------------------
+
+    def has_row(self, trial_id: str) -> bool:
+        """Whether the trial has a result."""
+        return self.exists("trials", f"{trial_id}.parquet")
+
+    def write_row(self, row: Mapping[str, Any], curve: list[dict[str, Any]]) -> bool:
+        """Write a trial's curve, then its row. Returns whether the row was the first one."""
+        trial_id = str(row["trial_id"])
+        if curve:
+            points = [
+                {**dict.fromkeys(CURVE_SCHEMA.names), **p, "trial_id": trial_id} for p in curve
+            ]
+            part = pa.Table.from_pylist(points, schema=CURVE_SCHEMA)
+            self.write(_parquet(part), "curves", f"{trial_id}.parquet", keep_first=True)
+        schema = results.to_arrow_schema()
+        full = {**dict.fromkeys(schema.names), **row}
+        part = pa.Table.from_pylist([full], schema=schema)
+        return self.write(_parquet(part), "trials", f"{trial_id}.parquet", keep_first=True)
+
+    def read_row(self, trial_id: str) -> dict[str, Any]:
+        """One row as plain values. Raises FileNotFoundError where there is none."""
+        content = self.read_bytes("trials", f"{trial_id}.parquet")
+        row: dict[str, Any] = pq.read_table(io.BytesIO(content)).to_pylist()[0]
+        return row
+
+    def table(self) -> pd.DataFrame:
+        """The results table.
+
+        Raises:
+            TableError: parts of another schema.
+            UserError: parts that are no Parquet files, by name.
+        """
+        names = self.names("trials", ".parquet")
+        if not names:
+            return results.empty()
+        try:
+            return results.read(self.path("trials"), filesystem=self.fs)
+        except pa.ArrowException:
+            broken = [name for name in names if not self._is_readable(name)]
+            raise UserError(
+                f"{self.path('trials')}: {len(broken)} parts are no Parquet files "
+                f"({', '.join(broken[:3])}); delete them and `mutransfer run` again: only these "
+                "trials are repeated"
+            ) from None
+
+    def _is_readable(self, trial_id: str) -> bool:
+        try:
+            self.read_row(trial_id)
+        except (pa.ArrowException, OSError):
+            return False
+        return True
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The rows as plain values, None where a cell is empty, by trial_id."""
+        table = self.table().astype(object)
+        plain = table.where(table.notna(), None).to_dict("records")
+        return {str(row["trial_id"]): row for row in plain}
+
+    def curves(self) -> pd.DataFrame:
+        """All training curves, one row a point."""
+        if not self.names("curves", ".parquet"):
+            return CURVE_SCHEMA.empty_table().to_pandas()
+        return pq.read_table(self.path("curves"), filesystem=self.fs).to_pandas()
+
+    def curve(self, trial_id: str) -> list[dict[str, Any]]:
+        """The training curve of one trial, a dict a point; empty where it has none."""
+        if not self.exists("curves", f"{trial_id}.parquet"):
+            return []
+        content = self.read_bytes("curves", f"{trial_id}.parquet")
+        points: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
+        return points
+
+    def forget_failed(self) -> int:
+        """Remove the rows of failed trials, so that they are run again. Returns how many."""
+        failed = self.table().query("status == 'failed'")["trial_id"]
+        for trial_id in failed:
+            self.remove("trials", f"{trial_id}.parquet")
+            self.remove("curves", f"{trial_id}.parquet")
+        return len(failed)
+
+    # Decisions -----------------------------------------------------------------------------
+
+    def decide(self, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a decision if there is none of that name. Returns the one that stands."""
+        text = json.dumps(content, indent=1, allow_nan=False).encode()
+        self.write(text, "decisions", f"{name}.json", keep_first=True)
+        return self.read_json("decisions", f"{name}.json")
+
+    def decisions(self) -> dict[str, dict[str, Any]]:
+        """All decisions by name."""
+        names = self.names("decisions", ".json")
+        return {name: self.read_json("decisions", f"{name}.json") for name in names}
+
+    def read_json(self, *parts: str) -> dict[str, Any]:
+        """A JSON file. Raises FileNotFoundError, or UserError where it is not JSON."""
+        try:
+            found: dict[str, Any] = json.loads(self.read_bytes(*parts))
+        except ValueError as error:
+            raise UserError(
+                f"{self.path(*parts)}: is not JSON ({error}); restore it, or move the run "
+                "directory away and run again"
+            ) from None
+        return found
+
+    # Checkpoints ---------------------------------------------------------------------------
+
+    def sweep_temporaries(self) -> None:
+        """Delete half-written files that a killed process left; call only under the lock."""
+        if not self.local:
+            return
+        for folder in ("trials", "curves", "decisions", "checkpoints", "."):
+            for name in self.names(folder, ".tmp"):
+                self.remove(folder, f"{name}.tmp")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other drivers out of the run directory; freed when the process dies.
+
+        Object stores have no lock: there the first part written for a trial still stays.
+
+        Raises:
+            UserError: another process runs this study.
+        """
+        if not self.local:
+            yield
+            return
+        import fcntl
+
+        Path(self.root).mkdir(parents=True, exist_ok=True)
+        with Path(self.path(".lock")).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"{self.root}: another `mutransfer run` works on this study; wait for it, "
+                    "stop it, or use another --runs directory"
+                ) from None
+            yield
+
+
+def _parquet(part: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(part, sink)
+    return sink.getvalue()
