@@ -61,9 +61,9 @@ def verdict_at(verdict: Verdict, question: Question, width: int) -> tuple[str, f
     """
     if width <= 0:
         raise ValueError(f"export: {question.one} must be above 0; got {width}; name another")
-    if width <= question.target_width:
+    if width <= question.target_at:
         return verdict.verdict, None, 0.0
-    doublings = math.log2(width / question.target_width)
+    doublings = math.log2(width / question.target_at)
     predicted = _predicted(verdict, doublings)
     tolerance = verdict.set.tolerance_loss
     small = predicted is not None and tolerance is not None and predicted < tolerance
@@ -91,7 +91,7 @@ def best_yaml(
     study: str,
     family: str,
     width: int,
-    place: int | None = None,
+    axis_value: int | None = None,
     optimizer: Mapping[str, Any],
     roles: Any,
     plan: Any,
@@ -119,13 +119,13 @@ def best_yaml(
     """
     if question.transferred is None:
         raise BestError("best.yaml: needs a transferred set; got none; finish the slices first")
-    place = width if place is None else place
-    word, predicted, doublings = verdict_at(verdict, question, place)
-    verified = question.target_width if verdict.verdict == "PASS" else None
+    axis_value = width if axis_value is None else axis_value
+    word, predicted, doublings = verdict_at(verdict, question, axis_value)
+    verified = question.target_at if verdict.verdict == "PASS" else None
     values = {
         "format": FORMAT,
         "verdict": word,
-        "verdict_text": _text(verdict, question, word, place, predicted),
+        "verdict_text": _text(verdict, question, word, axis_value, predicted),
         "regret": _regret(verdict),
         "study": study,
         "family": family,
@@ -150,7 +150,7 @@ def best_yaml(
 def _text(
     verdict: Verdict, question: Question, word: str, width: int, predicted: float | None
 ) -> str:
-    if width <= question.target_width:
+    if width <= question.target_at:
         return verdict.sentence
     limit = verdict.set.tolerance_loss
     figures = (
@@ -167,7 +167,7 @@ def _text(
 def _regret(verdict: Verdict) -> dict[str, Any]:
     found = verdict.set
     return {
-        "at_width": verdict.target_width,
+        "at_width": verdict.target_at,
         "upper_95_loss": found.regret_upper,
         "upper_95_percent": found.regret_upper_percent,
         "tolerance_loss": found.tolerance_loss,

@@ -74,7 +74,7 @@ def line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
 def axis_line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
     """One study along another axis: drift in octaves per doubling, with its rule and without."""
     info, lr = run_info(study, store), found.verdict.of_hp("lr")
-    ends = f"{study.search_place} → {study.target_place}"
+    ends = f"{study.search_at} → {study.target_at}"
     return (
         f"`{study.name}`",
         f"{WORDS[study.axis].one} {ends}",
@@ -94,7 +94,7 @@ def axis_line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
 
 def _best_loss(lr: HPVerdict, arm: str) -> str:
     """The fitted best loss of an arm at the last place of its ladder."""
-    losses = [place.loss for place in lr.optima if place.arm == arm]
+    losses = [axis_value.loss for axis_value in lr.optima if axis_value.arm == arm]
     return text_table.number(losses[-1]) if losses else "–"
 
 

@@ -40,7 +40,7 @@ USUAL_RISES = 0.7
 class CurveSeries(NamedTuple):
     """Loss against one HP at one width: log2 values, mean and range over seeds, the fit."""
 
-    width: int
+    axis_value: int
     is_target: bool
     log2_x: np.ndarray
     mean: np.ndarray
@@ -102,7 +102,7 @@ def _series(fitted: Fit, *, is_target: bool) -> CurveSeries:
     grid = np.linspace(fitted.values[0], fitted.values[-1], 97) if fitted.ok else np.zeros(0)
     place = optimum(fitted)
     return CurveSeries(
-        width=found.width,
+        axis_value=found.axis_value,
         is_target=is_target,
         log2_x=found.log2_x[usable],
         mean=mean_loss(found)[usable],
@@ -142,17 +142,17 @@ def has_points(info: CurveInfo) -> bool:
 
 def curve_plot(info: CurveInfo) -> Plot:
     """Return loss against an HP for each width, μP beside SP on one loss axis."""
-    widths = sorted({s.width for p in info.panels for s in p.series})
+    axis_values = sorted({s.axis_value for p in info.panels for s in p.series})
     reach = _reach(info)
     panels = [
         Panel(
-            partial(_draw_panel, panel=panel, info=info, widths=widths, reach=reach),
+            partial(_draw_panel, panel=panel, info=info, axis_values=axis_values, reach=reach),
             f"{panel.title}: final validation loss against {info.x_label}, a curve for each "
             f"{WORDS[info.axis].one}",
         )
         for panel in info.panels
     ]
-    return Plot(panels, _curve_legend(info, widths), height=2.2)
+    return Plot(panels, _curve_legend(info, axis_values), height=2.2)
 
 
 def _reach(info: CurveInfo) -> tuple[float, float]:
@@ -164,7 +164,12 @@ def _reach(info: CurveInfo) -> tuple[float, float]:
 
 
 def _draw_panel(
-    ax: Axes, *, panel: CurvePanel, info: CurveInfo, widths: list[int], reach: tuple[float, float]
+    ax: Axes,
+    *,
+    panel: CurvePanel,
+    info: CurveInfo,
+    axis_values: list[int],
+    reach: tuple[float, float],
 ) -> None:
     ax.set_title(panel.title)
     ax.set_xlabel(info.x_label)
@@ -174,17 +179,17 @@ def _draw_panel(
         line = ax.axvline(info.log2_transferred, color=palette.INK, lw=0.9, ls=":")
         tip(line, f"transferred value {power_of_two(info.log2_transferred)}")
     for series in panel.series:
-        _draw_series(ax, series, widths, info.axis)
+        _draw_series(ax, series, axis_values, info.axis)
     walls = [s for s in panel.series if s.log2_first_diverged is not None]
     for k, series in enumerate(walls):
-        _draw_wall(ax, series, reach[1], k, widths, info.axis)
+        _draw_wall(ax, series, reach[1], k, axis_values, info.axis)
     ax.set_xlim(*reach)
     if info.loss_limits is not None:
         ax.set_ylim(*info.loss_limits)
 
 
-def _draw_series(ax: Axes, series: CurveSeries, widths: list[int], axis: Axis) -> None:
-    colour = palette.of_width(series.width, widths)
+def _draw_series(ax: Axes, series: CurveSeries, axis_values: list[int], axis: Axis) -> None:
+    colour = palette.of_width(series.axis_value, axis_values)
     dashes = "--" if series.is_target else "-"
     ax.fill_between(series.log2_x, series.low, series.high, color=colour, alpha=0.18, lw=0)
     ax.plot(series.log2_x, series.mean, color=colour, ls=dashes)
@@ -193,13 +198,13 @@ def _draw_series(ax: Axes, series: CurveSeries, widths: list[int], axis: Axis) -
         series.log2_x,
         series.mean,
         [
-            f"{at(axis, series.width)}, {power_of_two(x)}: loss {mean:.5g} "
+            f"{at(axis, series.axis_value)}, {power_of_two(x)}: loss {mean:.5g} "
             f"(seeds {low:.5g} … {high:.5g})"
             for x, mean, low, high in zip(
                 series.log2_x, series.mean, series.low, series.high, strict=True
             )
         ],
-        marker=palette.marker_of(series.width, widths),
+        marker=palette.marker_of(series.axis_value, axis_values),
         mfc=palette.PAPER if series.is_target else colour,
         color=colour,
     )
@@ -213,40 +218,43 @@ def _draw_minimum(ax: Axes, series: CurveSeries, colour: str, axis: Axis) -> Non
     if place.log2_low is not None and place.log2_high is not None:
         ends = [place.log2_low, place.log2_high]
         ax.plot(ends, [place.loss] * 2, color=colour, lw=2.6, alpha=0.85, zorder=3)
-    text = f"{at(axis, series.width)}: minimum {place.loss:.5g} at {_interval(place)}"
+    text = f"{at(axis, series.axis_value)}: minimum {place.loss:.5g} at {_interval(place)}"
     style: dict[str, Any] = {"marker": "|", "ms": 12, "mew": 1.8, "color": colour, "zorder": 4}
     points(ax, [place.log2_opt], [place.loss], [text], **style)
 
 
 def _draw_wall(
-    ax: Axes, series: CurveSeries, stop: float, k: int, widths: list[int], axis: Axis
+    ax: Axes, series: CurveSeries, stop: float, k: int, axis_values: list[int], axis: Axis
 ) -> None:
     """A hatched strip from the first diverged value on, one row for each width."""
-    start, colour = series.log2_first_diverged or 0.0, palette.of_width(series.width, widths)
+    start, colour = (
+        series.log2_first_diverged or 0.0,
+        palette.of_width(series.axis_value, axis_values),
+    )
     top = 1 - k * WALL_STRIP
     strip = ax.axvspan(
         start, stop, ymin=top - WALL_STRIP, ymax=top, fc="none", ec=colour, hatch=HATCH, lw=0.6
     )
-    tip(strip, f"{at(axis, series.width)}: diverges from {power_of_two(start)} on")
+    tip(strip, f"{at(axis, series.axis_value)}: diverges from {power_of_two(start)} on")
     ax.axvline(start, ymin=0, ymax=top, color=colour, lw=0.7, ls=(0, (1, 3)))
 
 
-def _curve_legend(info: CurveInfo, widths: list[int]) -> list[Artist]:
-    targets = {s.width for p in info.panels for s in p.series if s.is_target}
-    ladder = {s.width for p in info.panels for s in p.series if not s.is_target}
+def _curve_legend(info: CurveInfo, axis_values: list[int]) -> list[Artist]:
+    targets = {s.axis_value for p in info.panels for s in p.series if s.is_target}
+    ladder = {s.axis_value for p in info.panels for s in p.series if not s.is_target}
     handles: list[Artist] = []
     for is_target, members in ((False, ladder), (True, targets)):
-        for width in sorted(members):
-            colour = palette.of_width(width, widths)
+        for axis_value in sorted(members):
+            colour = palette.of_width(axis_value, axis_values)
             handles.append(
                 Line2D(
                     [],
                     [],
                     color=colour,
-                    marker=palette.marker_of(width, widths),
+                    marker=palette.marker_of(axis_value, axis_values),
                     mfc=palette.PAPER if is_target else colour,
                     ls="--" if is_target else "-",
-                    label=at(info.axis, width) + (" (target)" if is_target else ""),
+                    label=at(info.axis, axis_value) + (" (target)" if is_target else ""),
                 )
             )
     handles.append(Patch(fc=palette.SOFT, alpha=0.25, label="range of seeds"))
@@ -263,7 +271,7 @@ def curve_table(info: CurveInfo) -> TextTable:
     rows = []
     for panel in info.panels:
         for s in panel.series:
-            start = (ARM_LABELS[panel.arm], f"{s.width}", "yes" if s.is_target else "no")
+            start = (ARM_LABELS[panel.arm], f"{s.axis_value}", "yes" if s.is_target else "no")
             for x, *losses in zip(s.log2_x, s.mean, s.low, s.high, strict=True):
                 rows.append((*start, _cell(x), *map(_cell, losses), ""))
             if s.log2_first_diverged is not None:

@@ -116,9 +116,13 @@ def _draw_drift(ax: Axes, *, info: DriftInfo) -> None:
         _draw_line(ax, line, 0.06 * (k - (len(info.lines) - 1) / 2), info.axis)
     if info.target is not None:
         _draw_place(ax, info.target, 0.0, palette.INK, "*", "μP, target", info.axis, hollow=True)
-    widths = sorted({o.width for line in info.lines for o in line.places})
-    widths += [info.target.width] if info.target and info.target.width not in widths else []
-    ax.set_xticks(np.log2(widths), [f"{w}" for w in widths])
+    axis_values = sorted({o.axis_value for line in info.lines for o in line.places})
+    axis_values += (
+        [info.target.axis_value]
+        if info.target and info.target.axis_value not in axis_values
+        else []
+    )
+    ax.set_xticks(np.log2(axis_values), [f"{w}" for w in axis_values])
     ax.set_xlabel(WORDS[info.axis].one)
     ax.set_ylabel(info.y_label)
     power_axis(ax, "y")
@@ -130,7 +134,7 @@ def _draw_line(ax: Axes, line: DriftLine, shift: float, axis: Axis) -> None:
         hollow = not place.bracketed
         _draw_place(ax, place, shift, look.colour, look.marker, line.label, axis, hollow=hollow)
     if drift is not None and drift.estimate is not None and drift.intercept is not None:
-        ends = np.log2([drift.widths[0], drift.widths[-1]])
+        ends = np.log2([drift.axis_values[0], drift.axis_values[-1]])
         heights = drift.intercept + drift.estimate * (ends - ends[0])
         (drawn,) = ax.plot(ends + shift, heights, color=look.colour, ls=look.dashes)
         tip(drawn, _drift_words(line))
@@ -149,7 +153,7 @@ def _draw_place(
 ) -> None:
     if place.log2_opt is None:
         return
-    x, y = float(np.log2(place.width)) + shift, place.log2_opt
+    x, y = float(np.log2(place.axis_value)) + shift, place.log2_opt
     low, high = place.log2_low, place.log2_high
     ax.plot([x, x], [y if low is None else low, y if high is None else high], color=colour)
     for end, away in ((low, -OPEN_ARROW), (high, OPEN_ARROW)):
@@ -160,7 +164,7 @@ def _draw_place(
     style: dict[str, Any] = {"mfc": palette.PAPER if hollow else colour, "color": colour}
     style |= {"marker": marker, "ms": 8 if marker == "*" else 4.5, "zorder": 4}
     open_ = "" if place.bracketed else ", not bracketed"
-    text = f"{label}, {at(axis, place.width)}: {_interval(place)}{open_}"
+    text = f"{label}, {at(axis, place.axis_value)}: {_interval(place)}{open_}"
     points(ax, [x], [y], [text], **style)
 
 
@@ -168,7 +172,7 @@ def drift_table(info: DriftInfo) -> TextTable:
     """Return the optimum and its interval at each width, the target last."""
     places = [o for line in info.lines for o in line.places]
     rows = [
-        (ARM_LABELS[o.arm], f"{o.width}", *map(_cell, (o.log2_opt, o.log2_low, o.log2_high)))
+        (ARM_LABELS[o.arm], f"{o.axis_value}", *map(_cell, (o.log2_opt, o.log2_low, o.log2_high)))
         for o in (*places, *([info.target] if info.target else []))
     ]
     columns = ("arm", WORDS[info.axis].one, f"log2 {info.hp}", "lower end", "upper end")

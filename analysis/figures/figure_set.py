@@ -53,7 +53,7 @@ def figure_data(
     df: pd.DataFrame,
     question: Question | None,
     verdict: Verdict | None,
-    search_width: int | None = None,
+    search_at: int | None = None,
     axis: Axis = "width",
 ) -> FigureData:
     """Return the data of all figures.
@@ -62,11 +62,11 @@ def figure_data(
         df: A validated table.
         question: What was asked; None as long as the search is not over.
         verdict: The verdict; None without a question.
-        search_width: Place of the search, needed without a question only.
+        search_at: Place of the search, needed without a question only.
         axis: Of the question.
     """
-    width = question.search_width if question else search_width or 0
-    rows = search_rows(df, axis, width)
+    axis_value = question.search_at if question else search_at or 0
+    rows = search_rows(df, axis, axis_value)
     ranked = importance(rows)
     entries = verdict.hps if verdict else ()
     return FigureData(

@@ -42,14 +42,16 @@ def regret_info(entry: HPVerdict, question: Question) -> RegretInfo:
     known = best and tolerance is not None
     return RegretInfo(
         hp=entry.hp,
-        place=at(question.axis, question.target_width),
+        place=at(question.axis, question.target_at),
         lines=tuple(_regret_line(loss, question) for loss in entry.alternatives),
         tolerance_percent=100 * tolerance / abs(best) if known and best and tolerance else None,
     )
 
 
 def _regret_line(loss: Loss, question: Question) -> RegretLine:
-    elsewhere = f" ({at(question.axis, loss.width)})" if loss.width != question.target_width else ""
+    elsewhere = (
+        f" ({at(question.axis, loss.axis_value)})" if loss.axis_value != question.target_at else ""
+    )
     return RegretLine(f"{loss.name}{elsewhere}", 2.0**loss.log2_x, loss.percent, loss.note)
 
 

@@ -31,9 +31,7 @@ def curve_lines(info: CurveInfo) -> list[str]:
 
 
 def _head(arm: str, series: CurveSeries, info: CurveInfo) -> str:
-    return (
-        f"{SHORT_ARMS[arm]} {at(info.axis, series.width)}{' (target)' if series.is_target else ''} "
-    )
+    return f"{SHORT_ARMS[arm]} {at(info.axis, series.axis_value)}{' (target)' if series.is_target else ''} "
 
 
 def _scale(series: list[CurveSeries]) -> float:

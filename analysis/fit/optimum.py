@@ -21,7 +21,7 @@ class Optimum:
     Attributes:
         hp: The varied HP.
         arm: ``mup`` or ``sp``.
-        width: Model width.
+        axis_value: Model width.
         log2_opt: log2 of the optimum; None if nothing finished.
         log2_low, log2_high: Its 95 % interval; None where the data leave an end open.
         log2_best: log2 of the value of lowest mean loss.
@@ -44,7 +44,7 @@ class Optimum:
 
     hp: str
     arm: str
-    width: int
+    axis_value: int
     log2_opt: float | None
     log2_low: float | None
     log2_high: float | None
@@ -124,7 +124,7 @@ def _optimum(fitted: Fit) -> Optimum:
     return Optimum(
         hp=fitted.slice.hp,
         arm=fitted.slice.arm,
-        width=fitted.slice.width,
+        axis_value=fitted.slice.axis_value,
         log2_opt=center,
         log2_low=low,
         log2_high=high,
@@ -156,7 +156,7 @@ def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
     return Optimum(
         hp=fitted.slice.hp,
         arm=fitted.slice.arm,
-        width=fitted.slice.width,
+        axis_value=fitted.slice.axis_value,
         log2_opt=None,
         log2_low=None,
         log2_high=None,

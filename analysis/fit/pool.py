@@ -61,7 +61,7 @@ def _one_noise(
             members[families[i]].append(i)
     for which in members.values():
         told = np.array([(solved[i].noise_var, solved[i].df) for i in which]).T
-        doublings = np.log2([windows[i].slice.width for i in which])
+        doublings = np.log2([windows[i].slice.axis_value for i in which])
         found_noise = zip(*noise.moderated(told[0], told[1], doublings), strict=True)
         for i, (variance, df) in zip(which, found_noise, strict=True):
             found[i] = _with_noise(windows[i], solved[i], float(variance), float(df))

@@ -50,7 +50,7 @@ def facts(material: Material) -> list[Fact]:
 
 
 def _regret(verdict: Verdict) -> Fact:
-    place = f"Regret at {at(verdict.axis, verdict.target_width)}"
+    place = f"Regret at {at(verdict.axis, verdict.target_at)}"
     whole = verdict.set
     upper, best, tolerance = whole.regret_upper_percent, whole.best_loss, whole.tolerance_loss
     accepted = f"accepted: {verdict.tolerance.text}"
@@ -76,7 +76,7 @@ def _set(verdict: Verdict) -> Fact | None:
     told = [f"{e.hp} {number(e.transferred)}" for e in verdict.hps if e.transferred is not None]
     if not told:
         return None
-    tuned = f"tuned at {at(verdict.axis, verdict.search_width)}"
+    tuned = f"tuned at {at(verdict.axis, verdict.search_at)}"
     return Fact("Transferred set", ", ".join(told), tuned)
 
 

@@ -50,7 +50,7 @@ class Material:
         run_info: Provenance by name (study, versions, commit, host, …); ``study`` is the title,
             ``command`` what makes the report again.
         df: The results table, perhaps of a study under way.
-        search_width: Place of the search on the axis.
+        search_at: Place of the search on the axis.
         verdict: The verdict; None as long as there is no slice to judge.
         question: What was asked; None with no verdict.
         progress: How far the study is; None: it is over.
@@ -63,7 +63,7 @@ class Material:
 
     run_info: Mapping[str, Any]
     df: pd.DataFrame
-    search_width: int
+    search_at: int
     verdict: Verdict | None = None
     question: Question | None = None
     progress: Progress | None = None
@@ -77,7 +77,7 @@ class Material:
     @cached_property
     def data(self) -> FigureData:
         """The data of the figures."""
-        return figure_data(self.df, self.question, self.verdict, self.search_width, self.axis)
+        return figure_data(self.df, self.question, self.verdict, self.search_at, self.axis)
 
     @property
     def one(self) -> str:

@@ -131,7 +131,7 @@ def regret(material: Material) -> Section:
 
 def search(material: Material) -> Section:
     """The trials of the search: each HP, pairs, importance."""
-    place = at(material.axis, material.search_width)
+    place = at(material.axis, material.search_at)
     drawn = figure_set.all_figures(material.data)
     alone = f"All trials of the search at {place}; crosses diverged."
     maps = (
@@ -216,8 +216,8 @@ def basis(material: Material) -> Section:
     names = ", ".join(hp_label(hp) for hp in question.parameters)
     text = (
         f"{counts} trials; {names} sliced at {material.one} "
-        f"{', '.join(map(str, question.widths))} with {len(question.seeds)} seed(s) and at the "
-        f"target, {verdict.target_width}, with {len(question.target_seeds)}. Accepted regret, "
+        f"{', '.join(map(str, question.axis_values))} with {len(question.seeds)} seed(s) and at the "
+        f"target, {verdict.target_at}, with {len(question.target_seeds)}. Accepted regret, "
         f"fixed beforehand: {verdict.tolerance.text}.",
         "Conditions: (a) upper bound of the regret under the tolerance; (b) optimum bracketed at "
         "search and target; (c) the HP matters in its range; (d) half an octave from divergence; "

@@ -96,7 +96,7 @@ def _optimum_row(place: Optimum, mark: str, rule: str | None) -> tuple[str, ...]
     return (
         place.hp,
         arm_label(place.arm, rule),
-        f"{place.width}{mark}",
+        f"{place.axis_value}{mark}",
         number(place.opt),
         _fixed(place.log2_opt),
         f"{_fixed(place.log2_low, 'open')} … {_fixed(place.log2_high, 'open')}",
@@ -172,7 +172,7 @@ def alternatives_table(verdict: Verdict) -> TextTable:
         (
             loss.hp,
             loss.name,
-            str(loss.width),
+            str(loss.axis_value),
             number(2.0**loss.log2_x),
             loss.note or _bounded(loss.in_loss),
             _bounded(loss.percent),
@@ -200,7 +200,7 @@ def scaling_table(verdict: Verdict) -> TextTable:
     rows: list[tuple[str, ...]] = []
     for e in verdict.hps:
         for s in e.scaling:
-            start = (e.hp, arm_label(s.arm), str(len(s.widths)))
+            start = (e.hp, arm_label(s.arm), str(len(s.axis_values)))
             if s.reason:
                 rows.append((*start, *("–",) * 6, s.reason))
                 continue
@@ -269,7 +269,7 @@ def limits(question: Question, verdict: Verdict) -> tuple[str, ...]:
     """Return what a verdict does not cover, in sentences."""
     held = [name if k else name.capitalize() for k, name in enumerate(_held(question))]
     return (
-        f"{WORDS[question.axis].many.capitalize()} above {verdict.target_width} were not run: "
+        f"{WORDS[question.axis].many.capitalize()} above {verdict.target_at} were not run: "
         "there an export is at best EXTRAPOLATED.",
         f"{', '.join(held)} and data were the same in all trials; nothing is said about other "
         "values.",

@@ -26,7 +26,7 @@ class Slice:
     Attributes:
         hp: Name of the varied HP.
         arm: ``mup``, ``sp`` or ``unscaled``.
-        width: Place on the axis: the model's width where that is the axis.
+        axis_value: Place on the axis: the model's width where that is the axis.
         log2_x: Values of the HP, octaves, (P,) ascending.
         loss: Validation loss, (P, S); NaN where there is none.
         seeds: Seeds asked for, (S,).
@@ -36,7 +36,7 @@ class Slice:
 
     hp: str
     arm: str
-    width: int
+    axis_value: int
     log2_x: np.ndarray
     loss: np.ndarray
     seeds: tuple[int, ...]
@@ -95,7 +95,7 @@ def slice_of(
     *,
     hp: str,
     fixed: Mapping[str, float | None],
-    width: int,
+    axis_value: int,
     arm: str,
     seeds: Sequence[int],
     axis: Axis = "width",
@@ -107,7 +107,7 @@ def slice_of(
         df: A validated results table.
         hp: The varied HP; values that are null or not above 0 have no log2 and are left out.
         fixed: Values that all other HPs must equal; None (or absent) matches null.
-        width: Place on the axis.
+        axis_value: Place on the axis.
         arm: ``mup``, ``sp`` or ``unscaled``; rows of the base width count for all.
         seeds: Seeds, in this order.
         axis: The axis: the column that holds places.
@@ -122,7 +122,7 @@ def slice_of(
             width, depth, batch size and steps but for the axis.
     """
     others = {name: value for name, value in fixed.items() if name != hp}
-    here = in_arm(df, arm, axis=axis, base=base) & _at(df, axis, width)
+    here = in_arm(df, arm, axis=axis, base=base) & _at(df, axis, axis_value)
     rows = _matching(df[here], hp, others, seeds)
     cells = _one_result_a_cell(rows, hp=hp, arm=arm, axis=axis)
     values = sorted({x for x, _ in cells})
@@ -137,7 +137,7 @@ def slice_of(
     return Slice(
         hp=hp,
         arm=arm,
-        width=int(width),
+        axis_value=int(axis_value),
         log2_x=np.array(values, dtype=float),
         loss=loss,
         seeds=tuple(int(s) for s in seeds),

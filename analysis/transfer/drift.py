@@ -65,7 +65,7 @@ class Drift:
     high: float | None
     intercept: float | None
     n_widths: int
-    widths: tuple[int, ...]
+    axis_values: tuple[int, ...]
     p_zero: float | None = None
     p_minus_one: float | None = None
     reason: str | None = None
@@ -101,17 +101,17 @@ def drift(fits: Sequence[Fit], axis: Axis = "width") -> Drift:
     widths with a bracketed optimum and a minimum inside take part; fewer than 3 give none.
     """
     places = [found for f in fits if (found := _place(f)) is not None]
-    places.sort(key=lambda place: place.width)
-    widths = tuple(place.width for place in places)
-    if len(widths) < MIN_WIDTHS:
+    places.sort(key=lambda place: place.axis_value)
+    axis_values = tuple(place.axis_value for place in places)
+    if len(axis_values) < MIN_WIDTHS:
         return Drift(
             estimate=None,
             low=None,
             high=None,
             intercept=None,
-            n_widths=len(widths),
-            widths=widths,
-            reason=f"{len(widths)} {WORDS[axis].many} with a bracketed optimum; a drift needs "
+            n_widths=len(axis_values),
+            axis_values=axis_values,
+            reason=f"{len(axis_values)} {WORDS[axis].many} with a bracketed optimum; a drift needs "
             f"{MIN_WIDTHS}",
         )
     rest = _line(places[1:]) if len(places) > MIN_WIDTHS else None
@@ -126,7 +126,7 @@ def drift(fits: Sequence[Fit], axis: Axis = "width") -> Drift:
 class _Place(NamedTuple):
     """The optimum of a width: place, variance to first order, noise, and its `profile`."""
 
-    width: int
+    axis_value: int
     log2_opt: float
     variance: float
     df: float
@@ -151,7 +151,7 @@ def _place(fitted: Fit) -> _Place | None:
     side = np.where(grid < found.log2_opt, -_FAR, _FAR)
     z = np.where(bends, np.clip(z, -_FAR, _FAR), side)
     return _Place(
-        width=fitted.slice.width,
+        axis_value=fitted.slice.axis_value,
         log2_opt=found.log2_opt,
         variance=variance,
         df=fitted.df,
@@ -162,8 +162,8 @@ def _place(fitted: Fit) -> _Place | None:
 
 
 def _line(places: Sequence[_Place]) -> Drift:
-    widths = np.array([p.width for p in places], dtype=float)
-    doublings = np.log2(widths / widths[0])
+    axis_values = np.array([p.axis_value for p in places], dtype=float)
+    doublings = np.log2(axis_values / axis_values[0])
     linear = _Weighted.solve(np.stack([np.ones_like(doublings), doublings], 1), places)
     df = linear.df(1)
     quantile = float(special.fdtri(1, df, LEVEL))
@@ -191,7 +191,7 @@ def _line(places: Sequence[_Place]) -> Drift:
         high=None if open_high else high,
         intercept=start,
         n_widths=len(places),
-        widths=tuple(p.width for p in places),
+        axis_values=tuple(p.axis_value for p in places),
         p_zero=float(p_values[0]),
         p_minus_one=float(p_values[1]),
     )
@@ -255,8 +255,10 @@ class _Weighted:
 
 def _finite_width(places: Sequence[_Place]) -> FiniteWidth:
     """The weighted least squares fit of limit + bias/width to the optima of the widths."""
-    widths = np.array([p.width for p in places], dtype=float)
-    found = _Weighted.solve(np.stack([np.ones_like(widths), 1.0 / widths], axis=1), places)
+    axis_values = np.array([p.axis_value for p in places], dtype=float)
+    found = _Weighted.solve(
+        np.stack([np.ones_like(axis_values), 1.0 / axis_values], axis=1), places
+    )
     limit, bias = (float(k) for k in found.beta)
     return FiniteWidth(
         log2_limit=limit,

@@ -59,7 +59,7 @@ class Scaling:
 
     hp: str
     arm: str
-    widths: tuple[int, ...]
+    axis_values: tuple[int, ...]
     loss_limit: Exponent
     alpha: Exponent
     beta: Exponent
@@ -80,13 +80,13 @@ def scaling(fits: Sequence[Fit]) -> Scaling | None:
     if not fits:
         return None
     places = [(f, o) for f in fits if (o := optimum(f)).bracketed and o.curvature]
-    places.sort(key=lambda pair: pair[1].width)
+    places.sort(key=lambda pair: pair[1].axis_value)
     found = [o for _, o in places]
-    widths = tuple(o.width for o in found)
+    axis_values = tuple(o.axis_value for o in found)
     if len(found) < MIN_WIDTHS:
         reason = f"{len(found)} widths with a bracketed optimum; exponents need {MIN_WIDTHS}"
-        return _nothing(fits[0], widths, reason)
-    n = np.array(widths, dtype=float)
+        return _nothing(fits[0], axis_values, reason)
+    n = np.array(axis_values, dtype=float)
     limit, alpha = _law(n, np.array([o.loss for o in found]), _loss_errors(found), "α")
     _, beta = _law(n, np.array([o.log2_opt for o in found]), _place_errors(found), "β")
     gamma = _slope(np.log2(n), np.log2([o.curvature or np.nan for o in found]))
@@ -94,7 +94,7 @@ def scaling(fits: Sequence[Fit]) -> Scaling | None:
     return Scaling(
         hp=fits[0].slice.hp,
         arm=fits[0].slice.arm,
-        widths=widths,
+        axis_values=axis_values,
         loss_limit=limit,
         alpha=alpha,
         beta=beta,
@@ -117,12 +117,12 @@ def degradation(of: Scaling | None, other: Scaling | None) -> Exponent:
     return Exponent(estimate=a.estimate - b.estimate, error=error)
 
 
-def _nothing(fitted: Fit, widths: tuple[int, ...], reason: str) -> Scaling:
+def _nothing(fitted: Fit, axis_values: tuple[int, ...], reason: str) -> Scaling:
     none = Exponent(estimate=None, error=None, reason=reason)
     return Scaling(
         hp=fitted.slice.hp,
         arm=fitted.slice.arm,
-        widths=widths,
+        axis_values=axis_values,
         loss_limit=none,
         alpha=none,
         beta=none,

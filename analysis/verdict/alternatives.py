@@ -20,7 +20,7 @@ class Loss:
         name: transferred, one octave lower, one octave higher, default, or SP's.
         hp: The HP.
         arm: ``mup`` or the control: whose slice it was read from.
-        width: At which place of the axis.
+        axis_value: At which place of the axis.
         log2_x: log2 of the value.
         in_loss: In loss; None where nothing can be said (off the curve and not run).
         percent: In % of the best loss there.
@@ -33,7 +33,7 @@ class Loss:
     name: str
     hp: str
     arm: str
-    width: int
+    axis_value: int
     log2_x: float
     in_loss: tuple[float, float, float] | None
     percent: tuple[float, float, float] | None
@@ -56,15 +56,15 @@ def alternatives(evidence: Evidence, question: Question) -> tuple[Loss, ...]:
     default = question.defaults.get(evidence.hp)
     if default is not None and default > 0:
         asked["default"] = log2_of(default)
-    search = evidence.ladder["mup", question.search_width]
+    search = evidence.ladder["mup", question.search_at]
     found = [_loss(name, evidence.target, search, at) for name, at in asked.items()]
     return (*found, *_of_control(evidence, question))
 
 
 def _of_control(evidence: Evidence, question: Question) -> list[Loss]:
     arm = question.control or "sp"
-    fits = [f for f in evidence.of_arm(arm) if f.ok and f.slice.width > question.search_width]
-    search = evidence.ladder.get((arm, question.search_width))
+    fits = [f for f in evidence.of_arm(arm) if f.ok and f.slice.axis_value > question.search_at]
+    search = evidence.ladder.get((arm, question.search_at))
     carried = None if search is None else optimum(search).log2_opt
     if not fits or search is None or carried is None:
         return []
@@ -80,7 +80,7 @@ def _loss(name: str, fitted: Fit, search: Fit, log2_x: float) -> Loss:
         name=name,
         hp=fitted.slice.hp,
         arm=fitted.slice.arm,
-        width=fitted.slice.width,
+        axis_value=fitted.slice.axis_value,
         log2_x=log2_x,
         in_loss=_in_units(found, 1.0),
         percent=_in_units(found, 100 / abs(here.loss) if here.loss else None),

@@ -30,7 +30,7 @@ def causes_of(found: Findings, question: Question) -> tuple[Cause, ...]:
 
 
 def _row_causes(found: Findings, question: Question) -> list[Cause]:
-    causes, hp, target = [], found.hp, found.at(question.target_width)
+    causes, hp, target = [], found.hp, found.at(question.target_at)
     value = f"{hp} = {2.0**found.log2_x:.4g}"
     if found.diverged_there:
         causes.append(
@@ -50,7 +50,7 @@ def _row_causes(found: Findings, question: Question) -> list[Cause]:
         )
     for fitted in (found.search, found.target):
         if fitted.slice.n_missing:
-            n, place = fitted.slice.n_missing, found.at(fitted.slice.width)
+            n, place = fitted.slice.n_missing, found.at(fitted.slice.axis_value)
             causes.append(
                 Cause(
                     code="missing_runs",
@@ -81,10 +81,10 @@ def _row_causes(found: Findings, question: Question) -> list[Cause]:
 
 def _fit_causes(found: Findings, question: Question) -> list[Cause]:
     causes, hp, tolerance, r = [], found.hp, found.tolerance_loss, found.regret
-    place = found.at(question.target_width)
+    place = found.at(question.target_at)
     for o in (found.search_opt, found.target_opt):
         if not o.bracketed:
-            causes.append(_not_bracketed(o, found.at(o.width)))
+            causes.append(_not_bracketed(o, found.at(o.axis_value)))
     if tolerance is not None and r is not None and r.lower > tolerance:
         causes.append(
             Cause(

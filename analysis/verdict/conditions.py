@@ -30,7 +30,7 @@ def conditions_of(found: Findings) -> tuple[Condition, ...]:
     level = "" if r is None else f" ({100 * r.level:.6g} %)"
     limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
     brackets = [
-        f"{found.at(o.width)}: {'yes' if o.bracketed else 'no'}"
+        f"{found.at(o.axis_value)}: {'yes' if o.bracketed else 'no'}"
         for o in (found.search_opt, found.target_opt)
     ]
     missing = found.search.slice.n_missing + found.target.slice.n_missing

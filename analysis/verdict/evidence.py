@@ -42,27 +42,31 @@ def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
     arms = ["mup"]
     if question.control is not None and hp in question.control_parameters:
         arms.append(question.control)
-    widths = sorted({*question.widths, question.search_width})
+    axis_values = sorted({*question.axis_values, question.search_at})
     ladder = {
-        (arm, width): fitted
+        (arm, axis_value): fitted
         for arm in arms
-        for width, fitted in zip(widths, _ladder(df, question, hp, arm, widths), strict=True)
+        for axis_value, fitted in zip(
+            axis_values, _ladder(df, question, hp, arm, axis_values), strict=True
+        )
     }
     target = None
     if question.transferred is not None:
-        asked = (question.transferred, question.target_width, "mup", question.target_seeds)
+        asked = (question.transferred, question.target_at, "mup", question.target_seeds)
         found = question.slice(df, hp, *asked)
         target = fit(found, spacing_log2=question.spacing_log2)
     return Evidence(hp=hp, ladder=ladder, target=target)
 
 
 def _ladder(
-    df: pd.DataFrame, question: Question, hp: str, arm: str, widths: Sequence[int]
+    df: pd.DataFrame, question: Question, hp: str, arm: str, axis_values: Sequence[int]
 ) -> list[Fit]:
     """The curves of an arm: one family, which shares noise and roughness.
 
     The target's curve is fitted alone: its regret bound rests on its own values only.
     """
     asked = (arm, question.seeds)
-    slices = [question.slice(df, hp, question.center, width, *asked) for width in widths]
+    slices = [
+        question.slice(df, hp, question.center, axis_value, *asked) for axis_value in axis_values
+    ]
     return fits(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))

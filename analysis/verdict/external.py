@@ -19,8 +19,8 @@ def question(
     df: pd.DataFrame,
     *,
     tolerance: Tolerance,
-    search_width: int | None = None,
-    target_width: int | None = None,
+    search_at: int | None = None,
+    target_at: int | None = None,
     defaults: Mapping[str, float] | None = None,
     axis: Axis = "width",
 ) -> Question:
@@ -33,8 +33,8 @@ def question(
     Args:
         df: A validated table.
         tolerance: Accepted regret.
-        search_width: The place where HPs are tuned; None: the narrowest.
-        target_width: The place where they are checked; None: the widest.
+        search_at: The place where HPs are tuned; None: the narrowest.
+        target_at: The place where they are checked; None: the widest.
         defaults: Untuned values whose regret is told beside.
         axis: Along which transfer is asked about; the place of a row is in the column of its name.
 
@@ -42,14 +42,16 @@ def question(
         TableError: a place without μP runs, or nothing that was run at both places.
     """
     ours = df[in_arm(df, "mup", axis=axis)]
-    widths = sorted({int(w) for w in ours[axis]})
-    if not widths:
+    axis_values = sorted({int(w) for w in ours[axis]})
+    if not axis_values:
         raise TableError("table: runs of arm mup; got none; without μP nothing is to transfer")
-    search, target = search_width or widths[0], target_width or widths[-1]
+    search, target = search_at or axis_values[0], target_at or axis_values[-1]
     option = "width" if axis == "width" else "at"
-    for name, width in (("search", search), ("target", target)):
-        if width not in widths:
-            raise TableError(f"--{name}-{option}: one of {widths} (arm mup); got {width}; pick one")
+    for name, axis_value in (("search", search), ("target", target)):
+        if axis_value not in axis_values:
+            raise TableError(
+                f"--{name}-{option}: one of {axis_values} (arm mup); got {axis_value}; pick one"
+            )
     if search == target:
         raise TableError(f"--search-{option}: another than the target; got {search}; pick one")
     best = _best_shared(ours, search, target, axis)
@@ -71,9 +73,9 @@ def question(
         best = _near_optimum(ours, sliced[0], best, (search, target), seeds, spacing, axis)
     return Question(
         parameters=sliced,
-        search_width=search,
-        widths=tuple(w for w in widths if w != target or len(widths) > 2),
-        target_width=target,
+        search_at=search,
+        axis_values=tuple(w for w in axis_values if w != target or len(axis_values) > 2),
+        target_at=target,
         base_width=int(df["base_width"].iloc[0]),
         seeds=seeds,
         target_seeds=there,
@@ -117,7 +119,7 @@ def _n_values(
     df: pd.DataFrame, hp: str, best: Mapping[str, float | None], place: int, axis: Axis
 ) -> int:
     seeds = sorted({int(s) for s in df["seed"]})
-    found = slice_of(df, hp=hp, fixed=best, width=place, arm="mup", seeds=seeds, axis=axis)
+    found = slice_of(df, hp=hp, fixed=best, axis_value=place, arm="mup", seeds=seeds, axis=axis)
     return len(found.log2_x)
 
 
@@ -137,7 +139,8 @@ def _near_optimum(
 ) -> dict[str, float | None]:
     """The set with the HP at the value of both places that is nearest to its optimum."""
     here, there = (
-        slice_of(df, hp=hp, fixed=best, width=p, arm="mup", seeds=seeds, axis=axis) for p in places
+        slice_of(df, hp=hp, fixed=best, axis_value=p, arm="mup", seeds=seeds, axis=axis)
+        for p in places
     )
     place = optimum(fit(here, spacing_log2=spacing)).log2_opt
     shared = [x for x in here.log2_x[here.usable] if there.index(float(x)) is not None]

@@ -53,7 +53,7 @@ def findings(evidence: Evidence, question: Question) -> Findings | None:
     value = (question.transferred or {}).get(evidence.hp)
     if evidence.target is None or value is None or value <= 0:
         return None
-    search = evidence.ladder["mup", question.search_width]
+    search = evidence.ladder["mup", question.search_at]
     search_opt, target_opt = optimum(search), optimum(evidence.target)
     tolerance = question.tolerance.in_loss(target_best=target_opt.loss, search_best=search_opt.loss)
     log2_x = log2_of(value)

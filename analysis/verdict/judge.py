@@ -59,8 +59,8 @@ class Verdict:
     Attributes:
         verdict: PASS, FAIL or INCONCLUSIVE: the word on the set.
         sentence: The verdict in one English sentence with figures.
-        search_width: Place of the search on the axis.
-        target_width: Place of the check on the axis.
+        search_at: Place of the search on the axis.
+        target_at: Place of the check on the axis.
         tolerance: Accepted regret.
         hps: Verdicts on single HPs.
         set: Verdict on the set.
@@ -78,8 +78,8 @@ class Verdict:
 
     verdict: Word
     sentence: str
-    search_width: int
-    target_width: int
+    search_at: int
+    target_at: int
     tolerance: Tolerance
     hps: tuple[HPVerdict, ...]
     set: SetVerdict
@@ -139,8 +139,8 @@ def judge(df: pd.DataFrame, question: Question, *, target_flops: float | None = 
     return Verdict(
         verdict=whole.word,
         sentence=_sentence(whole, entries, question),
-        search_width=question.search_width,
-        target_width=question.target_width,
+        search_at=question.search_at,
+        target_at=question.target_at,
         tolerance=question.tolerance,
         hps=entries,
         set=whole,
@@ -159,7 +159,7 @@ def judge(df: pd.DataFrame, question: Question, *, target_flops: float | None = 
 
 
 def _target_flops(df: pd.DataFrame, question: Question) -> float | None:
-    there = df[(df[question.axis] == question.target_width) & (df["status"] == "done")]["flops"]
+    there = df[(df[question.axis] == question.target_at) & (df["status"] == "done")]["flops"]
     mean = there[there > 0].mean()
     return None if pd.isna(mean) else float(mean)
 
@@ -252,14 +252,14 @@ def _is_failure(cause: Cause) -> bool:
 
 
 def _sentence(whole: SetVerdict, entries: Sequence[HPVerdict], question: Question) -> str:
-    start = f"{whole.word}: at {question.at(question.target_width)}"
+    start = f"{whole.word}: at {question.at(question.target_at)}"
     names = ", ".join(e.hp for e in entries) or "no HP"
     if whole.word == "PASS":
         percent = whole.regret_upper_percent
         scaled = f", scaled by the rule {question.rule}," if question.rule else ""
         figure = "" if percent is None else f" ({percent:.2g} % of the best loss found there)"
         return (
-            f"{start} the set tuned at {question.at(question.search_width)} ({names}){scaled} "
+            f"{start} the set tuned at {question.at(question.search_at)} ({names}){scaled} "
             f"loses at most {whole.regret_upper:.3g}{figure}, with 95 % confidence; accepted: "
             f"{question.tolerance.text}."
         )
@@ -274,8 +274,8 @@ def _sentence(whole: SetVerdict, entries: Sequence[HPVerdict], question: Questio
 def _flags(entries: Sequence[HPVerdict], question: Question) -> tuple[str, ...]:
     flags: list[str] = []
     for e in entries:
-        searched = [o for o in e.optima if (o.arm, o.width) == ("mup", question.search_width)]
+        searched = [o for o in e.optima if (o.arm, o.axis_value) == ("mup", question.search_at)]
         for place in (*searched, *([e.target] if e.target else [])):
-            flags += [f"{e.hp} at {question.at(place.width)}: {flag}" for flag in place.flags]
+            flags += [f"{e.hp} at {question.at(place.axis_value)}: {flag}" for flag in place.flags]
         flags += [f"{e.hp} transferred: {flag}" for flag in e.flags]
     return tuple(dict.fromkeys(flags))

@@ -27,7 +27,7 @@ class Proposal:
         cause: Code of the reason it would settle.
         hp: The varied HP; the others stay as in that slice.
         arm: ``mup``.
-        width: Place on the axis.
+        axis_value: Place on the axis.
         at_target: The others are those of the transferred set, not of the ladder's centre.
         log2_x: log2 of the values.
         seeds: Seeds.
@@ -41,7 +41,7 @@ class Proposal:
     cause: str
     hp: str
     arm: str
-    width: int
+    axis_value: int
     at_target: bool
     log2_x: tuple[float, ...]
     seeds: tuple[int, ...]
@@ -77,8 +77,8 @@ def _values(
     df: pd.DataFrame, entry: HPVerdict, evidence: Evidence, question: Question
 ) -> list[Proposal]:
     codes = {c.code for c in entry.causes}
-    search = evidence.ladder["mup", question.search_width]
-    searched = [o for o in entry.optima if (o.arm, o.width) == ("mup", question.search_width)]
+    search = evidence.ladder["mup", question.search_at]
+    searched = [o for o in entry.optima if (o.arm, o.axis_value) == ("mup", question.search_at)]
     places = [(search, searched[0], False)] if searched else []
     if evidence.target is not None and entry.target is not None:
         places.append((evidence.target, entry.target, True))
@@ -190,20 +190,20 @@ def _proposal(
     found = fitted.slice
     own = question.target_seeds if at_target else question.seeds
     used = own if seeds is None else seeds
-    each = df[(df[question.axis] == found.width) & (df["status"] == "done")]["flops"].mean()
+    each = df[(df[question.axis] == found.axis_value) & (df["status"] == "done")]["flops"].mean()
     n = len(log2_x) * len(used)
     values = ", ".join(f"{x:.4g}" for x in log2_x)
     return Proposal(
         cause=cause,
         hp=found.hp,
         arm=found.arm,
-        width=found.width,
+        axis_value=found.axis_value,
         at_target=at_target,
         log2_x=tuple(log2_x),
         seeds=used,
         n_trials=n,
         flops=None if pd.isna(each) else float(each) * n,
         settles=settles,
-        text=f"{found.hp} at log2 {values}, {question.at(found.width)}, seeds "
+        text=f"{found.hp} at log2 {values}, {question.at(found.axis_value)}, seeds "
         f"{', '.join(map(str, used))}: {n} trials.",
     )

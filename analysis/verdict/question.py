@@ -72,9 +72,9 @@ class Question:
 
     Attributes:
         parameters: Names of the sliced HPs.
-        search_width: Place of the search; one of ``widths``.
-        widths: The ladder: places on the axis.
-        target_width: Place of the check.
+        search_at: Place of the search; one of ``axis_values``.
+        axis_values: The ladder: places on the axis.
+        target_at: Place of the check.
         base_width: Width at which base HPs are written.
         seeds: Seeds of the ladder slices.
         target_seeds: Seeds of the target slices and of the transferred set there.
@@ -94,9 +94,9 @@ class Question:
     """
 
     parameters: tuple[str, ...]
-    search_width: int
-    widths: tuple[int, ...]
-    target_width: int
+    search_at: int
+    axis_values: tuple[int, ...]
+    target_at: int
     base_width: int
     seeds: tuple[int, ...]
     target_seeds: tuple[int, ...]
@@ -133,9 +133,16 @@ class Question:
     ) -> Slice:
         """Return the slice of an HP at a place; see `analysis.slices.slice_of`."""
         # Where base HPs are written a rule does nothing: its arms share the rows of the search.
-        base = None if self.axis == "width" else self.search_width
+        base = None if self.axis == "width" else self.search_at
         return slice_of(
-            df, hp=hp, fixed=fixed, width=place, arm=arm, seeds=seeds, axis=self.axis, base=base
+            df,
+            hp=hp,
+            fixed=fixed,
+            axis_value=place,
+            arm=arm,
+            seeds=seeds,
+            axis=self.axis,
+            base=base,
         )
 
     @property

@@ -173,9 +173,9 @@ def question(
     """The question whether a value holds at the target."""
     return Question(
         parameters=("lr",),
-        search_width=SEARCH_WIDTH,
-        widths=(SEARCH_WIDTH,),
-        target_width=TARGET_WIDTH,
+        search_at=SEARCH_WIDTH,
+        axis_values=(SEARCH_WIDTH,),
+        target_at=TARGET_WIDTH,
         base_width=SEARCH_WIDTH,
         seeds=search.slice.seeds,
         target_seeds=target.slice.seeds,

@@ -174,7 +174,7 @@ def _slice(
     return Slice(
         hp="lr",
         arm="mup",
-        width=width,
+        axis_value=width,
         log2_x=x,
         loss=loss,
         seeds=tuple(range(1, levels.size + 1)),
@@ -190,7 +190,7 @@ def joined(a: Slice, b: Slice) -> Slice:
     return Slice(
         hp=a.hp,
         arm=a.arm,
-        width=a.width,
+        axis_value=a.axis_value,
         log2_x=x[order],
         loss=np.concatenate([a.loss, b.loss])[order],
         seeds=a.seeds,

@@ -210,7 +210,7 @@ class TrialConfig:
         """Width where μP and SP agree."""
         return self.model.base_width
 
-    def place(self, axis: Axis) -> int:
+    def axis_value(self, axis: Axis) -> int:
         """Return where on an axis the trial stands.
 
         Raises:

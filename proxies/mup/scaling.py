@@ -67,9 +67,9 @@ class Factors:
     residual: float = 1.0
 
 
-def factors(scaling: Scaling, place: int) -> Factors:
+def factors(scaling: Scaling, axis_value: int) -> Factors:
     """Return a rule's factors at a place; all are exactly 1 at the base."""
-    rule, k = scaling.rule, place / scaling.base
+    rule, k = scaling.rule, axis_value / scaling.base
     if rule.kind == "sqrt_batch":
         root = math.sqrt(k)
         return Factors(lr=root, weight_decay=root, eps=1 / root)
@@ -80,9 +80,9 @@ def factors(scaling: Scaling, place: int) -> Factors:
     return Factors(block_lr=k ** (rule.alpha - 1), block_eps=shrunk, residual=shrunk)
 
 
-def betas(scaling: Scaling, place: int, base: tuple[float, float]) -> tuple[float, float]:
+def betas(scaling: Scaling, axis_value: int, base: tuple[float, float]) -> tuple[float, float]:
     """Return Adam's β at a place; those of the base unless the rule scales them."""
-    k = place / scaling.base
+    k = axis_value / scaling.base
     if not scaling.rule.scale_betas or k == 1:
         return base
     return 1 - k * (1 - base[0]), 1 - k * (1 - base[1])

@@ -35,15 +35,15 @@ def factors(config: TrialConfig) -> scaling.Factors:
     """Return what a trial's scaling rule multiplies; ones without a rule, or in another arm."""
     if config.scaling is None or config.arm != "mup":
         return mup.UNSCALED
-    return scaling.factors(config.scaling, config.place(config.scaling.rule.axis))
+    return scaling.factors(config.scaling, config.axis_value(config.scaling.rule.axis))
 
 
 def betas(config: TrialConfig) -> tuple[float, float]:
     """Return Adam's β of a trial, after its scaling rule."""
     if config.scaling is None or config.arm != "mup":
         return config.train.betas
-    place = config.place(config.scaling.rule.axis)
-    return scaling.betas(config.scaling, place, config.train.betas)
+    axis_value = config.axis_value(config.scaling.rule.axis)
+    return scaling.betas(config.scaling, axis_value, config.train.betas)
 
 
 def build(config: TrialConfig) -> nn.Module:

@@ -41,11 +41,11 @@ def analyze(
     axis: Annotated[
         str, typer.Option(help="Table: along width, batch_size, steps or depth.")
     ] = "width",
-    search_width: Annotated[
+    search_at: Annotated[
         int | None,
         typer.Option("--search-width", "--search-at", help="Table: narrowest if none."),
     ] = None,
-    target_width: Annotated[
+    target_at: Annotated[
         int | None, typer.Option("--target-width", "--target-at", help="Table: widest if none.")
     ] = None,
     default: Annotated[str, typer.Option(help="Table: untuned values, lr=1e-3.")] = "",
@@ -71,8 +71,8 @@ def analyze(
             Path(study),
             columns=columns,
             tolerance=tolerance,
-            search_width=search_width,
-            target_width=target_width,
+            search_at=search_at,
+            target_at=target_at,
             default=default,
             axis=axis,
         )

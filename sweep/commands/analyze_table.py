@@ -28,8 +28,8 @@ def analyze(
     *,
     columns: str = "",
     tolerance: str = TOLERANCE,
-    search_width: int | None = None,
-    target_width: int | None = None,
+    search_at: int | None = None,
+    target_at: int | None = None,
     default: str = "",
     axis: str = "width",
 ) -> "Material":
@@ -45,8 +45,8 @@ def analyze(
     asked = foreign_external.question(
         table,
         tolerance=_tolerance(tolerance),
-        search_width=search_width,
-        target_width=target_width,
+        search_at=search_at,
+        target_at=target_at,
         defaults={hp: _number("--default", v) for hp, v in _pairs("--default", default).items()},
         axis=axis,
     )
@@ -60,7 +60,7 @@ def analyze(
     return Material(
         run_info=info,
         df=table,
-        search_width=asked.search_width,
+        search_at=asked.search_at,
         axis=asked.axis,
         verdict=judge(table, asked),
         question=asked,
@@ -72,12 +72,12 @@ def cannot_say(question: Question) -> list[str]:
     told = []
     if len(question.target_seeds) < 2:
         told.append(
-            f"One seed at {question.at(question.target_width)}: intervals rest on the scatter "
+            f"One seed at {question.at(question.target_at)}: intervals rest on the scatter "
             "about the curve; what differs from seed to seed cannot be told, so there is no PASS."
         )
     if question.control is None and question.axis == "width":
         told.append("No rows of arm sp: whether SP would have drifted cannot be told.")
-    if len(question.widths) < 3:
+    if len(question.axis_values) < 3:
         told.append(f"Fewer than three {WORDS[question.axis].many}: no drift can be fitted.")
     return told
 

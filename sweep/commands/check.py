@@ -28,9 +28,9 @@ def check(
             study.model.family,
             ", ".join(study.transfer.parameters),
             study.axis,
-            f"{study.search.trials} at {study.search_place}",
-            " ".join(map(str, study.transfer.places)),
-            study.target_place,
+            f"{study.search.trials} at {study.search_at}",
+            " ".join(map(str, study.transfer.axis_values)),
+            study.target_at,
         )
         for name, study in found.items()
     ]

@@ -49,9 +49,9 @@ def export(
     from mutransfer.sweep.results import export as best
 
     found_study, store = rundir.find_run(study, spec_path, runs)
-    place = best.place_of(found_study, width, at)
+    axis_value = best.axis_value_of(found_study, width, at)
     found = analyze.analyze(found_study, store)
-    content = best.export(found, found_study, store, place)
+    content = best.export(found, found_study, store, axis_value)
     content = best.so_far(content, found, found_study, store)
     good = content["verdict"] in best.GOOD
     text = dump(content)

@@ -78,11 +78,11 @@ class Terminal:
         step_s = estimate.measured_step_s(list(state.rows.values()))
         left = {ask.trial_id: ask for ask in state.next.trials if ask.trial_id not in state.rows}
         axis = self._study.axis
-        asked = Counter((ask.asked_by, ask.config.place(axis)) for ask in state.next.asked)
+        asked = Counter((ask.asked_by, ask.config.axis_value(axis)) for ask in state.next.asked)
         for ask in self._nominal:  # stages that are not asked for yet
-            place = (ask.asked_by, ask.config.place(axis))
-            asked[place] -= 1
-            if asked[place] < 0:
+            axis_value = (ask.asked_by, ask.config.axis_value(axis))
+            asked[axis_value] -= 1
+            if asked[axis_value] < 0:
                 left.setdefault(ask.trial_id, ask)
         serial = estimate.seconds(left.values(), step_s)
         return None if serial is None else serial / max(1, state.slots)

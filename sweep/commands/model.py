@@ -71,7 +71,7 @@ def roles(
     """
     found, _ = rundir.find(study, spec_path, runs)
     hps = {name: distribution.middle for name, distribution in found.parameters.items()}
-    config = trial_of(found, place=found.target_place, arm="mup", hps=hps, seed=0)
+    config = trial_of(found, axis_value=found.target_at, arm="mup", hps=hps, seed=0)
     rows = mup.table(training.plan(config))
     if json_:
         terminal.as_json(rows)

@@ -70,7 +70,7 @@ def _as_data(study: Study, costs: list[StageCost], source: str | None) -> dict[s
 
 def _tell(study: Study, costs: list[StageCost], told: dict[str, Any]) -> None:
     axis = WORDS[study.axis]
-    rows = [_row(c.stage, c.n_trials, c.places, c.flops, c.train_s) for c in costs]
+    rows = [_row(c.stage, c.n_trials, c.axis_values, c.flops, c.train_s) for c in costs]
     n_trials = sum(cost.n_trials for cost in costs)
     rows.append(_row("all", n_trials, (), told["flops"], told["train_s"]))
     columns = ("stage", "trials", axis.many, "FLOPs", "training, one slot")
@@ -78,7 +78,7 @@ def _tell(study: Study, costs: list[StageCost], told: dict[str, Any]) -> None:
     say(
         f"The sweep costs {told['share_of_one_target_run']:.2f} × one training run at the target "
         f"{axis.one} ({terminal.flops(told['target_run_flops'])}, "
-        f"{at(study.axis, study.target_place)})."
+        f"{at(study.axis, study.target_at)})."
     )
     unit = "the production run" if study.production else f"one run at the target {axis.one}"
     say(
@@ -95,10 +95,10 @@ def _tell(study: Study, costs: list[StageCost], told: dict[str, Any]) -> None:
 
 
 def _row(
-    stage: str, n_trials: int, places: Sequence[int], flops: float, train_s: float | None
+    stage: str, n_trials: int, axis_values: Sequence[int], flops: float, train_s: float | None
 ) -> tuple[Any, ...]:
     time = "–" if train_s is None else clock(train_s)
-    return stage, n_trials, " ".join(map(str, places)), terminal.flops(flops), time
+    return stage, n_trials, " ".join(map(str, axis_values)), terminal.flops(flops), time
 
 
 def _plan_notes(study: Study, source: str | None) -> str:

@@ -64,7 +64,7 @@ def comparison(study: Study, decisions: Decisions) -> Comparison | None:
     tuned = decisions.get(NAME)
     lr = tuned["lr"] if tuned else None
     return Comparison(
-        width=study.target_place,
+        width=study.target_at,
         seeds=tuple(range(1, study.convergence.seeds + 1)),
         steps=study.train.steps,
         n_val=study.convergence.n_val,
@@ -78,7 +78,7 @@ def comparison(study: Study, decisions: Decisions) -> Comparison | None:
 
 def _values(study: Study, hps: HPSet) -> dict[str, float | None]:
     """Every HP as the table holds it, those included that a model has by default."""
-    return hp_values(trial(study, place=study.target_place, arm="sp", hps=hps, seed=1).hps)
+    return hp_values(trial(study, axis_value=study.target_at, arm="sp", hps=hps, seed=1).hps)
 
 
 def default_set(study: Study) -> dict[str, float]:
@@ -94,11 +94,11 @@ def _slice(study: Study, transferred: HPSet) -> slices.SlicePlan:
     It is extended like any other, so a wrong beginning costs trials and no more.
     """
     assert study.convergence is not None
-    multiplier = study.target_place / study.model.base_width
+    multiplier = study.target_at / study.model.base_width
     return slices.SlicePlan(
         hp="lr",
         arm="sp",
-        place=study.target_place,
+        axis_value=study.target_at,
         centre={**transferred, "lr": space.rounded("lr", transferred["lr"] / multiplier)},
         points=study.convergence.points,
         seeds=tuple(range(1, study.convergence.seeds + 1)),
@@ -118,7 +118,7 @@ def _curves(study: Study, arm: Arm, hps: HPSet) -> list[Ask]:
     assert study.convergence is not None
     found = []
     for seed in range(1, study.convergence.seeds + 1):
-        config = trial(study, place=study.target_place, arm=arm, hps=hps, seed=seed)
+        config = trial(study, axis_value=study.target_at, arm=arm, hps=hps, seed=seed)
         train = dataclasses.replace(config.train, n_val=study.convergence.n_val)
         found.append(Ask(config=dataclasses.replace(config, train=train), asked_by=STAGE))
     return found

@@ -29,20 +29,20 @@ class StageCost:
 
     stage: str
     n_trials: int
-    places: tuple[int, ...]
+    axis_values: tuple[int, ...]
     flops: float
     train_s: float | None
 
 
 def target_flops(study: Study) -> float:
     """Training FLOPs of one run at the target: the unit in which a sweep's cost is told."""
-    return training_flops(_typical(study, study.target_place))
+    return training_flops(_typical(study, study.target_at))
 
 
-def _typical(study: Study, place: int) -> TrialConfig:
+def _typical(study: Study, axis_value: int) -> TrialConfig:
     """A trial at a place, each HP in the middle of its range."""
     hps = {name: found.middle for name, found in study.parameters.items()}
-    return trial(study, place=place, arm="mup", hps=hps, seed=0)
+    return trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
 
 
 def paper_share(study: Study) -> float:
@@ -54,8 +54,8 @@ def paper_share(study: Study) -> float:
     def volume(config: TrialConfig) -> int:
         return n_params(config) * config.train.batch_size * config.train.steps
 
-    searched = study.search.trials * volume(_typical(study, study.search_place))
-    target, run = _typical(study, study.target_place), study.production
+    searched = study.search.trials * volume(_typical(study, study.search_at))
+    target, run = _typical(study, study.target_at), study.production
     if run is None:
         return searched / volume(target)
     produced = n_params(dataclasses.replace(target, width=run.width))
@@ -76,7 +76,7 @@ def stages(study: Study, step_s: Mapping[Size, float]) -> list[StageCost]:
         StageCost(
             stage=stage,
             n_trials=len(asks),
-            places=tuple(sorted({ask.config.place(study.axis) for ask in asks})),
+            axis_values=tuple(sorted({ask.config.axis_value(study.axis) for ask in asks})),
             flops=sum(training_flops(ask.config) for ask in asks),
             train_s=seconds(asks, step_s),
         )
@@ -147,7 +147,7 @@ def timed_step_s(study: Study) -> dict[Size, float]:
     if study.resources.device == "cuda" and not torch.cuda.is_available():
         return {}
     timed: dict[Size, float] = {}
-    for config in (_typical(study, place) for place in study.places):
+    for config in (_typical(study, axis_value) for axis_value in study.axis_values):
         if step_flops(config) <= TOO_LARGE and size_of(config) not in timed:
             timed[size_of(config)] = _step_s(config)
     return timed

@@ -131,13 +131,13 @@ def _run(asked: list[Ask], status: Mapping[str, str]) -> Next:
 
 
 def _gives_transferred(study: Study, plan: slices.SlicePlan) -> bool:
-    return plan.place == study.search_place and plan.arm == "mup"
+    return plan.axis_value == study.search_at and plan.arm == "mup"
 
 
 def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> list[Ask]:
     return [
         Ask(
-            config=trial(study, place=study.search_place, arm="mup", hps=hps, seed=0),
+            config=trial(study, axis_value=study.search_at, arm="mup", hps=hps, seed=0),
             asked_by="search",
             generation=generation,
         )
@@ -147,13 +147,13 @@ def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> l
 
 def _set_asks(study: Study, transferred: HPSet) -> list[Ask]:
     """The transferred set trained as a set, at the target and at the search place."""
-    places = (
-        (study.target_place, study.target.seeds),
-        (study.search_place, study.transfer.seeds),
+    axis_values = (
+        (study.target_at, study.target.seeds),
+        (study.search_at, study.transfer.seeds),
     )
     return [
-        Ask(config=trial(study, place=p, arm="mup", hps=transferred, seed=s), asked_by="set")
-        for p, n_seeds in places
+        Ask(config=trial(study, axis_value=p, arm="mup", hps=transferred, seed=s), asked_by="set")
+        for p, n_seeds in axis_values
         for s in range(1, n_seeds + 1)
     ]
 

@@ -33,29 +33,29 @@ class Ask:
         object.__setattr__(self, "trial_id", cached_identity(self.config))
 
 
-def trial(study: Study, *, place: int, arm: Arm, hps: HPSet, seed: int) -> TrialConfig:
+def trial(study: Study, *, axis_value: int, arm: Arm, hps: HPSet, seed: int) -> TrialConfig:
     """The configuration of one training run of the study, at a place of its axis."""
     axis, rule = study.axis, study.transfer.rule
     model, train = study.model, study.train
     if axis == "depth":
-        model = dataclasses.replace(model, depth=place)
+        model = dataclasses.replace(model, depth=axis_value)
     elif axis == "steps":
-        train = dataclasses.replace(train, steps=place)
+        train = dataclasses.replace(train, steps=axis_value)
     elif axis == "batch_size":
-        train = dataclasses.replace(train, batch_size=place)
+        train = dataclasses.replace(train, batch_size=axis_value)
     return TrialConfig(
         model=model,
         data=study.data,
         objective=study.objective,
         train=train,
         hps=hps_of(hps),
-        width=place if axis == "width" else study.search.width,
+        width=axis_value if axis == "width" else study.search.width,
         arm=arm,
         seed=seed,
         device=study.resources.device,
         threads=study.resources.threads,
         trainer=study.trial,
-        scaling=None if rule is None else Scaling(rule=rule, base=study.search_place),
+        scaling=None if rule is None else Scaling(rule=rule, base=study.search_at),
     )
 
 

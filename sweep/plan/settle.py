@@ -38,7 +38,7 @@ def content(
         for x in proposal.log2_x:
             hps = {**base, proposal.hp: space.rounded(proposal.hp, 2.0**x)}
             trials += [
-                {"place": proposal.width, "arm": proposal.arm, "hps": hps, "seed": seed}
+                {"place": proposal.axis_value, "arm": proposal.arm, "hps": hps, "seed": seed}
                 for seed in proposal.seeds
             ]
     return {"rests_on": sentence, "trials": trials}
@@ -49,9 +49,11 @@ def asks(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> list[Ask]:
     found = []
     for name in names(decisions):
         for one in decisions[name]["trials"]:
-            place = _place(one)
-            stage = "target" if place == study.target_place else "slices"
-            config = trial(study, place=place, arm=one["arm"], hps=one["hps"], seed=one["seed"])
+            axis_value = _axis_value(one)
+            stage = "target" if axis_value == study.target_at else "slices"
+            config = trial(
+                study, axis_value=axis_value, arm=one["arm"], hps=one["hps"], seed=one["seed"]
+            )
             found.append(Ask(config=config, asked_by=stage))
     return found
 
@@ -60,11 +62,11 @@ def target_seeds(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> tu
     """Seeds of the target slices, those asked for to settle included."""
     seeds = set(range(1, study.target.seeds + 1))
     for name in names(decisions):
-        there = [t for t in decisions[name]["trials"] if _place(t) == study.target_place]
+        there = [t for t in decisions[name]["trials"] if _axis_value(t) == study.target_at]
         seeds |= {int(t["seed"]) for t in there}
     return tuple(sorted(seeds))
 
 
-def _place(one: Mapping[str, Any]) -> int:
+def _axis_value(one: Mapping[str, Any]) -> int:
     """Where a trial stands; in decisions written before there were other axes, its width."""
     return int(one["place"] if "place" in one else one["width"])

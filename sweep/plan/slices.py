@@ -24,7 +24,7 @@ class SlicePlan:
 
     hp: str
     arm: Arm
-    place: int
+    axis_value: int
     centre: HPSet
     points: int
     seeds: tuple[int, ...]
@@ -37,11 +37,11 @@ class SlicePlan:
             table,
             hp=self.hp,
             fixed=fixed,
-            width=self.place,
+            axis_value=self.axis_value,
             arm=self.arm,
             seeds=self.seeds,
             axis=study.axis,
-            base=None if study.axis == "width" else study.search_place,
+            base=None if study.axis == "width" else study.search_at,
         )
 
 
@@ -57,13 +57,13 @@ def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
         SlicePlan(
             hp=hp,
             arm=arm,
-            place=place,
+            axis_value=axis_value,
             centre=centre,
             points=transfer.points,
             seeds=seeds,
             stage="slices",
         )
-        for place in sorted(transfer.places, reverse=True)
+        for axis_value in sorted(transfer.axis_values, reverse=True)
         for arm, hps in arms
         for hp in hps
     ]
@@ -76,7 +76,7 @@ def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
         SlicePlan(
             hp=hp,
             arm="mup",
-            place=study.target_place,
+            axis_value=study.target_at,
             centre=transferred,
             points=study.target.points,
             seeds=seeds,
@@ -150,7 +150,7 @@ def _at(study: Study, plan: SlicePlan, log2_values: list[float]) -> list[Ask]:
         Ask(
             config=trial(
                 study,
-                place=plan.place,
+                axis_value=plan.axis_value,
                 arm=plan.arm,
                 hps={**plan.centre, plan.hp: space.rounded(plan.hp, 2.0**x)},
                 seed=seed,

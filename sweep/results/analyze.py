@@ -66,7 +66,7 @@ def material(study: Study, store: Store) -> Material:
     return Material(
         run_info=run_info(study, store),
         df=table,
-        search_width=study.search_place,
+        search_at=study.search_at,
         axis=study.axis,
         verdict=found.verdict if found else None,
         question=found.question if found else None,

@@ -20,7 +20,7 @@ GOOD = ("PASS", "EXTRAPOLATED")  # the words that are exported without --force
 UNDER_WAY = "UNDER_WAY"  # part of a study is no verdict
 
 
-def place_of(study: Study, width: int | None, at: int | None) -> int:
+def axis_value_of(study: Study, width: int | None, at: int | None) -> int:
     """Where on the study's axis the production run stands; its target where nothing is said.
 
     Raises:
@@ -33,13 +33,13 @@ def place_of(study: Study, width: int | None, at: int | None) -> int:
                 f"{study.search.width}; got {width}; leave it out, or name a place on that axis: "
                 "--at …"
             )
-        return study.target_place if at is None else at
+        return study.target_at if at is None else at
     if width is None and at is None:
         raise UserError("--width: the production width; got none; add --width …")
     return at if width is None else width  # type: ignore[return-value]
 
 
-def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str, Any]:
+def export(found: Analysis, study: Study, store: Store, axis_value: int) -> dict[str, Any]:
     """The content of best.yaml for a production run at a place of the study's axis.
 
     Raises:
@@ -51,7 +51,7 @@ def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str,
             f"export; go on with `mutransfer run {study.name}`"
         )
     hps = {name: value for name, value in found.question.transferred.items() if value is not None}
-    config = trial(study, place=place, arm="mup", hps=hps, seed=0)
+    config = trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
     option = "--width" if study.axis == "width" else "--at"
     faults = width_faults(study.model, config.width, (option,)) + depth_faults(config.model)
     if faults:
@@ -59,7 +59,7 @@ def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str,
     if min(trials.betas(config)) <= 0:
         raise UserError(
             f"{option}: the rule leaves β above 0; got {trials.betas(config)} at batch size "
-            f"{place}; name a smaller one"
+            f"{axis_value}; name a smaller one"
         )
     plan = trials.plan(config)
     return best.best_yaml(
@@ -68,7 +68,7 @@ def export(found: Analysis, study: Study, store: Store, place: int) -> dict[str,
         study=study.name,
         family=study.model.family,
         width=config.width,
-        place=place,
+        axis_value=axis_value,
         optimizer={
             "name": "AdamW",
             "betas": list(trials.betas(config)),

@@ -17,9 +17,9 @@ def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Questi
     transferred = decisions.get("transferred")
     return Question(
         parameters=study.transfer.parameters,
-        search_width=study.search_place,
-        widths=study.transfer.places,
-        target_width=study.target_place,
+        search_at=study.search_at,
+        axis_values=study.transfer.axis_values,
+        target_at=study.target_at,
         base_width=study.model.base_width,
         seeds=tuple(range(1, study.transfer.seeds + 1)),
         target_seeds=settle.target_seeds(study, decisions),

@@ -59,7 +59,7 @@ def widths(study: Study) -> tuple[int, ...]:
     """
     if study.coordcheck.widths is not None:
         return tuple(sorted(set(study.coordcheck.widths)))
-    found = list(study.places) if study.axis == "width" else [study.search.width]
+    found = list(study.axis_values) if study.axis == "width" else [study.search.width]
     while len(found) < MIN_WIDTHS:
         found.append(2 * found[-1])
     while len(found) > FEWEST and _flops(study, found) > MOST_FLOPS[_device(study)]:
@@ -70,7 +70,7 @@ def widths(study: Study) -> tuple[int, ...]:
 def too_costly(study: Study) -> tuple[int, ...]:
     """The study's own widths that its check leaves out for their cost."""
     found = widths(study)
-    own = study.places if study.axis == "width" else ()
+    own = study.axis_values if study.axis == "width" else ()
     return () if study.coordcheck.widths else tuple(w for w in own if w > found[-1])
 
 

@@ -36,7 +36,9 @@ def check(study: Study, slot_bytes: float, where: str, configs: Sequence[TrialCo
         UserError: the largest model needs more.
     """
     hps = {name: found.middle for name, found in study.parameters.items()}
-    found = configs or [trial(study, place=p, arm="mup", hps=hps, seed=0) for p in study.places]
+    found = configs or [
+        trial(study, axis_value=p, arm="mup", hps=hps, seed=0) for p in study.axis_values
+    ]
     config = max(found, key=needed_bytes)
     if (needed := needed_bytes(config)) > slot_bytes:
         raise UserError(

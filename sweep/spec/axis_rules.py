@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mutransfer.proxies.config.model import CustomConfig, UViTConfig, depth_faults
-from mutransfer.sweep.spec.sections import LADDERS, search_place
+from mutransfer.sweep.spec.sections import LADDERS, search_at
 
 Path = tuple[str | int, ...]
 Found = tuple[Path, str, object, str]  # path, rule, got, remedy
@@ -47,24 +47,24 @@ def keys(transfer: Any, target: Any) -> Iterator[Found]:
 
 def ladder(model: Any, train: Any, search: Any, transfer: Any, target: Any) -> Iterator[Found]:
     """The ladder ascends, holds the search place, and the target lies beyond that."""
-    axis, places = transfer.axis, transfer.places
+    axis, axis_values = transfer.axis, transfer.axis_values
     end = getattr(target, axis)
-    if not places or end is None or (axis == "depth" and isinstance(model, CustomConfig)):
+    if not axis_values or end is None or (axis == "depth" and isinstance(model, CustomConfig)):
         return  # `keys` and `of_depth` say so
-    own, key = search_place(axis, model=model, train=train, search=search), LADDERS[axis]
+    own, key = search_at(axis, model=model, train=train, search=search), LADDERS[axis]
     many = key.replace("_", " ")
     wider = "wider" if axis == "width" else "larger"
-    if len(places) < 2 or list(places) != sorted(set(places)):
+    if len(axis_values) < 2 or list(axis_values) != sorted(set(axis_values)):
         rule = f"at least two {many}, each {wider} than the one before"
         remedy = f"list each {axis.replace('_', ' ')} once, ascending"
-        yield ("transfer", key), rule, list(places), remedy
+        yield ("transfer", key), rule, list(axis_values), remedy
     where = SEARCH_PATHS[axis]
-    if own not in places:
+    if own not in axis_values:
         other = "search at one of them" if axis == "width" else f"set {'.'.join(map(str, where))}"
         other += "" if axis == "width" else " to one of them"
         rule = f"the search {axis} is on the ladder (its slices give the transferred set)"
         yield where, rule, own, f"add {own} to transfer.{key}, or {other}"
-    if end <= max(own, places[0]):
+    if end <= max(own, axis_values[0]):
         rule = f"the target is {wider} than the search {axis}"
         yield ("target", axis), rule, end, f"raise target.{axis}"
 
@@ -80,11 +80,11 @@ def of_depth(model: Any, trial: Any, transfer: Any, target: Any) -> Iterator[Fou
     if trial is not None:
         rule = "a trainer of yours is told a width, batch size and steps, no depth"
         yield ("transfer", "axis"), rule, "depth", "choose another axis, or leave `trial` out"
-    places: list[tuple[Path, int]] = [
-        (("transfer", "depths", i), depth) for i, depth in enumerate(transfer.places)
+    axis_values: list[tuple[Path, int]] = [
+        (("transfer", "depths", i), depth) for i, depth in enumerate(transfer.axis_values)
     ]
-    places += [(("target", "depth"), target.depth)] if target.depth else []
-    for path, depth in places:
+    axis_values += [(("target", "depth"), target.depth)] if target.depth else []
+    for path, depth in axis_values:
         for fault in depth_faults(dataclasses.replace(model, depth=depth)):
             yield path, fault.rule, fault.got, fault.remedy
 
@@ -111,7 +111,7 @@ def scaling(model: Any, train: Any, trial: Any, transfer: Any, target: Any) -> I
     if trial is not None:
         rule = "a trainer of yours is not told Adam's β"
         yield (*at, "scale_betas"), rule, True, "remove it"
-    largest = max([*transfer.places, target.batch_size or 0]) / train.batch_size
+    largest = max([*transfer.axis_values, target.batch_size or 0]) / train.batch_size
     if largest * (1 - min(train.betas)) >= 1:
         rule = "1 − β times the largest batch size over the base's stays below 1"
         got = f"{largest:g} × {1 - min(train.betas):.3g}"
@@ -143,7 +143,7 @@ def convergence(transfer: Any, convergence: Any) -> Iterator[Found]:
 
 def shortest(train: Any, transfer: Any) -> int:
     """The fewest steps that a trial of the study trains."""
-    ladder: Mapping[str, Any] = {"steps": transfer.places}
+    ladder: Mapping[str, Any] = {"steps": transfer.axis_values}
     return int(min([train.steps, *ladder.get(transfer.axis, ())]))
 
 

@@ -93,12 +93,12 @@ class Transfer:
             object.__setattr__(self, "control", "sp" if self.axis == "width" else "none")
 
     @property
-    def places(self) -> Places:
+    def axis_values(self) -> Places:
         """The ladder; empty where it is not given."""
         return getattr(self, LADDERS[self.axis]) or ()
 
 
-def search_place(axis: Axis, *, model: Any, train: Any, search: Search) -> int:
+def search_at(axis: Axis, *, model: Any, train: Any, search: Search) -> int:
     """Where on an axis a study's search is: its width, or what `model` and `train` say."""
     if axis == "width":
         return search.width

@@ -34,7 +34,7 @@ from mutransfer.sweep.spec.sections import (
     Search,
     Target,
     Transfer,
-    search_place,
+    search_at,
 )
 from mutransfer.sweep.spec.yaml_file import Path_, YamlFile, load
 
@@ -77,27 +77,27 @@ class Study:
         return self.transfer.axis
 
     @property
-    def search_place(self) -> int:
+    def search_at(self) -> int:
         """Where on the axis the search is, which is where base HPs are written."""
-        return search_place(self.axis, model=self.model, train=self.train, search=self.search)
+        return search_at(self.axis, model=self.model, train=self.train, search=self.search)
 
     @property
-    def target_place(self) -> int:
+    def target_at(self) -> int:
         """Where on the axis the check is."""
-        place: int = getattr(self.target, self.axis)
-        return place
+        axis_value: int = getattr(self.target, self.axis)
+        return axis_value
 
     @property
-    def places(self) -> tuple[int, ...]:
+    def axis_values(self) -> tuple[int, ...]:
         """Every place at which trials are asked for, ascending."""
-        return tuple(sorted({*self.transfer.places, self.search_place, self.target_place}))
+        return tuple(sorted({*self.transfer.axis_values, self.search_at, self.target_at}))
 
     @property
     def references(self) -> tuple[str, ...]:
         """The user's own functions, as `package.module:function`."""
-        places = [(self.model, "build"), (self.model, "loss"), (self.data, "build")]
-        places += [(self.trial, "run")]
-        found = (getattr(part, key, None) for part, key in places)
+        references = [(self.model, "build"), (self.model, "loss"), (self.data, "build")]
+        references += [(self.trial, "run")]
+        found = (getattr(part, key, None) for part, key in references)
         return tuple(reference for reference in found if reference)
 
     def limits_log2(self, hp: str) -> tuple[float, float]:

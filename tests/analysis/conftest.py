@@ -27,7 +27,7 @@ def material(study: pd.DataFrame, verdict: Verdict) -> Material:
     """What its report is made of."""
     asked = planted.question()
     info = {"study": "planted", "commit": "abc"}
-    return Material(run_info=info, df=study, search_width=64, verdict=verdict, question=asked)
+    return Material(run_info=info, df=study, search_at=64, verdict=verdict, question=asked)
 
 
 @pytest.fixture(scope="session")

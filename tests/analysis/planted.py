@@ -58,7 +58,7 @@ def a_slice(
     return Slice(
         hp="lr",
         arm=arm,
-        width=width,
+        axis_value=width,
         log2_x=x,
         loss=loss,
         seeds=tuple(range(1, n_seeds + 1)),
@@ -110,9 +110,9 @@ def question(**changes: Any) -> Question:
     """Return a question about lr and init_std, changed as told."""
     values: dict[str, Any] = {
         "parameters": ("lr", "init_std"),
-        "search_width": 64,
-        "widths": WIDTHS,
-        "target_width": TARGET,
+        "search_at": 64,
+        "axis_values": WIDTHS,
+        "target_at": TARGET,
         "base_width": BASE,
         "seeds": (1, 2),
         "target_seeds": (1, 2),
@@ -141,20 +141,20 @@ def table(
     made = _Maker(law, rng, {s: float(rng.normal(0, 0.003)) for s in range(10)})
     for k in range(n_search):
         lr, std = 2.0 ** rng.uniform(-12, -6), 2.0 ** rng.uniform(-2, 2)
-        made.add("search", q.search_width, "mup", 0, round_hp(lr), round_hp(std), generation=k)
-    for width in q.widths:
+        made.add("search", q.search_at, "mup", 0, round_hp(lr), round_hp(std), generation=k)
+    for width in q.axis_values:
         for arm in ("mup", *(["sp"] if q.control else [])):
             middle = round(law.log2_opt(width, arm))
             lattice = np.arange(middle - reach, middle + reach + 1)
             made.slice("slices", width, arm, q.seeds, "lr", lattice, q.center)
         made.slice("slices", width, "mup", q.seeds, "init_std", np.arange(-3, 4), q.center)
     if q.transferred is not None:
-        middle = round(law.log2_opt(q.target_width, "mup"))
+        middle = round(law.log2_opt(q.target_at, "mup"))
         lattice = np.arange(middle - reach, middle + reach + 1)
-        made.slice("target", q.target_width, "mup", q.target_seeds, "lr", lattice, q.transferred)
+        made.slice("target", q.target_at, "mup", q.target_seeds, "lr", lattice, q.transferred)
         stds = np.arange(-3, 4)
-        made.slice("target", q.target_width, "mup", q.target_seeds, "init_std", stds, q.transferred)
-        for width in (q.search_width, q.target_width):
+        made.slice("target", q.target_at, "mup", q.target_seeds, "init_std", stds, q.transferred)
+        for width in (q.search_at, q.target_at):
             for s in q.target_seeds:
                 made.add("set", width, "mup", s, q.transferred["lr"], q.transferred["init_std"])
     return from_rows(made.rows.values())

@@ -74,7 +74,7 @@ def test_nothing_is_extrapolated_from_no_pass(study: pd.DataFrame) -> None:
 
 
 def test_without_a_drift_nothing_is_predicted() -> None:
-    asked = planted.question(widths=(64,), control=None, control_parameters=())
+    asked = planted.question(axis_values=(64,), control=None, control_parameters=())
     found = judge(planted.table(planted.Law(), asked), asked)
     assert found.verdict == "PASS"
     assert export.verdict_at(found, asked, 1024)[:2] == ("NOT_SUPPORTED", None)

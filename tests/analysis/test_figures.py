@@ -24,11 +24,11 @@ NAMES |= {"search", "heatmap", "importance"}
 def test_the_curves_hold_each_width_and_the_target(study: pd.DataFrame) -> None:
     info = curve_info(study, planted.question(), "lr")
     mup, sp = info.panels
-    assert [(s.width, s.is_target) for s in mup.series] == [
+    assert [(s.axis_value, s.is_target) for s in mup.series] == [
         *((w, False) for w in planted.WIDTHS),
         (planted.TARGET, True),
     ]
-    assert [s.width for s in sp.series] == list(planted.WIDTHS)
+    assert [s.axis_value for s in sp.series] == list(planted.WIDTHS)
     assert info.log2_transferred == pytest.approx(planted.LR_OPT, abs=1e-4)
     assert len(curve_info(study, planted.question(), "init_std").panels) == 1
 
@@ -54,7 +54,7 @@ def test_diverged_values_are_walls_not_points() -> None:
 def test_drift_and_search_data(study: pd.DataFrame, verdict: Verdict) -> None:
     info = drift_info(verdict.of_hp("lr"))
     assert [line.arm for line in info.lines] == ["mup", "sp"]
-    assert info.target.width == planted.TARGET
+    assert info.target.axis_value == planted.TARGET
     assert len(drift_info(verdict.of_hp("init_std")).lines) == 1
     search = search_info(search_rows(study, "width", 64))
     assert [p.hp for p in search.panels] == ["lr", "init_std"]
@@ -171,7 +171,7 @@ def test_the_table_of_each_figure_has_its_numbers(study: pd.DataFrame, verdict: 
     for table in tables.values():
         assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
     series = data.curves[0].panels[0].series[0]
-    means = [row[4] for row in tables["loss_lr"].rows if row[:2] == ("μP", str(series.width))]
+    means = [row[4] for row in tables["loss_lr"].rows if row[:2] == ("μP", str(series.axis_value))]
     assert means == [f"{m:.6g}" for m in series.mean]
 
 

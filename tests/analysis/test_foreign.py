@@ -83,13 +83,13 @@ def test_empty_losses_are_divergences_and_trackers_words_are_ours(tmp_path) -> N
 
 
 def test_a_default_and_other_widths_can_be_asked_for(tmp_path) -> None:
-    found = verdict_on(results(), tmp_path, search_width=128, defaults={"lr": 2.0**-6})
-    assert found.search_width == 128
+    found = verdict_on(results(), tmp_path, search_at=128, defaults={"lr": 2.0**-6})
+    assert found.search_at == 128
     losses = {a.name: a for a in found.of_hp("lr").alternatives}
     assert losses["default"].in_loss[0] == pytest.approx(0.01 * 2.2**2, rel=0.1)
     assert losses["transferred"].in_loss[2] < losses["one octave higher"].in_loss[1]
     with pytest.raises(TableError, match="search-width"):
-        verdict_on(results(), tmp_path, search_width=99)
+        verdict_on(results(), tmp_path, search_at=99)
 
 
 @pytest.mark.parametrize(

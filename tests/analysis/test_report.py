@@ -87,7 +87,7 @@ def test_samples_stand_beside_real_images_with_their_captions_escaped(
 def test_reasons_are_shown_when_it_is_no_pass(study: pd.DataFrame, tmp_path: Path) -> None:
     asked = planted.question(transferred=None)
     found = Material(
-        run_info={}, df=study[:0], search_width=64, verdict=judge(study, asked), question=asked
+        run_info={}, df=study[:0], search_at=64, verdict=judge(study, asked), question=asked
     )
     text = report.write(found, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "No transferred set" in text
@@ -97,7 +97,7 @@ def test_reasons_are_shown_when_it_is_no_pass(study: pd.DataFrame, tmp_path: Pat
 def test_a_report_of_a_search_under_way_says_what_is_missing(study: pd.DataFrame) -> None:
     rows = study[study["asked_by"] == "search"][:5]
     progress = Progress(5, 40, (("search", 3), ("slices", 32)))
-    page = report.html(Material(run_info={}, df=rows, search_width=64, progress=progress))
+    page = report.html(Material(run_info={}, df=rows, search_at=64, progress=progress))
     assert "5 of about 40 trials. Still missing: 3 of search, 32 of slices." in page
     assert 'class="verdict UNDER-WAY"' in page and "No verdict yet" in page
     assert 'id="figure-search"' in page and 'id="figure-loss_lr"' not in page

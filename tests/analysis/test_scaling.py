@@ -53,7 +53,7 @@ def test_an_optimum_that_drifts_for_ever_has_no_limit() -> None:
         x = np.arange(-12.0 - i, -5.0 - i)
         s = planted.a_slice(
             planted.parabola, log2_opt=-8.3 - i, noise_sd=1e-4, n_seeds=3, rng=rng, log2_x=x,
-            width=f.slice.width,
+            width=f.slice.axis_value,
         )  # fmt: skip
         moving.append(fit(s))
     found = scaling(moving)

@@ -12,7 +12,7 @@ from tests.analysis import planted
 
 
 def lr_slice(df: pd.DataFrame, **changes: object) -> Slice:
-    asked = {"hp": "lr", "fixed": planted.CENTER, "width": 64, "arm": "mup", "seeds": (1, 2)}
+    asked = {"hp": "lr", "fixed": planted.CENTER, "axis_value": 64, "arm": "mup", "seeds": (1, 2)}
     return slice_of(df, **(asked | changes))
 
 
@@ -23,7 +23,7 @@ def some_slice(losses: list[list[float]], diverged: list[int] | None = None) -> 
     return Slice(
         hp="lr",
         arm="mup",
-        width=64,
+        axis_value=64,
         log2_x=np.arange(len(loss), dtype=float),
         loss=loss,
         seeds=tuple(range(loss.shape[1])),
@@ -42,9 +42,9 @@ def test_a_slice_is_found_by_values_whoever_asked(study: pd.DataFrame) -> None:
 
 
 def test_the_base_width_serves_both_arms(study: pd.DataFrame) -> None:
-    mup, sp = (lr_slice(study, width=planted.BASE, arm=arm) for arm in ("mup", "sp"))
+    mup, sp = (lr_slice(study, axis_value=planted.BASE, arm=arm) for arm in ("mup", "sp"))
     np.testing.assert_array_equal(mup.loss, sp.loss)
-    wide = [lr_slice(study, width=256, arm=arm) for arm in ("mup", "sp")]
+    wide = [lr_slice(study, axis_value=256, arm=arm) for arm in ("mup", "sp")]
     assert not np.array_equal(wide[0].log2_x, wide[1].log2_x)
 
 
@@ -124,7 +124,7 @@ def test_a_failed_cell_is_not_a_worse_point() -> None:
 
 
 def test_a_slice_without_rows_asks_for_nothing(study: pd.DataFrame) -> None:
-    marks = bracket(lr_slice(study, width=7))
+    marks = bracket(lr_slice(study, axis_value=7))
     assert dataclasses.astuple(marks) == (None, 0, 0, None, None, False, False)
 
 
@@ -134,5 +134,5 @@ def test_at_base_width_a_foreign_table_with_both_arms_gives_each_its_own(
     base = study[study["width"] == planted.BASE]
     other = base.assign(arm="sp", trial_id=base["trial_id"] + "s", val_loss=base["val_loss"] + 0.1)
     both = pd.concat([study, other])
-    mup, sp = (lr_slice(both, width=planted.BASE, arm=arm) for arm in ("mup", "sp"))
+    mup, sp = (lr_slice(both, axis_value=planted.BASE, arm=arm) for arm in ("mup", "sp"))
     np.testing.assert_allclose(sp.loss, mup.loss + 0.1)

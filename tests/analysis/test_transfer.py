@@ -76,7 +76,7 @@ def biased(bias: float, seed: int) -> list[Fit]:
         truth = -8.3 + bias / width
         x = np.arange(round(truth) - 3.0, round(truth) + 4.0)
         found = target(100 * seed + i, log2_opt=truth, log2_x=x)
-        fits.append(fit(dataclasses.replace(found, width=width)))
+        fits.append(fit(dataclasses.replace(found, axis_value=width)))
     return fits
 
 
@@ -95,12 +95,12 @@ def test_a_bias_of_narrow_widths_is_found_and_a_straight_ladder_has_none() -> No
 def test_without_the_narrowest_width() -> None:
     fits = ladder(0.0)
     odd = dataclasses.replace(
-        target(0, log2_opt=-10.5, log2_x=np.arange(-13.0, -7.0)), width=planted.WIDTHS[0]
+        target(0, log2_opt=-10.5, log2_x=np.arange(-13.0, -7.0)), axis_value=planted.WIDTHS[0]
     )
     found = drift([fit(odd), *fits[1:]])
     assert found.estimate > 0.3
     assert found.without_narrowest.estimate == pytest.approx(0.0, abs=0.1)
-    assert found.without_narrowest.widths == planted.WIDTHS[1:]
+    assert found.without_narrowest.axis_values == planted.WIDTHS[1:]
 
 
 def test_a_line_that_does_not_fit_widens_the_interval() -> None:
@@ -108,13 +108,13 @@ def test_a_line_that_does_not_fit_widens_the_interval() -> None:
     bent = ladder(0.0)
     bent[1] = ladder(0.0, widths=(32, 64))[1]
     shifted = target(0, log2_opt=-9.6, log2_x=np.arange(-13.0, -6.0))
-    bent[1] = fit(dataclasses.replace(shifted, width=64))
+    bent[1] = fit(dataclasses.replace(shifted, axis_value=64))
     assert drift(bent).high - drift(bent).low > 2 * (straight.high - straight.low)
 
 
 def test_fewer_than_three_bracketed_widths_give_no_drift() -> None:
     fits = ladder(0.0)
-    censored = fit(dataclasses.replace(target(0, log2_opt=-4.0), width=64))
+    censored = fit(dataclasses.replace(target(0, log2_opt=-4.0), axis_value=64))
     found = drift([fits[0], censored, fits[2]])
     assert found.estimate is None
     assert "2 widths" in found.reason
@@ -185,6 +185,6 @@ def test_the_predicted_regret_grows_with_the_square_of_the_doublings() -> None:
 
 
 def test_an_open_drift_has_no_bound() -> None:
-    line = {"estimate": 0.0, "intercept": 0.0, "n_widths": 3, "widths": (1, 2, 4)}
+    line = {"estimate": 0.0, "intercept": 0.0, "n_widths": 3, "axis_values": (1, 2, 4)}
     assert Drift(low=-0.2, high=0.1, **line).bound == pytest.approx(0.2)
     assert Drift(low=None, high=0.1, **line).bound is None

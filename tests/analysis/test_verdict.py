@@ -23,7 +23,7 @@ def lr_question(**changes: object) -> Question:
     """Only lr, one ladder width, so that many draws are cheap."""
     asked = {
         "parameters": ("lr",),
-        "widths": (64,),
+        "axis_values": (64,),
         "control": None,
         "tolerance": Tolerance(kind="abs_loss", value=TOLERANCE),
     }

@@ -77,8 +77,8 @@ RULES = (("sqrt_batch", "batch_size", 8), ("horizon", "steps", 20), ("completep"
 def test_at_the_base_place_a_rule_changes_nothing_and_beyond_it_makes_another_trial(
     trial_of, kind, axis, base
 ):
-    def names(place):
-        made = trial_of(**{axis: place}, weight_decay=0.1)
+    def names(axis_value):
+        made = trial_of(**{axis: axis_value}, weight_decay=0.1)
         both = (made, dataclasses.replace(made, scaling=of_rule(kind, base)))
         unscaled = dataclasses.replace(both[1], arm="unscaled")
         assert trial_training.identity(unscaled) == trial_training.identity(made)

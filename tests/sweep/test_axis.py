@@ -57,12 +57,16 @@ def law(axis: str, drift: float, noise: float = 2e-4):
     effective LR is read from the plan."""
 
     def loss(config) -> float:
-        doublings = math.log2(config.place(axis) / {"batch_size": 16, "steps": 6, "depth": 1}[axis])
+        doublings = math.log2(
+            config.axis_value(axis) / {"batch_size": 16, "steps": 6, "depth": 1}[axis]
+        )
         # Under CompleteP the stream moves as in a model of base depth.
         scale = trials.factors(config)
         effective = math.log2(config.hps.lr * scale.lr) + math.log2(scale.residual)
         away = effective + 7.3 - drift * doublings
-        rng = np.random.default_rng([config.seed, int(1e9 * config.hps.lr), config.place(axis)])
+        rng = np.random.default_rng(
+            [config.seed, int(1e9 * config.hps.lr), config.axis_value(axis)]
+        )
         return 1 - 0.05 * doublings + 0.03 * away**2 + 1e-3 * config.seed + noise * rng.normal()
 
     return loss
@@ -118,31 +122,31 @@ def test_a_rule_that_fits_the_law_keeps_the_base_optimum_where_it_was_beside_its
 def test_at_the_base_place_rule_and_control_are_one_trial(axis):
     study = study_of(text_of(axis, rule=True))
 
-    def ids(place):
-        made = {"place": place, "hps": {"lr": 0.01}, "seed": 1}
+    def ids(axis_value):
+        made = {"axis_value": axis_value, "hps": {"lr": 0.01}, "seed": 1}
         return {
             Ask(config=trial(study, arm=arm, **made), asked_by="x").trial_id
             for arm in ("mup", "unscaled")
         }
 
-    assert len(ids(study.search_place)) == 1
-    assert len(ids(study.target_place)) == 2
+    assert len(ids(study.search_at)) == 1
+    assert len(ids(study.target_at)) == 2
     # Nor does asking for a rule change what the place without it is.
     plain = study_of(text_of(axis))
-    one = trial(plain, place=study.target_place, arm="mup", hps={"lr": 0.01}, seed=1)
-    assert trials.identity(one) in ids(study.target_place)
+    one = trial(plain, axis_value=study.target_at, arm="mup", hps={"lr": 0.01}, seed=1)
+    assert trials.identity(one) in ids(study.target_at)
 
 
 @pytest.mark.parametrize("axis", AXES)
 def test_a_trial_differs_from_the_base_in_its_place_alone(axis):
     study = study_of(text_of(axis))
     base, there = (
-        trial(study, place=p, arm="mup", hps={"lr": 0.01}, seed=1)
-        for p in (study.search_place, study.target_place)
+        trial(study, axis_value=p, arm="mup", hps={"lr": 0.01}, seed=1)
+        for p in (study.search_at, study.target_at)
     )
-    assert (base.place(axis), there.place(axis)) == (study.search_place, study.target_place)
+    assert (base.axis_value(axis), there.axis_value(axis)) == (study.search_at, study.target_at)
     part = "model" if axis == "depth" else "train"
-    changed = dataclasses.replace(getattr(there, part), **{axis: study.search_place})
+    changed = dataclasses.replace(getattr(there, part), **{axis: study.search_at})
     assert dataclasses.replace(there, **{part: changed}) == base
 
 
@@ -199,7 +203,7 @@ def test_faults_of_an_axis_say_where_and_what(axis, changes, path, words):
 def test_the_cost_is_told_by_place_and_steps_cost_in_proportion():
     study = study_of(text_of("steps"))
     costs = {cost.stage: cost for cost in estimate.stages(study, {(16, 1, 16): 0.01})}
-    assert costs["search"].places == (6,) and costs["slices"].places == (6, 12, 24)
+    assert costs["search"].axis_values == (6,) and costs["slices"].axis_values == (6, 12, 24)
     assert costs["target"].train_s == pytest.approx(costs["target"].n_trials * 48 * 0.01)
     per_trial = costs["target"].flops / costs["target"].n_trials
     assert per_trial == pytest.approx(8 * costs["search"].flops / costs["search"].n_trials)
@@ -211,8 +215,8 @@ def test_an_export_says_along_which_axis_and_carries_what_the_rule_scales(tmp_pa
     found = analysis_of(text_of("steps", rule=True), "steps", -0.5)
     store = Store(str(tmp_path))
     rundir.claim(store, study)
-    place = export.place_of(study, None, None)
-    best = export.export(found, study, store, place)
+    axis_value = export.axis_value_of(study, None, None)
+    best = export.export(found, study, store, axis_value)
     assert (best["axis"], best["verified_up_to"], best["verified_up_to_width"]) == (
         "steps",
         48,
@@ -226,9 +230,9 @@ def test_an_export_says_along_which_axis_and_carries_what_the_rule_scales(tmp_pa
         and "96 steps" in beyond["verdict_text"]
     )
     with pytest.raises(UserError, match="along steps"):
-        export.place_of(study, 64, None)
+        export.axis_value_of(study, 64, None)
     with pytest.raises(UserError, match="--width"):
-        export.place_of(study_of(TINY), None, None)
+        export.axis_value_of(study_of(TINY), None, None)
 
 
 def test_a_run_directory_from_before_there_were_axes_goes_on(tmp_path):

@@ -24,7 +24,7 @@ from tests.sweep.test_plan import row
 
 
 def add(study, store, lr: float, outcome, *, stage="search", width=16, seed=0) -> None:
-    config = trial(study, place=width, arm="mup", hps={"lr": lr}, seed=seed)
+    config = trial(study, axis_value=width, arm="mup", hps={"lr": lr}, seed=seed)
     curve = [{"step": 3, "val_loss": 0.9}, {"step": 6, "val_loss": 0.5}]
     times = {
         "started_at": f"2026-01-02T03:04:{len(store.rows()):02d}+00:00",

@@ -14,7 +14,7 @@ from tests.sweep.conftest import TINY, study_of
 
 
 def run(store: Store, *, asked_by: str = "set", width: int = 16, seed: int = 1) -> Ask:
-    config = trial(study_of(TINY), place=width, arm="mup", hps={"lr": 2**-6}, seed=seed)
+    config = trial(study_of(TINY), axis_value=width, arm="mup", hps={"lr": 2**-6}, seed=seed)
     ask = Ask(config=config, asked_by=asked_by)
     for _ in worker.run(ask, "tiny", store, checkpoint_every_s=1e9):
         pass

@@ -38,7 +38,7 @@ def filled(tiny, tmp_path) -> Store:
     store = Store(str(tmp_path / "tiny"))
     rundir.claim(store, tiny)
     for seed, outcome in ((1, 0.5), (2, None), (3, "failed")):
-        config = trial(tiny, place=16, arm="mup", hps={"lr": 2**-6}, seed=seed)
+        config = trial(tiny, axis_value=16, arm="mup", hps={"lr": 2**-6}, seed=seed)
         entry = row(Ask(config=config, asked_by="slices"), outcome) | TIMES
         store.write_row(entry, [] if outcome == "failed" else CURVE)
     return store
@@ -89,7 +89,7 @@ def test_tensorboard_has_the_curve_and_the_outcome_of_each_trial_once(filled):
 def test_a_failed_trial_is_written_when_it_has_run_again(tiny, filled):
     follow.write_new("tiny", filled, ["tensorboard"])
     assert filled.forget_failed() == 1
-    config = trial(tiny, place=16, arm="mup", hps={"lr": 2**-6}, seed=3)
+    config = trial(tiny, axis_value=16, arm="mup", hps={"lr": 2**-6}, seed=3)
     filled.write_row(row(Ask(config=config, asked_by="slices"), 0.4) | TIMES, CURVE)
     assert follow.write_new("tiny", filled, ["tensorboard"]).written == {"tensorboard": 1}
 

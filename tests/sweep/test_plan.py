@@ -60,10 +60,10 @@ def test_what_is_asked_does_not_depend_on_who_finishes_first(tiny):
 
 
 def test_at_base_width_both_arms_share_their_trials(tiny):
-    config = {"place": 16, "hps": {"lr": 0.01}, "seed": 1}
+    config = {"axis_value": 16, "hps": {"lr": 0.01}, "seed": 1}
     at_base = {Ask(config=trial(tiny, arm=arm, **config), asked_by="x").trial_id
                for arm in ("mup", "sp")}  # fmt: skip
-    wider = {Ask(config=trial(tiny, arm=arm, **{**config, "place": 32}), asked_by="x").trial_id
+    wider = {Ask(config=trial(tiny, arm=arm, **{**config, "axis_value": 32}), asked_by="x").trial_id
              for arm in ("mup", "sp")}  # fmt: skip
     assert len(at_base) == 1 and len(wider) == 2
 

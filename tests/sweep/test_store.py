@@ -13,7 +13,9 @@ from tests.sweep.conftest import TINY, study_of
 
 
 def a_row(tiny, seed: int = 1, **values):
-    ask = Ask(config=trial(tiny, place=16, arm="mup", hps={"lr": 0.01}, seed=seed), asked_by="set")
+    ask = Ask(
+        config=trial(tiny, axis_value=16, arm="mup", hps={"lr": 0.01}, seed=seed), asked_by="set"
+    )
     return {**worker.identity_columns(ask, "tiny"), "status": "done", "val_loss": 0.5, **values}
 
 

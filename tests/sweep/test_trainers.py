@@ -38,7 +38,7 @@ def row_of(tmp_path, code: str, silence_s: float = 30.0):
     program = tmp_path / "program.py"
     program.write_text(SAY + textwrap.dedent(code))
     command = f"{sys.executable} {program} {{config_json}}"
-    config = trial(study_of(TINY), place=32, arm="mup", hps={"lr": 0.01}, seed=1)
+    config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     trainer = TrainerConfig(command=command, silence_s=silence_s)
     object.__setattr__(config, "trainer", trainer)
     ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / "run"))
@@ -134,7 +134,7 @@ def test_a_program_ends_when_the_worker_that_asked_for_it_is_gone(tmp_path):
 
 
 def test_a_program_that_cannot_be_started_fails_by_name(tmp_path):
-    config = trial(study_of(TINY), place=32, arm="mup", hps={"lr": 0.01}, seed=1)
+    config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     object.__setattr__(config, "trainer", TrainerConfig(command="no-such-program {config_json}"))
     ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / "run"))
     list(worker.run(ask, "tiny", store, checkpoint_every_s=30))
@@ -142,7 +142,7 @@ def test_a_program_that_cannot_be_started_fails_by_name(tmp_path):
 
 
 def test_the_trainer_is_a_part_of_the_identity_and_its_patience_is_not():
-    config = trial(study_of(TINY), place=32, arm="mup", hps={"lr": 0.01}, seed=1)
+    config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     names = []
     for trainer in (None, ("a {config_json}", 1.0), ("a {config_json}", 2.0), ("b", 1.0)):
         chosen = trainer and TrainerConfig(command=trainer[0], silence_s=trainer[1])
@@ -178,7 +178,7 @@ def test_the_program_trains_sharded_over_two_processes_as_the_function_does(tmp_
     found = {}
     for name in ("function", "program"):
         study = spec.read(EXAMPLE, (name,))[name]
-        config = trial(study, place=64, arm="mup", hps={"lr": 2**-7}, seed=1)
+        config = trial(study, axis_value=64, arm="mup", hps={"lr": 2**-7}, seed=1)
         ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / name))
         for _ in worker.run(ask, name, store, checkpoint_every_s=30):
             pass

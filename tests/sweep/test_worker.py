@@ -11,7 +11,7 @@ LONG = TINY.replace("steps: 6", "steps: 30, log_every: 5")
 
 
 def an_ask(text: str = TINY, **changes) -> Ask:
-    values = {"place": 16, "arm": "mup", "hps": {"lr": 2**-6}, "seed": 1, **changes}
+    values = {"axis_value": 16, "arm": "mup", "hps": {"lr": 2**-6}, "seed": 1, **changes}
     return Ask(config=trial(study_of(text), **values), asked_by="set")
 
 
