@@ -14,7 +14,7 @@ from mutransfer.analysis.best import FORMAT, BestError
 from mutransfer.analysis.table.axis import at
 from mutransfer.analysis.transfer.regret import predicted_regret
 from mutransfer.analysis.verdict.judge import Verdict
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 KEYS = (
     "format",
@@ -45,7 +45,9 @@ _NOT_TEXT = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "nul
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 
 
-def verdict_at(verdict: Verdict, question: Question, width: int) -> tuple[str, float | None, float]:
+def verdict_at(
+    verdict: Verdict, question: TransferQuestion, width: int
+) -> tuple[str, float | None, float]:
     """Return the word for a production width (place), the predicted regret and the doublings.
 
     Up to the target width it is the verdict itself, without a prediction. Beyond: EXTRAPOLATED
@@ -87,7 +89,7 @@ def _predicted(verdict: Verdict, doublings: float) -> float | None:
 def best_yaml(
     *,
     verdict: Verdict,
-    question: Question,
+    question: TransferQuestion,
     study: str,
     family: str,
     width: int,
@@ -106,7 +108,7 @@ def best_yaml(
         study: Name of the study.
         family: Model family.
         width: Production width.
-        place: Where the production run stands on the question's axis; None: its width.
+        axis_value: Where the production run stands on the question's axis; None: its width.
         optimizer: betas, eps and the like.
         roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
             ``width``, plain data.
@@ -148,7 +150,7 @@ def best_yaml(
 
 
 def _text(
-    verdict: Verdict, question: Question, word: str, width: int, predicted: float | None
+    verdict: Verdict, question: TransferQuestion, word: str, width: int, predicted: float | None
 ) -> str:
     if width <= question.target_at:
         return verdict.sentence

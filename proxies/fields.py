@@ -1,8 +1,7 @@
-"""What the configurations share: constraints of fields, and faults as data."""
+"""What the configurations share: constraints of fields, and JSON data that can be hashed."""
 
 import json
-from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -19,38 +18,6 @@ Beta = Annotated[float, Ge(0), Lt(1)]
 
 # How pydantic reads a configuration that a spec embeds.
 STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
-
-
-class ConfigError(ValueError):
-    """A configuration that no trial can be made of; the text says where, the rule, and a remedy."""
-
-
-class Fault(NamedTuple):
-    """One broken rule: where it is in the configuration, the rule, what was found, what to do."""
-
-    path: tuple[str, ...]
-    rule: str
-    got: Any
-    remedy: str
-
-    def __str__(self) -> str:
-        """Return the fault as one sentence."""
-        return f"{'.'.join(self.path)}: {self.rule}; got {self.got}; {self.remedy}"
-
-
-class DataError(ConfigError):
-    """Data that no trial can be fed with; `faults` holds all that was found."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        """Take at least one fault."""
-        self.faults = tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults))
-
-
-def some(examples: Sequence[str], n: int = 3) -> str:
-    """Return the first few examples as one text, and how many more there are."""
-    more = f" and {len(examples) - n} more" if len(examples) > n else ""
-    return ", ".join(examples[:n]) + more
 
 
 class Frozen(dict[str, Any]):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 
 # What the user's code may end with where it is looked at: a script that ends its process, too.
 ENDS = (Exception, SystemExit)

@@ -27,11 +27,12 @@ from mutransfer.analysis.labels import (
     hp_label,
     power_of_two,
 )
-from mutransfer.analysis.table.axis import WORDS, Axis, at
+from mutransfer.analysis.table.axis import WORDS, at
 from mutransfer.analysis.table.slice import log2_of, mean_loss
 from mutransfer.analysis.text_table import TextTable, _cell, _table
-from mutransfer.analysis.verdict.evidence import Evidence, evidence_of
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.evidence import Fits, evidence_of
+from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.words import Axis
 
 # The loss axis holds this share of the rises above the widths' own minima.
 USUAL_RISES = 0.7
@@ -71,7 +72,7 @@ class CurveInfo(NamedTuple):
     axis: Axis = "width"
 
 
-def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
+def curve_info(df: pd.DataFrame, question: TransferQuestion, hp: str) -> CurveInfo:
     """Return figure 1 of an HP: loss against its log2 value at each width and arm."""
     evidence = evidence_of(df, question, hp)
     arms = [arm for arm in ARM_LABELS if evidence.of_arm(arm)]
@@ -87,7 +88,7 @@ def curve_info(df: pd.DataFrame, question: Question, hp: str) -> CurveInfo:
     )
 
 
-def _panel(evidence: Evidence, arm: str, title: str) -> CurvePanel:
+def _panel(evidence: Fits, arm: str, title: str) -> CurvePanel:
     series = [_series(f, is_target=False) for f in evidence.of_arm(arm) if len(f.slice.log2_x)]
     target = evidence.target
     if arm == "mup" and target is not None and len(target.slice.log2_x):

@@ -25,10 +25,11 @@ from mutransfer.analysis.labels import (
     arm_label,
     hp_label,
 )
-from mutransfer.analysis.table.axis import WORDS, Axis, at
+from mutransfer.analysis.table.axis import WORDS, at
 from mutransfer.analysis.text_table import TextTable, _cell, _table
 from mutransfer.analysis.transfer.drift import Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
+from mutransfer.words import Axis
 
 
 class DriftLine(NamedTuple):

@@ -18,7 +18,12 @@ from mutransfer.analysis.figures.drift import (
     drift_plot,
     drift_table,
 )
-from mutransfer.analysis.figures.importance import importance_plot, importance_table
+from mutransfer.analysis.figures.importance import (
+    Importance,
+    importance,
+    importance_plot,
+    importance_table,
+)
 from mutransfer.analysis.figures.regret import RegretInfo, regret_info, regret_plot, regret_table
 from mutransfer.analysis.figures.search import (
     HeatInfo,
@@ -31,11 +36,10 @@ from mutransfer.analysis.figures.search import (
     search_rows,
     search_table,
 )
-from mutransfer.analysis.importance import Importance, importance
-from mutransfer.analysis.table.axis import Axis
 from mutransfer.analysis.text_table import TextTable
 from mutransfer.analysis.verdict.judge import Verdict
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.words import Axis
 
 
 class FigureData(NamedTuple):
@@ -51,7 +55,7 @@ class FigureData(NamedTuple):
 
 def figure_data(
     df: pd.DataFrame,
-    question: Question | None,
+    question: TransferQuestion | None,
     verdict: Verdict | None,
     search_at: int | None = None,
     axis: Axis = "width",

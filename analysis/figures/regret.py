@@ -14,7 +14,7 @@ from mutransfer.analysis.table.axis import at
 from mutransfer.analysis.text_table import TextTable, _cell, _table
 from mutransfer.analysis.verdict.alternatives import Loss
 from mutransfer.analysis.verdict.hp import HPVerdict
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 
 class RegretLine(NamedTuple):
@@ -35,7 +35,7 @@ class RegretInfo(NamedTuple):
     tolerance_percent: float | None
 
 
-def regret_info(entry: HPVerdict, question: Question) -> RegretInfo:
+def regret_info(entry: HPVerdict, question: TransferQuestion) -> RegretInfo:
     """Return figure 3 of an HP: the regret of the transferred value and of others."""
     best = entry.target.loss if entry.target else None
     tolerance = entry.tolerance_loss
@@ -48,7 +48,7 @@ def regret_info(entry: HPVerdict, question: Question) -> RegretInfo:
     )
 
 
-def _regret_line(loss: Loss, question: Question) -> RegretLine:
+def _regret_line(loss: Loss, question: TransferQuestion) -> RegretLine:
     elsewhere = (
         f" ({at(question.axis, loss.axis_value)})" if loss.axis_value != question.target_at else ""
     )

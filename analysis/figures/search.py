@@ -15,11 +15,10 @@ from matplotlib.patches import Patch
 
 from mutransfer.analysis.figures import style as palette
 from mutransfer.analysis.figures.canvas import Panel, Plot, points, power_axis
-from mutransfer.analysis.importance import varied
 from mutransfer.analysis.labels import hp_label, power_of_two
-from mutransfer.analysis.table.axis import Axis
 from mutransfer.analysis.table.schema import HP_PREFIX
 from mutransfer.analysis.text_table import TextTable, _cell, _table
+from mutransfer.words import Axis
 
 CELLS = 40  # a side of a heat map
 
@@ -70,6 +69,12 @@ class HeatInfo(NamedTuple):
 
     pairs: tuple[HeatPair, ...]
     loss_limits: tuple[float, float] | None
+
+
+def varied(rows: pd.DataFrame) -> list[str]:
+    """Return the HPs that the rows vary."""
+    columns = [c for c in rows.columns if str(c).startswith(HP_PREFIX)]
+    return [c.removeprefix(HP_PREFIX) for c in columns if rows[c].nunique() > 1]
 
 
 def search_rows(df: pd.DataFrame, axis: Axis, place: int) -> pd.DataFrame:

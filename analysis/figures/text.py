@@ -31,7 +31,8 @@ def curve_lines(info: CurveInfo) -> list[str]:
 
 
 def _head(arm: str, series: CurveSeries, info: CurveInfo) -> str:
-    return f"{SHORT_ARMS[arm]} {at(info.axis, series.axis_value)}{' (target)' if series.is_target else ''} "
+    target = " (target)" if series.is_target else ""
+    return f"{SHORT_ARMS[arm]} {at(info.axis, series.axis_value)}{target} "
 
 
 def _scale(series: list[CurveSeries]) -> float:

@@ -35,8 +35,8 @@ class Fit:
         spacing_log2: Lattice step, octaves.
         center: log2 of the value of lowest mean loss; NaN if there is none.
         window: (P,) True for the values on the curve.
-        wall_left: log2 of the nearest value below the window that diverged or is a cliff.
-        wall_right: The same above the window.
+        barrier_left: log2 of the nearest value below the window that diverged or is a cliff.
+        barrier_right: The same above the window.
         beta: (4 + K,) coefficients in `basis.values`; empty where the values carry no curve.
         cov: (4 + K, 4 + K) their covariance.
         a: Asymmetry of the valley, octave^-1.
@@ -55,8 +55,8 @@ class Fit:
     spacing_log2: float
     center: float
     window: np.ndarray
-    wall_left: float | None
-    wall_right: float | None
+    barrier_left: float | None
+    barrier_right: float | None
     beta: np.ndarray
     cov: np.ndarray
     a: float
@@ -113,7 +113,7 @@ class Fit:
         variance = np.einsum("nk,kl,nl->n", forms, self.cov, forms) + extra
         return offset + forms @ self.beta, np.sqrt(np.maximum(variance, 0.0))
 
-    def doubted(
+    def differences_with_kink(
         self, log2_a: float, log2_b: np.ndarray, log2_at: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return `differences` as somebody takes them who doubts that the curve is smooth.
@@ -159,9 +159,9 @@ class Fit:
         return float(estimate[0]), float(error[0])
 
 
-def fit(slice_: Slice, *, spacing_log2: float = 1.0, own_level: float | None = None) -> Fit:
+def fit(slice_: Slice, *, spacing_log2: float = 1.0, pinned: float | None = None) -> Fit:
     """Return the local curve about the best value of a slice: `fits` of one."""
-    return fits([slice_], spacing_log2=spacing_log2, own_levels=[own_level])[0]
+    return fits([slice_], spacing_log2=spacing_log2, own_levels=[pinned])[0]
 
 
 def fits(
@@ -210,8 +210,8 @@ def _fit(window: Window, solved: Solved) -> Fit:
         spacing_log2=window.spacing_log2,
         center=center,
         window=on_curve,
-        wall_left=float(max(walls_left)) if walls_left else None,
-        wall_right=float(min(walls_right)) if walls_right else None,
+        barrier_left=float(max(walls_left)) if walls_left else None,
+        barrier_right=float(min(walls_right)) if walls_right else None,
         **{k: v for k, v in solved._asdict().items() if k != "p_loudest"},
     )
 

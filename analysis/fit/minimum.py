@@ -64,8 +64,8 @@ class _Marks(NamedTuple):
 def _marks(fitted: Fit) -> _Marks:
     step, quantile = fitted.spacing_log2, _quantile(fitted)
     first, last = fitted.values[0] - step, fitted.values[-1] + step
-    start = first if fitted.wall_left is None else fitted.wall_left
-    stop = last if fitted.wall_right is None else fitted.wall_right
+    start = first if fitted.barrier_left is None else fitted.barrier_left
+    stop = last if fitted.barrier_right is None else fitted.barrier_right
     n = math.ceil((stop - start) / step * GRID_PER_STEP) + 1
     grid = np.linspace(start, stop, max(n, 2))
     z, bends = profile(fitted, grid)
@@ -116,9 +116,9 @@ def interval(fitted: Fit) -> tuple[float | None, float | None] | None:
     least, most = min(a for a, _ in pieces), max(b for _, b in pieces)
     low: float | None = least
     high: float | None = most
-    if least <= first and fitted.wall_left is None:
+    if least <= first and fitted.barrier_left is None:
         low = None
-    if most >= last and fitted.wall_right is None:
+    if most >= last and fitted.barrier_right is None:
         high = None
     return low, high
 

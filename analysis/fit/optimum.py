@@ -200,7 +200,7 @@ def _flags(
     at_wall = marks.diverged_right is not None and (
         marks.n_worse_right == 0 or (high is not None and high >= marks.diverged_right)
     )
-    cut = [w for w in (fitted.wall_left, fitted.wall_right) if w is not None]
+    cut = [w for w in (fitted.barrier_left, fitted.barrier_right) if w is not None]
     walls = (marks.diverged_left, marks.diverged_right)
     censored = _censored(fitted, marks, vertex)
     flags = {
@@ -230,8 +230,8 @@ def _censored(fitted: Fit, marks: Bracket, vertex: float | None) -> tuple[bool, 
     if vertex is None and fitted.ok:
         first, last = fitted.values[0], fitted.values[-1]
         f_first, f_last = fitted.value(np.array([first, last]))
-        left |= fitted.wall_left is None and first == x[0] and f_first < f_last
-        right |= fitted.wall_right is None and last == x[-1] and f_last < f_first
+        left |= fitted.barrier_left is None and first == x[0] and f_first < f_last
+        right |= fitted.barrier_right is None and last == x[-1] and f_last < f_first
     return bool(left), bool(right)
 
 

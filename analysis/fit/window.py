@@ -33,7 +33,7 @@ class Window(NamedTuple):
     spacing_log2: float
 
 
-def window_of(slice_: Slice, spacing_log2: float, own_level: float | None) -> Window:
+def window_of(slice_: Slice, spacing_log2: float, pinned: float | None) -> Window:
     """Return the values near the best one, up to the nearest diverged on either side."""
     marks, x, means = bracket(slice_), slice_.log2_x, mean_loss(slice_)
     center = float("nan") if marks.best is None else float(x[marks.best])
@@ -41,5 +41,5 @@ def window_of(slice_: Slice, spacing_log2: float, own_level: float | None) -> Wi
     near = slice_.usable & (np.abs(x - center) <= reach)
     near &= x > (-np.inf if marks.diverged_left is None else marks.diverged_left)
     near &= x < (np.inf if marks.diverged_right is None else marks.diverged_right)
-    level = None if own_level is None else slice_.index(own_level)
+    level = None if pinned is None else slice_.index(pinned)
     return Window(slice_, means, near, near, center, level, spacing_log2)

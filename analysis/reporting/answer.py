@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mutransfer.analysis.labels import PER_STEP, SHORT_ARMS
-from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.table.axis import at
 from mutransfer.analysis.text_table import TextTable, number
 from mutransfer.analysis.transfer.drift import Drift
@@ -19,12 +19,12 @@ class Fact(NamedTuple):
     note: str
 
 
-def word(material: Material) -> str:
+def word(material: ReportInputs) -> str:
     """Return PASS, FAIL, INCONCLUSIVE, or UNDER WAY where there is nothing to judge yet."""
     return "UNDER WAY" if material.verdict is None else material.verdict.verdict
 
 
-def sentence(material: Material) -> str:
+def sentence(material: ReportInputs) -> str:
     """Return the answer in one sentence."""
     if material.verdict is not None:
         start = "So far: " if material.is_under_way else ""
@@ -35,7 +35,7 @@ def sentence(material: Material) -> str:
     )
 
 
-def facts(material: Material) -> list[Fact]:
+def facts(material: ReportInputs) -> list[Fact]:
     """Return the figures that the answer rests on, as far as there are any."""
     verdict = material.verdict
     if verdict is None:

@@ -11,11 +11,12 @@ from mutransfer.analysis.figures.canvas import Plot
 from mutransfer.analysis.figures.convergence import ConvergenceInfo, convergence_plot
 from mutransfer.analysis.figures.figure_set import FigureData, all_figures, figure_data
 from mutransfer.analysis.reporting.samples import Gallery
-from mutransfer.analysis.table.axis import WORDS, Axis
+from mutransfer.analysis.table.axis import WORDS
 from mutransfer.analysis.transfer.speed_up import Convergence
 from mutransfer.analysis.verdict.coordcheck import Check
 from mutransfer.analysis.verdict.judge import Verdict
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.words import Axis
 
 
 class Progress(NamedTuple):
@@ -43,7 +44,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class ReportInputs:
     """All that a report shows.
 
     Attributes:
@@ -65,7 +66,7 @@ class Material:
     df: pd.DataFrame
     search_at: int
     verdict: Verdict | None = None
-    question: Question | None = None
+    question: TransferQuestion | None = None
     progress: Progress | None = None
     axis: Axis = "width"
     gallery: Gallery | None = None
@@ -90,7 +91,7 @@ class Material:
         return self.progress is not None and not self.progress.finished
 
 
-def of_material(material: Material) -> dict[str, Plot]:
+def of_material(material: ReportInputs) -> dict[str, Plot]:
     """Return the plots of a study, that of convergence among them, by file name without suffix."""
     info = material.convergence_info
     return all_figures(material.data) | (

@@ -9,7 +9,7 @@ from mutransfer.analysis.transfer.speed_up import Convergence, SpeedUp
 NAMES = {"default": "SP at its default LR", "tuned": "SP at its own tuned LR"}
 
 
-class Told(NamedTuple):
+class Observation(NamedTuple):
     """What is said of convergence: the findings, the tables, and what limits them."""
 
     sentences: tuple[str, ...]
@@ -17,10 +17,10 @@ class Told(NamedTuple):
     caveats: tuple[str, ...]
 
 
-def told(found: Convergence) -> Told:
+def told(found: Convergence) -> Observation:
     """Return sentences, tables and caveats of a convergence result."""
     sentences = tuple(sentence(found, s) for s in found.speed_ups)
-    return Told(sentences, (ratios_table(found), seeds_table(found)), caveats(found))
+    return Observation(sentences, (ratios_table(found), seeds_table(found)), caveats(found))
 
 
 def sentence(found: Convergence, speed_up: SpeedUp) -> str:

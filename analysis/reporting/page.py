@@ -11,14 +11,14 @@ from markupsafe import Markup
 
 from mutransfer.analysis.figures import style
 from mutransfer.analysis.reporting import answer
-from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.sections import sections
 from mutransfer.analysis.table.axis import at
 
 TEMPLATES = resources.files("mutransfer.analysis.reporting") / "templates"
 
 
-def html(material: Material) -> str:
+def html(material: ReportInputs) -> str:
     """Return the report as one HTML page without outside references.
 
     The page's only script is named by its hash in the page's content security policy: nothing
@@ -47,7 +47,7 @@ def _read(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def write(material: Material, out_path: str | Path) -> Path:
+def write(material: ReportInputs, out_path: str | Path) -> Path:
     """Write `html` to a local file and return its path."""
     path = Path(out_path)
     path.write_text(html(material), encoding="utf-8")

@@ -12,7 +12,7 @@ from mutransfer.analysis.figures.convergence import convergence_plot
 from mutransfer.analysis.labels import hp_label
 from mutransfer.analysis.reporting import convergence as convergence_rows
 from mutransfer.analysis.reporting import tables as rows
-from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.samples import Gallery
 from mutransfer.analysis.table.axis import at
 from mutransfer.analysis.text_table import TextTable
@@ -46,13 +46,15 @@ class Section(NamedTuple):
         return not (self.text or self.figures or tables or self.points or self.gallery)
 
 
-def sections(material: Material) -> list[Section]:
+def sections(material: ReportInputs) -> list[Section]:
     """Return the sections that have something to show."""
     made = [make(material) for make in SECTIONS]
     return [section for section in made if not section.is_empty]
 
 
-def _shown(plots: Mapping[str, Plot], material: Material, caption: str, *kinds: str) -> list[Shown]:
+def _shown(
+    plots: Mapping[str, Plot], material: ReportInputs, caption: str, *kinds: str
+) -> list[Shown]:
     """The figures of some kinds, drawn for the screen, with their tables."""
     tables = figure_set.all_tables(material.data)
     chosen = {n: drawn for n, drawn in plots.items() if n.partition("_")[0] in kinds}
@@ -62,11 +64,11 @@ def _shown(plots: Mapping[str, Plot], material: Material, caption: str, *kinds: 
     ]
 
 
-def _of(material: Material, caption: str, *kinds: str) -> tuple[Shown, ...]:
+def _of(material: ReportInputs, caption: str, *kinds: str) -> tuple[Shown, ...]:
     return tuple(_shown(figure_set.all_figures(material.data), material, caption, *kinds))
 
 
-def reasons(material: Material) -> Section:
+def reasons(material: ReportInputs) -> Section:
     """Why there is no PASS, and what would settle it."""
     verdict = material.verdict
     if verdict is None:
@@ -75,7 +77,7 @@ def reasons(material: Material) -> Section:
     return Section("reasons", "Why not PASS, and what would settle it", tables=tables)
 
 
-def curves(material: Material) -> Section:
+def curves(material: ReportInputs) -> Section:
     """Loss against each HP, and the minima."""
     caption = (
         f"Final validation loss at each {material.one}: mean of the seeds with their range (band), "
@@ -89,7 +91,7 @@ def curves(material: Material) -> Section:
     )
 
 
-def drift(material: Material) -> Section:
+def drift(material: ReportInputs) -> Section:
     """The optimum along the axis."""
     caption = (
         f"The best value against {material.one} with 95 % intervals (an arrow: open end; hollow: "
@@ -115,7 +117,7 @@ OF_CONTROL = {
 }
 
 
-def regret(material: Material) -> Section:
+def regret(material: ReportInputs) -> Section:
     """What the transferred value loses at the target, beside other values."""
     caption = (
         "What a value loses against the curve's best at the target: estimate with 95 % bounds, "
@@ -129,7 +131,7 @@ def regret(material: Material) -> Section:
     )
 
 
-def search(material: Material) -> Section:
+def search(material: ReportInputs) -> Section:
     """The trials of the search: each HP, pairs, importance."""
     place = at(material.axis, material.search_at)
     drawn = figure_set.all_figures(material.data)
@@ -154,7 +156,7 @@ def search(material: Material) -> Section:
     return Section("search", "Search", text, tuple(shown))
 
 
-def coordinates(material: Material) -> Section:
+def coordinates(material: ReportInputs) -> Section:
     """The coordinate check."""
     check = material.check
     shown = []
@@ -170,7 +172,7 @@ def coordinates(material: Material) -> Section:
     return Section("coordinates", "Coordinate check", text, tuple(shown))
 
 
-def convergence(material: Material) -> Section:
+def convergence(material: ReportInputs) -> Section:
     """How soon μP with the transferred set is where SP ends."""
     found, info = material.convergence, material.convergence_info
     if found is None:
@@ -196,18 +198,18 @@ def convergence(material: Material) -> Section:
     )
 
 
-def samples(material: Material) -> Section:
+def samples(material: ReportInputs) -> Section:
     """Samples of the transferred set beside real images."""
     return Section("samples", "Samples", gallery=material.gallery)
 
 
-def cost(material: Material) -> Section:
+def cost(material: ReportInputs) -> Section:
     """What it cost."""
     tables = (rows.cost_table(material.verdict.cost),) if material.verdict else ()
     return Section("cost", "Cost", tables=tables)
 
 
-def basis(material: Material) -> Section:
+def basis(material: ReportInputs) -> Section:
     """What the verdict rests on, and what it does not cover."""
     verdict, question = material.verdict, material.question
     if verdict is None or question is None:
@@ -216,8 +218,8 @@ def basis(material: Material) -> Section:
     names = ", ".join(hp_label(hp) for hp in question.parameters)
     text = (
         f"{counts} trials; {names} sliced at {material.one} "
-        f"{', '.join(map(str, question.axis_values))} with {len(question.seeds)} seed(s) and at the "
-        f"target, {verdict.target_at}, with {len(question.target_seeds)}. Accepted regret, "
+        f"{', '.join(map(str, question.axis_values))} with {len(question.seeds)} seed(s) and at "
+        f"the target, {verdict.target_at}, with {len(question.target_seeds)}. Accepted regret, "
         f"fixed beforehand: {verdict.tolerance.text}.",
         "Conditions: (a) upper bound of the regret under the tolerance; (b) optimum bracketed at "
         "search and target; (c) the HP matters in its range; (d) half an octave from divergence; "
@@ -228,14 +230,14 @@ def basis(material: Material) -> Section:
     return Section("basis", "What the verdict rests on", text, tables=tables)
 
 
-def limits(material: Material) -> Section:
+def limits(material: ReportInputs) -> Section:
     """What the verdict does not cover."""
     verdict, question = material.verdict, material.question
     points = rows.limits(question, verdict) if verdict and question else ()
     return Section("limits", "What it does not cover", points=points)
 
 
-def provenance(material: Material) -> Section:
+def provenance(material: ReportInputs) -> Section:
     """Where the numbers come from, and the command that makes them again."""
     found = [(str(key), str(value)) for key, value in material.run_info.items()]
     found.append(("rows", str(len(material.df))))
@@ -243,7 +245,7 @@ def provenance(material: Material) -> Section:
     return Section("provenance", "Provenance", tables=(table,))
 
 
-SECTIONS: tuple[Callable[[Material], Section], ...] = (
+SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     reasons,
     curves,
     drift,

@@ -10,7 +10,7 @@ from mutransfer.analysis.transfer.drift import Drift, FiniteWidth
 from mutransfer.analysis.transfer.scaling_law import Exponent, degradation
 from mutransfer.analysis.verdict.cost import Cost
 from mutransfer.analysis.verdict.judge import Verdict
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 # What fits a terminal of 80 columns; the report holds them all.
 SHORT_OPTIMA = ("HP", "arm", "width", "log2", "95 % interval (log2)", "loss", "flags")
@@ -241,7 +241,7 @@ def _share(flops: float, target_flops: float | None) -> str:
     return f"{percent:,.0f} %" if percent >= 100 else f"{percent:.3g} %"
 
 
-def hps_table(question: Question) -> TextTable:
+def hps_table(question: TransferQuestion) -> TextTable:
     """Return the search best beside the transferred set."""
     best: Mapping[str, float | None] = question.search_best or {}
     carried: Mapping[str, float | None] = question.transferred or {}
@@ -259,13 +259,13 @@ def hps_table(question: Question) -> TextTable:
     return TextTable("Search best and transferred set", columns, rows)
 
 
-def _held(question: Question) -> list[str]:
+def _held(question: TransferQuestion) -> list[str]:
     """What was the same in all trials besides the data."""
     held = {"width": "width", "depth": "depth", "batch_size": "batch size", "steps": "steps"}
     return [name for axis, name in held.items() if axis != question.axis] + ["schedule"]
 
 
-def limits(question: Question, verdict: Verdict) -> tuple[str, ...]:
+def limits(question: TransferQuestion, verdict: Verdict) -> tuple[str, ...]:
     """Return what a verdict does not cover, in sentences."""
     held = [name if k else name.capitalize() for k, name in enumerate(_held(question))]
     return (

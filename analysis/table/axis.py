@@ -5,10 +5,9 @@ width of a slice or an optimum it means its place: the model's width where that 
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
-Axis = Literal["width", "batch_size", "steps", "depth"]
-AXES: tuple[Axis, ...] = get_args(Axis)
+from mutransfer.words import Axis
 
 
 class Words(NamedTuple):

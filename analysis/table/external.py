@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mutransfer.analysis.table.axis import WORDS, Axis
+from mutransfer.analysis.table.axis import WORDS
 from mutransfer.analysis.table.schema import COLUMNS, HP_PREFIX, SCHEMA_VERSION
-from mutransfer.analysis.table.table import TableError, hp_columns, round_hp, validate
+from mutransfer.analysis.table.table import TableError, hp_columns, validate
+from mutransfer.words import Axis, round_hp
 
 # Words of other trackers (W&B, Ray Tune) for ours.
 STATUS_WORDS: Mapping[str, str] = {

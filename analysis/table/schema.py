@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mutransfer.words import STAGES
+
 SCHEMA_VERSION = 1
 HP_PREFIX = "hp."
-ARMS = ("mup", "sp", "unscaled")
-STAGES = ("search", "slices", "target", "set", "convergence")
-STATUSES = ("done", "diverged", "pruned", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mutransfer.analysis.table.axis import Axis
 from mutransfer.analysis.table.schema import HP_PREFIX
-from mutransfer.analysis.table.table import TableError, hp_columns, in_arm, round_hp
+from mutransfer.analysis.table.table import TableError, hp_columns, in_arm
+from mutransfer.words import FINISHED, Axis, round_hp
 
 # log2 of a value with 6 significant digits is known to about 1e-6; lattice values become exact.
 LOG2_DECIMALS = 5
 N_WORSE_WANTED = 2
-FINISHED = ("done", "diverged")
+
 _ONE_KIND = ("study", "family", "width", "depth", "base_width", "batch_size", "steps")
 
 

@@ -14,18 +14,15 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
-from mutransfer.analysis.table.axis import Axis
 from mutransfer.analysis.table.schema import (
-    ARMS,
     COLUMNS,
     HP_PREFIX,
     SCHEMA_VERSION,
-    STAGES,
-    STATUSES,
     VOLATILE,
     Column,
     markdown,
 )
+from mutransfer.words import ARMS, STAGES, STATUSES, Axis
 
 __all__ = [
     "COLUMNS",
@@ -38,14 +35,11 @@ __all__ = [
     "in_arm",
     "markdown",
     "read",
-    "round_hp",
     "rows_of_arm",
     "same",
     "to_arrow_schema",
     "validate",
 ]
-
-SIGNIFICANT_DIGITS = 6
 
 
 class TableError(ValueError):
@@ -53,11 +47,6 @@ class TableError(ValueError):
 
 
 _ARROW = {"int64": pa.int64(), "float64": pa.float64(), "str": pa.string()}
-
-
-def round_hp(value: float) -> float:
-    """Return ``value`` at the 6 significant digits that identify an HP value."""
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
 def hp_columns(df: pd.DataFrame) -> list[str]:

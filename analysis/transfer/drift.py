@@ -11,7 +11,8 @@ from scipy import special
 from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.minimum import LEVEL, profile
 from mutransfer.analysis.fit.optimum import optimum
-from mutransfer.analysis.table.axis import WORDS, Axis
+from mutransfer.analysis.table.axis import WORDS
+from mutransfer.words import Axis
 
 MIN_WIDTHS = 3
 MIN_WIDTHS_FINITE = 4

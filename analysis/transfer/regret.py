@@ -37,7 +37,7 @@ class Regret:
         estimate: max over x of f(value) − f(x) on the fitted curve, loss, ≥ 0.
         lower, upper: Its bounds, each at ``level``, loss, ≥ 0.
         level: Confidence of each bound.
-        own_level: The value was compared by its own losses, not by its place on the curve.
+        pinned: The value was compared by its own losses, not by its place on the curve.
     """
 
     log2_x: float
@@ -45,7 +45,7 @@ class Regret:
     lower: float
     upper: float
     level: float
-    own_level: bool
+    pinned: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Sensitivity:
 
 
 def regret(
-    fitted: Fit, log2_x: float, *, level: float = LEVEL, own_level: bool = False
+    fitted: Fit, log2_x: float, *, level: float = LEVEL, pinned: bool = False
 ) -> Regret | None:
     """Return the regret of a value at the width of a fitted slice.
 
@@ -84,37 +84,37 @@ def regret(
         fitted: Fit of the slice, without own level.
         log2_x: log2 of the value.
         level: Confidence of each bound.
-        own_level: Compare by the value's own losses even if it lies on the curve.
+        pinned: Compare by the value's own losses even if it lies on the curve.
 
     Returns:
         The regret, or None where nothing can be said: no curve, or the value is off the curve
         and was not run.
     """
-    placed = _placed(fitted, [log2_x], own_level=own_level)[0]
+    placed = _placed(fitted, [log2_x], pinned=pinned)[0]
     if placed is None:
         return None
     places, lowest = _places(placed), vertex(placed)
     kink = np.full(placed.values.size, placed.center if lowest is None else lowest)
     estimate = max(float(placed.differences(log2_x, places)[0].max()), 0.0)
-    estimates, errors = placed.doubted(log2_x, places, places)
+    estimates, errors = placed.differences_with_kink(log2_x, places, places)
     upper = estimates + special.stdtrit(placed.df, 0.5 + level / 2) * errors
     return Regret(
         log2_x=log2_x,
         estimate=estimate,
-        lower=_lower(*placed.doubted(log2_x, placed.values, kink), placed.df, level),
+        lower=_lower(*placed.differences_with_kink(log2_x, placed.values, kink), placed.df, level),
         upper=max(float(upper.max()), estimate),
         level=level,
-        own_level=placed.own is not None,
+        pinned=placed.own is not None,
     )
 
 
-def _placed(fitted: Fit, values: Sequence[float], *, own_level: bool = False) -> list[Fit | None]:
+def _placed(fitted: Fit, values: Sequence[float], *, pinned: bool = False) -> list[Fit | None]:
     """The fits in which values have their place: on the curve, or with a level of their own."""
     if not fitted.ok:
         return [None for _ in values]
     first, last = fitted.values[0] - 1e-9, fitted.values[-1] + 1e-9
     found: list[Fit | None] = [
-        fitted if first <= x <= last and not own_level else None for x in values
+        fitted if first <= x <= last and not pinned else None for x in values
     ]
     at = [None if f else fitted.slice.index(x) for f, x in zip(found, values, strict=True)]
     off = [i for i, k in enumerate(at) if k is not None and fitted.slice.usable[k]]

@@ -8,8 +8,8 @@ from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import optimum
 from mutransfer.analysis.table.slice import log2_of, mean_loss
 from mutransfer.analysis.transfer.regret import Regret, regret
-from mutransfer.analysis.verdict.evidence import Evidence
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Loss:
     note: str
 
 
-def alternatives(evidence: Evidence, question: Question) -> tuple[Loss, ...]:
+def alternatives(evidence: Fits, question: TransferQuestion) -> tuple[Loss, ...]:
     """Return what the transferred value, ±1 octave, a given default and SP's value lose.
 
     SP's value is the control's optimum at the search width, kept as the width grows, as somebody
@@ -61,7 +61,7 @@ def alternatives(evidence: Evidence, question: Question) -> tuple[Loss, ...]:
     return (*found, *_of_control(evidence, question))
 
 
-def _of_control(evidence: Evidence, question: Question) -> list[Loss]:
+def _of_control(evidence: Fits, question: TransferQuestion) -> list[Loss]:
     arm = question.control or "sp"
     fits = [f for f in evidence.of_arm(arm) if f.ok and f.slice.axis_value > question.search_at]
     search = evidence.ladder.get((arm, question.search_at))

@@ -9,8 +9,8 @@ from mutransfer.analysis.verdict.conditions import (
     MIN_TARGET_VALUES,
     OCTAVES_TO_DIVERGENCE,
 )
-from mutransfer.analysis.verdict.findings import Findings
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.findings import HPFigures
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +22,14 @@ class Cause:
     remedy: str
 
 
-def causes_of(found: Findings, question: Question) -> tuple[Cause, ...]:
+def causes_of(found: HPFigures, question: TransferQuestion) -> tuple[Cause, ...]:
     """Return all that stands against a PASS; empty for a PASS."""
     from_rows = _row_causes(found, question)
     from_fit = _fit_causes(found, question)
     return (*from_rows, *from_fit)
 
 
-def _row_causes(found: Findings, question: Question) -> list[Cause]:
+def _row_causes(found: HPFigures, question: TransferQuestion) -> list[Cause]:
     causes, hp, target = [], found.hp, found.at(question.target_at)
     value = f"{hp} = {2.0**found.log2_x:.4g}"
     if found.diverged_there:
@@ -79,7 +79,7 @@ def _row_causes(found: Findings, question: Question) -> list[Cause]:
     return causes
 
 
-def _fit_causes(found: Findings, question: Question) -> list[Cause]:
+def _fit_causes(found: HPFigures, question: TransferQuestion) -> list[Cause]:
     causes, hp, tolerance, r = [], found.hp, found.tolerance_loss, found.regret
     place = found.at(question.target_at)
     for o in (found.search_opt, found.target_opt):
@@ -142,7 +142,7 @@ def _not_bracketed(place: Optimum, where: str) -> Cause:
     )
 
 
-def _no_regret(found: Findings, place: str) -> Cause:
+def _no_regret(found: HPFigures, place: str) -> Cause:
     return Cause(
         code="no_regret",
         text=f"The {found.target_opt.n_values} values of {found.hp} at {place} carry no "
@@ -151,7 +151,7 @@ def _no_regret(found: Findings, place: str) -> Cause:
     )
 
 
-def is_harmless(found: Findings, codes: set[str]) -> bool:
+def is_harmless(found: HPFigures, codes: set[str]) -> bool:
     """Return whether an HP is insensitive and nothing else.
 
     Its regret is bounded under the tolerance, and worse values stand on either side at the

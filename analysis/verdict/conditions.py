@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mutransfer.analysis.verdict.findings import Findings
+from mutransfer.analysis.verdict.findings import HPFigures
 
 OCTAVES_TO_DIVERGENCE = 0.5
 
@@ -21,7 +21,7 @@ class Condition:
     text: str
 
 
-def conditions_of(found: Findings) -> tuple[Condition, ...]:
+def conditions_of(found: HPFigures) -> tuple[Condition, ...]:
     """Return the conditions (a) to (d) of design §7 and (e), enough complete rows."""
     tolerance, r = found.tolerance_loss, found.regret
     gap = found.octaves_to_divergence

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mutransfer.analysis.fit.curve import Fit, fit, fits
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Evidence:
+class Fits:
     """The fitted slices of one HP.
 
     Attributes:
@@ -28,7 +28,7 @@ class Evidence:
         return [self.ladder[key] for key in sorted(self.ladder) if key[0] == arm]
 
 
-def gather(df: pd.DataFrame, question: Question) -> dict[str, Evidence]:
+def gather(df: pd.DataFrame, question: TransferQuestion) -> dict[str, Fits]:
     """Return the evidence for each sliced HP of a question.
 
     Raises:
@@ -37,7 +37,7 @@ def gather(df: pd.DataFrame, question: Question) -> dict[str, Evidence]:
     return {hp: evidence_of(df, question, hp) for hp in question.parameters}
 
 
-def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
+def evidence_of(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fits:
     """Return the evidence for one HP, as `gather`."""
     arms = ["mup"]
     if question.control is not None and hp in question.control_parameters:
@@ -55,11 +55,11 @@ def evidence_of(df: pd.DataFrame, question: Question, hp: str) -> Evidence:
         asked = (question.transferred, question.target_at, "mup", question.target_seeds)
         found = question.slice(df, hp, *asked)
         target = fit(found, spacing_log2=question.spacing_log2)
-    return Evidence(hp=hp, ladder=ladder, target=target)
+    return Fits(hp=hp, ladder=ladder, target=target)
 
 
 def _ladder(
-    df: pd.DataFrame, question: Question, hp: str, arm: str, axis_values: Sequence[int]
+    df: pd.DataFrame, question: TransferQuestion, hp: str, arm: str, axis_values: Sequence[int]
 ) -> list[Fit]:
     """The curves of an arm: one family, which shares noise and roughness.
 

@@ -8,11 +8,12 @@ import pandas as pd
 
 from mutransfer.analysis.fit.curve import fit
 from mutransfer.analysis.fit.optimum import optimum
-from mutransfer.analysis.table.axis import Axis, at
+from mutransfer.analysis.table.axis import at
 from mutransfer.analysis.table.schema import HP_PREFIX
 from mutransfer.analysis.table.slice import log2_of, slice_of
-from mutransfer.analysis.table.table import TableError, hp_columns, in_arm, round_hp
-from mutransfer.analysis.verdict.question import Question, Tolerance
+from mutransfer.analysis.table.table import TableError, hp_columns, in_arm
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
+from mutransfer.words import Axis, round_hp
 
 
 def question(
@@ -23,7 +24,7 @@ def question(
     target_at: int | None = None,
     defaults: Mapping[str, float] | None = None,
     axis: Axis = "width",
-) -> Question:
+) -> TransferQuestion:
     """Return what can be asked of a table: does the best of its search place hold at the target?
 
     Sliced are the HPs with 3 or more values above 0 at the search place. The transferred set is the
@@ -71,7 +72,7 @@ def question(
     spacing = _spacing(ours, sliced[0])
     if len(sliced) == 1:
         best = _near_optimum(ours, sliced[0], best, (search, target), seeds, spacing, axis)
-    return Question(
+    return TransferQuestion(
         parameters=sliced,
         search_at=search,
         axis_values=tuple(w for w in axis_values if w != target or len(axis_values) > 2),

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import Optimum, optimum
-from mutransfer.analysis.table.axis import WORDS, Axis, at
+from mutransfer.analysis.table.axis import WORDS, at
 from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.transfer.regret import Regret, Sensitivity, regret, sensitivity
-from mutransfer.analysis.verdict.evidence import Evidence
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.words import Axis
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Findings:
+class HPFigures:
     """The figures from which the conditions of one HP are read."""
 
     hp: str
@@ -48,7 +49,7 @@ class Findings:
         return float(gaps.min()) if gaps.size else None
 
 
-def findings(evidence: Evidence, question: Question) -> Findings | None:
+def findings(evidence: Fits, question: TransferQuestion) -> HPFigures | None:
     """Return the figures of one HP; None without a transferred value on the log scale."""
     value = (question.transferred or {}).get(evidence.hp)
     if evidence.target is None or value is None or value <= 0:
@@ -57,7 +58,7 @@ def findings(evidence: Evidence, question: Question) -> Findings | None:
     search_opt, target_opt = optimum(search), optimum(evidence.target)
     tolerance = question.tolerance.in_loss(target_best=target_opt.loss, search_best=search_opt.loss)
     log2_x = log2_of(value)
-    return Findings(
+    return HPFigures(
         hp=evidence.hp,
         axis=question.axis,
         search=search,

@@ -12,9 +12,9 @@ from mutransfer.analysis.transfer.scaling_law import Scaling, scaling
 from mutransfer.analysis.verdict.alternatives import Loss, alternatives
 from mutransfer.analysis.verdict.causes import Cause, causes_of, is_harmless
 from mutransfer.analysis.verdict.conditions import Condition, conditions_of
-from mutransfer.analysis.verdict.evidence import Evidence
-from mutransfer.analysis.verdict.findings import Findings, findings
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.verdict.findings import HPFigures, findings
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
@@ -66,7 +66,7 @@ class HPVerdict:
     flags: tuple[str, ...]
 
 
-def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
+def judge_hp(evidence: Fits, question: TransferQuestion) -> HPVerdict:
     """Return the verdict on one HP.
 
     PASS needs the conditions (a) to (d) of design §7 and complete rows with at least two
@@ -107,13 +107,15 @@ def judge_hp(evidence: Evidence, question: Question) -> HPVerdict:
     )
 
 
-def word_of(evidence: Evidence, question: Question) -> Word:
+def word_of(evidence: Fits, question: TransferQuestion) -> Word:
     """Return the word of `judge_hp` alone."""
     found = findings(evidence, question)
     return _word({c.code for c in _causes(found, evidence, question)})
 
 
-def _causes(found: Findings | None, evidence: Evidence, question: Question) -> tuple[Cause, ...]:
+def _causes(
+    found: HPFigures | None, evidence: Fits, question: TransferQuestion
+) -> tuple[Cause, ...]:
     return causes_of(found, question) if found else (_no_set(evidence, question),)
 
 
@@ -123,12 +125,12 @@ def _word(codes: set[str]) -> Word:
     return "INCONCLUSIVE" if codes else "PASS"
 
 
-def _optima(fits: Sequence[Fit], found: Findings | None) -> tuple[Optimum, ...]:
+def _optima(fits: Sequence[Fit], found: HPFigures | None) -> tuple[Optimum, ...]:
     tolerance = found.tolerance_loss if found else None
     return tuple(optimum(f, tolerance) for f in fits)
 
 
-def _percent(found: Findings) -> tuple[float, float, float] | None:
+def _percent(found: HPFigures) -> tuple[float, float, float] | None:
     if found.regret is None or not found.target_opt.loss:
         return None
     scale = 100 / abs(found.target_opt.loss)
@@ -136,7 +138,7 @@ def _percent(found: Findings) -> tuple[float, float, float] | None:
     return r.estimate * scale, r.lower * scale, r.upper * scale
 
 
-def _no_set(evidence: Evidence, question: Question) -> Cause:
+def _no_set(evidence: Fits, question: TransferQuestion) -> Cause:
     if question.transferred is None:
         return Cause(
             code="no_transferred_set",

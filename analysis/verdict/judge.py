@@ -7,18 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from mutransfer.analysis.table.axis import Axis
 from mutransfer.analysis.table.schema import SCHEMA_VERSION
 from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.transfer.regret import Regret, regret
 from mutransfer.analysis.verdict.causes import Cause
 from mutransfer.analysis.verdict.cost import Cost, cost
-from mutransfer.analysis.verdict.evidence import Evidence, gather
+from mutransfer.analysis.verdict.evidence import Fits, gather
 from mutransfer.analysis.verdict.hp import HPVerdict, Word, judge_hp
 from mutransfer.analysis.verdict.proposals import Proposal, proposals
-from mutransfer.analysis.verdict.question import Question, Tolerance
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
+from mutransfer.words import Axis
 
-__all__ = ["HPVerdict", "Question", "SetVerdict", "Tolerance", "Verdict", "judge"]
+__all__ = ["HPVerdict", "SetVerdict", "Tolerance", "TransferQuestion", "Verdict", "judge"]
 
 FORMAT = 2
 
@@ -114,7 +114,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def judge(df: pd.DataFrame, question: Question, *, target_flops: float | None = None) -> Verdict:
+def judge(
+    df: pd.DataFrame, question: TransferQuestion, *, target_flops: float | None = None
+) -> Verdict:
     """Return the verdict on the transferred set (design §7).
 
     Set PASS: the HPs' upper bounds, each at 1 − 0.05/H, sum to less than the tolerance, and
@@ -158,18 +160,18 @@ def judge(df: pd.DataFrame, question: Question, *, target_flops: float | None = 
     )
 
 
-def _target_flops(df: pd.DataFrame, question: Question) -> float | None:
+def _target_flops(df: pd.DataFrame, question: TransferQuestion) -> float | None:
     there = df[(df[question.axis] == question.target_at) & (df["status"] == "done")]["flops"]
     mean = there[there > 0].mean()
     return None if pd.isna(mean) else float(mean)
 
 
 def _judge_set(
-    entries: Sequence[HPVerdict], evidence: dict[str, Evidence], question: Question
+    entries: Sequence[HPVerdict], evidence: dict[str, Fits], question: TransferQuestion
 ) -> SetVerdict:
     level = 1 - (1 - question.level) / max(len(entries), 1)
-    curves = [_regret(evidence[e.hp], question, level, own_level=False) for e in entries]
-    own = [_regret(evidence[e.hp], question, level, own_level=True) for e in entries]
+    curves = [_regret(evidence[e.hp], question, level, pinned=False) for e in entries]
+    own = [_regret(evidence[e.hp], question, level, pinned=True) for e in entries]
     uppers = [r.upper for r in curves if r is not None]
     upper = sum(uppers) if uppers and len(uppers) == len(entries) else None
     tolerances = [e.tolerance_loss for e in entries if e.tolerance_loss is not None]
@@ -178,10 +180,11 @@ def _judge_set(
     best = min(bests, default=None)
     excess = max((r.lower for r in own if r is not None), default=None)
     failed, open_, notes = _set_causes(entries, upper, excess, tolerance, question.one)
-    if question.looks:
+    if question.n_interim:
         notes.append(
-            f"Look {question.looks + 1}: more trials were asked for {question.looks} time(s), so "
-            f"bounds hold at {100 * question.level:.6g} %, that all looks together err in 5 %."
+            f"Look {question.n_interim + 1}: more trials were asked for {question.n_interim} "
+            f"time(s), so bounds hold at {100 * question.level:.6g} %, that all looks together "
+            "err in 5 %."
         )
     word: Word = "FAIL" if failed else "INCONCLUSIVE" if open_ else "PASS"
     return SetVerdict(
@@ -198,12 +201,12 @@ def _judge_set(
 
 
 def _regret(
-    evidence: Evidence, question: Question, level: float, *, own_level: bool
+    evidence: Fits, question: TransferQuestion, level: float, *, pinned: bool
 ) -> Regret | None:
     value = (question.transferred or {}).get(evidence.hp)
     if evidence.target is None or value is None or value <= 0:
         return None
-    return regret(evidence.target, log2_of(value), level=level, own_level=own_level)
+    return regret(evidence.target, log2_of(value), level=level, pinned=pinned)
 
 
 def _set_causes(
@@ -251,7 +254,7 @@ def _is_failure(cause: Cause) -> bool:
     return cause.code in {"regret_too_large", "diverged_at_target"}
 
 
-def _sentence(whole: SetVerdict, entries: Sequence[HPVerdict], question: Question) -> str:
+def _sentence(whole: SetVerdict, entries: Sequence[HPVerdict], question: TransferQuestion) -> str:
     start = f"{whole.word}: at {question.at(question.target_at)}"
     names = ", ".join(e.hp for e in entries) or "no HP"
     if whole.word == "PASS":
@@ -271,7 +274,7 @@ def _sentence(whole: SetVerdict, entries: Sequence[HPVerdict], question: Questio
     return f"{start} the set ({names}) is neither shown to hold nor to fail: {first}{rest}"
 
 
-def _flags(entries: Sequence[HPVerdict], question: Question) -> tuple[str, ...]:
+def _flags(entries: Sequence[HPVerdict], question: TransferQuestion) -> tuple[str, ...]:
     flags: list[str] = []
     for e in entries:
         searched = [o for o in e.optima if (o.arm, o.axis_value) == ("mup", question.search_at)]

@@ -11,9 +11,9 @@ from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import Optimum
 from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.transfer.regret import regret
-from mutransfer.analysis.verdict.evidence import Evidence
+from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.hp import HPVerdict
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 MAX_MORE_SEEDS = 8
 BEYOND_STEPS = 2
@@ -54,8 +54,8 @@ class Proposal:
 def proposals(
     df: pd.DataFrame,
     entries: Sequence[HPVerdict],
-    evidence: Mapping[str, Evidence],
-    question: Question,
+    evidence: Mapping[str, Fits],
+    question: TransferQuestion,
 ) -> tuple[Proposal, ...]:
     """Return the trials that would settle the verdict; none for a PASS or a FAIL.
 
@@ -74,7 +74,7 @@ def proposals(
 
 
 def _values(
-    df: pd.DataFrame, entry: HPVerdict, evidence: Evidence, question: Question
+    df: pd.DataFrame, entry: HPVerdict, evidence: Fits, question: TransferQuestion
 ) -> list[Proposal]:
     codes = {c.code for c in entry.causes}
     search = evidence.ladder["mup", question.search_at]
@@ -126,8 +126,8 @@ def _between(fitted: Fit) -> list[float]:
 def _seeds(
     df: pd.DataFrame,
     entries: Sequence[HPVerdict],
-    evidence: Mapping[str, Evidence],
-    question: Question,
+    evidence: Mapping[str, Fits],
+    question: TransferQuestion,
 ) -> list[Proposal]:
     """As few more seeds at the target as bring the sum of the bounds under the tolerance."""
     targets = {e.hp: fit for e in entries if (fit := evidence[e.hp].target) is not None}
@@ -152,11 +152,11 @@ def _seeds(
 
 
 def _do(
-    more: int, entries: Sequence[HPVerdict], targets: Mapping[str, Fit], question: Question
+    more: int, entries: Sequence[HPVerdict], targets: Mapping[str, Fit], question: TransferQuestion
 ) -> bool:
     """Whether ``more`` seeds would make a PASS or a FAIL, if the curves are as they look now."""
     total, limits = 0.0, []
-    stricter = dataclasses.replace(question, looks=question.looks + 1).level
+    stricter = dataclasses.replace(question, n_interim=question.n_interim + 1).level
     level = 1 - (1 - stricter) / len(entries)
     for entry in entries:
         fitted = targets.get(entry.hp)
@@ -179,7 +179,7 @@ def _do(
 
 def _proposal(
     df: pd.DataFrame,
-    question: Question,
+    question: TransferQuestion,
     cause: str,
     fitted: Fit,
     at_target: bool,

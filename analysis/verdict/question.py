@@ -7,8 +7,9 @@ from typing import Literal, get_args
 import pandas as pd
 
 from mutransfer.analysis.fit.minimum import LEVEL
-from mutransfer.analysis.table.axis import WORDS, Axis, at
+from mutransfer.analysis.table.axis import WORDS, at
 from mutransfer.analysis.table.slice import Slice, slice_of
+from mutransfer.words import Axis
 
 ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
 
@@ -67,7 +68,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class TransferQuestion:
     """Everything a verdict rests on besides the table.
 
     Attributes:
@@ -89,8 +90,8 @@ class Question:
         defaults: Values somebody would take untuned; their regret is told beside.
         axis: Along which transfer is asked about.
         rule: Name of the rule that scales base HPs along it; None: they are kept.
-        looks: How often more trials were asked for once a verdict could be seen (``--settle``, or
-            more seeds or places in the spec).
+        n_interim: How often more trials were asked for once a verdict could be seen
+            (``--settle``, or more seeds or axis values in the spec).
     """
 
     parameters: tuple[str, ...]
@@ -111,7 +112,7 @@ class Question:
     defaults: Mapping[str, float] = field(default_factory=dict)
     axis: Axis = "width"
     rule: str | None = None
-    looks: int = 0
+    n_interim: int = 0
 
     @property
     def one(self) -> str:
@@ -153,4 +154,4 @@ class Question:
         wrong in 2.5 % of the first looks, in 1.25 % of the second ones and so on, together in
         at most 5 %, however often more trials are asked for.
         """
-        return 1 - (1 - LEVEL) / 2**self.looks
+        return 1 - (1 - LEVEL) / 2**self.n_interim

@@ -159,9 +159,9 @@ def settled(mapped: Mapped) -> str:
             shares.append(len(passed) / len(told))
             if spends:
                 first = sum(len(w) == 1 for w in passed) / len(told)
-                looks = float(np.mean([len(w) for w in told]))
+                n_interim = float(np.mean([len(w) for w in told]))
         told_shares = (percent(first), percent(shares[0], **bound), percent(shares[1]))
-        rows.append((t.setting.name, _regret_text(t), *told_shares, f"{looks:.1f}"))
+        rows.append((t.setting.name, _regret_text(t), *told_shares, f"{n_interim:.1f}"))
         print(rows[-1], flush=True)
     columns = (
         "setting",

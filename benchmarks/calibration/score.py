@@ -14,12 +14,12 @@ from scipy.optimize import brentq
 from mutransfer.analysis.fit.curve import Fit, fit, fits
 from mutransfer.analysis.fit.optimum import has_worse_sides, optimum
 from mutransfer.analysis.table.slice import Slice, bracket
-from mutransfer.analysis.table.table import round_hp
 from mutransfer.analysis.transfer.drift import drift
 from mutransfer.analysis.transfer.regret import regret
-from mutransfer.analysis.verdict.evidence import Evidence
+from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.hp import word_of
-from mutransfer.analysis.verdict.question import Question, Tolerance
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
+from mutransfer.words import round_hp
 
 SEARCH_WIDTH, TARGET_WIDTH = 32, 256
 REGRET_AT = (0.0, 0.7, -0.7)
@@ -163,15 +163,15 @@ def carried(search: Slice, setting: Setting) -> float:
 
 def judged(search: Fit, target: Fit, log2_x: float, setting: Setting) -> str:
     """The word of `analysis.hp_verdict.judge_hp` on one HP."""
-    evidence = Evidence(hp="lr", ladder={("mup", SEARCH_WIDTH): search}, target=target)
+    evidence = Fits(hp="lr", ladder={("mup", SEARCH_WIDTH): search}, target=target)
     return word_of(evidence, question(search, target, log2_x, setting))
 
 
 def question(
-    search: Fit, target: Fit, log2_x: float, setting: Setting, *, looks: int = 0
-) -> Question:
+    search: Fit, target: Fit, log2_x: float, setting: Setting, *, n_interim: int = 0
+) -> TransferQuestion:
     """The question whether a value holds at the target."""
-    return Question(
+    return TransferQuestion(
         parameters=("lr",),
         search_at=SEARCH_WIDTH,
         axis_values=(SEARCH_WIDTH,),
@@ -183,7 +183,7 @@ def question(
         tolerance=Tolerance(kind="rel_loss", value=REL_LOSS),
         center={"lr": 2.0**-7},
         transferred={"lr": round_hp(2.0**log2_x)},
-        looks=looks,
+        n_interim=n_interim,
     )
 
 

@@ -11,10 +11,10 @@ from benchmarks.calibration.truth import Setting, draw, levels, optima
 
 from mutransfer.analysis.fit.curve import fits
 from mutransfer.analysis.table.slice import Slice
-from mutransfer.analysis.verdict.evidence import Evidence
+from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.hp import judge_hp
 from mutransfer.analysis.verdict.proposals import Proposal, proposals
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
 
 # Looks after the first; a user's patience.
 LOOKS = 3
@@ -51,8 +51,8 @@ def words(trial: Trial, spends: bool, seeds: Sequence[int]) -> list[tuple[str, .
         search = fits([s.search for s in some], spacing_log2=setting.spacing)
         target = fits([s.target for s in some], spacing_log2=setting.spacing)
         for i, study, a, b in zip(which, some, search, target, strict=True):
-            question = score.question(a, b, study.carried, setting, looks=look if spends else 0)
-            evidence = Evidence(hp="lr", ladder={("mup", score.SEARCH_WIDTH): a}, target=b)
+            question = score.question(a, b, study.carried, setting, n_interim=look if spends else 0)
+            evidence = Fits(hp="lr", ladder={("mup", score.SEARCH_WIDTH): a}, target=b)
             study.word = score.word_of(evidence, question)
             told[i].append(study.word)
             if study.word == "INCONCLUSIVE" and look < LOOKS:
@@ -72,7 +72,7 @@ def _planted(trial: Trial, seed: int) -> Planted:
     return Planted(search, target, (x, there), carried, known, rng)
 
 
-def _settle(study: Planted, setting: Setting, evidence: Evidence, question: Question) -> None:
+def _settle(study: Planted, setting: Setting, evidence: Fits, question: TransferQuestion) -> None:
     """Run all that is proposed."""
     entry = judge_hp(evidence, question)
     for proposal in proposals(NO_TABLE, [entry], {"lr": evidence}, question):

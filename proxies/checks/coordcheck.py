@@ -17,9 +17,9 @@ from mutransfer.proxies import training as trial
 from mutransfer.proxies.checks.forward import outputs_of
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.mup.parameters import owners
-from mutransfer.proxies.mup.roles import Arm
 from mutransfer.proxies.rng import generator
 from mutransfer.proxies.training.train import Training
+from mutransfer.words import Arm
 
 Kind = Literal["output", "change", "weight", "update"]
 # A gradient or a change this small beside its peers is rounding: Adam would blow it up.

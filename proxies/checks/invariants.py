@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mutransfer.proxies.checks.coordcheck import Start
 from mutransfer.proxies.checks.forward import MODEL
-from mutransfer.proxies.checks.newborn import Measured, Newborn, feeds, grows, newborn, response
+from mutransfer.proxies.checks.newborn import InitState, Measured, feeds, grows, newborn, response
 
 RULES = 2  # raise it where a change may change what is found
 # Exponents of width may be off by this much where they are exact, and where they are responses,
@@ -70,7 +70,7 @@ def _broken(start: Start, base_width: int, width: int, lr: float, seed: int) -> 
 class Pair:
     """Two newborn models, and what differs between them."""
 
-    def __init__(self, narrow: Newborn, wide: Newborn) -> None:
+    def __init__(self, narrow: InitState, wide: InitState) -> None:
         self.narrow, self.wide = narrow, wide
         self.names = [name for name in wide.tensors if name in narrow.tensors]
         self.log2_m = math.log2(wide.width / narrow.width)

@@ -41,7 +41,7 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Newborn:
+class InitState:
     """A newborn model of one width: its tensors by name, and what a forward pass showed."""
 
     width: int
@@ -55,11 +55,11 @@ class Newborn:
         return self.look.attentions
 
 
-def newborn(run: Run, width: int, *, like: "Newborn | None" = None) -> Newborn:
+def newborn(run: Run, width: int, *, like: "InitState | None" = None) -> InitState:
     """Return what a model is before its first step.
 
     Args:
-        run: Newborn and initialized; its optimizer has not stepped.
+        run: InitState and initialized; its optimizer has not stepped.
         width: Its width.
         like: A model of another width. Tensors of equal shape get its values before the pass, so
             that what does not grow answers alike in both; their sizes are measured before.
@@ -82,7 +82,7 @@ def newborn(run: Run, width: int, *, like: "Newborn | None" = None) -> Newborn:
     if like is not None:
         _copy_finite(parameters, like.parameters)
     seen = look(run.model, run.probe)
-    return Newborn(width=width, tensors=tensors, look=seen, parameters=parameters)
+    return InitState(width=width, tensors=tensors, look=seen, parameters=parameters)
 
 
 @torch.no_grad()
@@ -93,7 +93,7 @@ def _copy_finite(into: Mapping[str, nn.Parameter], source: Mapping[str, nn.Param
             parameter.copy_(other)
 
 
-def response(found: Newborn, name: str, outputs: list[Tensor]) -> float:
+def response(found: InitState, name: str, outputs: list[Tensor]) -> float:
     """Return how far one entry of some outputs moves per unit of an aligned change of a tensor.
 
     The largest change of an entry when each weight moves by at most one: the L1 norm of its
@@ -117,7 +117,7 @@ def grows(one: Shapes, other: Shapes) -> bool:
     return len(one) != len(other) or one != other
 
 
-def feeds(found: Newborn, module: str, others: list[Tensor]) -> bool:
+def feeds(found: InitState, module: str, others: list[Tensor]) -> bool:
     """Return whether some of a pass's tensors depend on what a module returned."""
     outputs = [t for t in found.look.outputs.get(module, ()) if t.requires_grad]
     targets = [t.sum() for t in others if t.requires_grad]

@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge
 
 from mutransfer.proxies.batch import UNKNOWN, DataInfo
-from mutransfer.proxies.fields import STRICT, Count, Fault, Frozen, Positive
+from mutransfer.proxies.errors import Fault
+from mutransfer.proxies.fields import STRICT, Count, Frozen, Positive
 
 # Index of a block, counted from 0.
 BlockIndex = Annotated[int, Ge(0)]

@@ -28,18 +28,10 @@ from mutransfer.proxies.config.model import (
     repa_block,
     width_faults,
 )
-from mutransfer.proxies.fields import (
-    STRICT,
-    Beta,
-    ConfigError,
-    Count,
-    Fault,
-    Fraction,
-    NonNegative,
-    Positive,
-)
-from mutransfer.proxies.mup.roles import Arm
-from mutransfer.proxies.mup.scaling import Axis, Scaling, ScalingRule
+from mutransfer.proxies.config.scaling import Scaling, ScalingRule
+from mutransfer.proxies.errors import ConfigError, Fault
+from mutransfer.proxies.fields import STRICT, Beta, Count, Fraction, NonNegative, Positive
+from mutransfer.words import Arm, Axis
 
 __all__ = [
     "MODEL_CONFIGS",

@@ -14,7 +14,7 @@ from torch import Tensor
 from mutransfer.proxies.config.data import CaptionedConfig
 from mutransfer.proxies.data.embeddings import read_captions
 from mutransfer.proxies.data.feed import digest
-from mutransfer.proxies.fields import DataError, Fault
+from mutransfer.proxies.errors import DataError, Fault
 from mutransfer.proxies.rng import generator
 
 WORD = re.compile(r"\w+(?:['’]\w+)*")

@@ -8,7 +8,7 @@ from torch import Tensor
 from mutransfer.proxies import user_code
 from mutransfer.proxies.batch import UNKNOWN, Condition
 from mutransfer.proxies.config.data import CustomDataConfig
-from mutransfer.proxies.fields import DataError, Fault
+from mutransfer.proxies.errors import DataError, Fault
 
 AT = ("data", "build")
 

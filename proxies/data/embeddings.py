@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mutransfer.proxies.fields import DataError, Fault
+from mutransfer.proxies.errors import DataError, Fault
 
 _CAPTION_PARTS = {"caption": 3, "caption_mask": 2, "pooled": 2}
 

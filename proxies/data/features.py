@@ -11,7 +11,7 @@ from mutransfer.proxies.config.data import RANDOM_CONV, CaptionedConfig
 from mutransfer.proxies.data import cache
 from mutransfer.proxies.data.embeddings import read_features
 from mutransfer.proxies.data.feed import digest
-from mutransfer.proxies.fields import DataError, Fault
+from mutransfer.proxies.errors import DataError, Fault
 from mutransfer.proxies.rng import generator
 
 _CHUNK = 256

@@ -15,7 +15,7 @@ from mutransfer.proxies.config.data import ImagesConfig
 from mutransfer.proxies.data import cache
 from mutransfer.proxies.data.captioned import captioned
 from mutransfer.proxies.data.feed import Feed
-from mutransfer.proxies.fields import DataError, Fault, some
+from mutransfer.proxies.errors import DataError, Fault, some
 
 MODES = {1: "L", 3: "RGB"}
 

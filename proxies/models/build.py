@@ -12,7 +12,7 @@ from mutransfer.proxies.config.model import (
     depth_faults,
     width_faults,
 )
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.models import custom
 from mutransfer.proxies.models.dit import DiT
 from mutransfer.proxies.models.mmdit import MMDiT

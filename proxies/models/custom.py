@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mutransfer.proxies import mup, user_code
 from mutransfer.proxies.config.model import CustomConfig
-from mutransfer.proxies.fields import ConfigError, Fault
+from mutransfer.proxies.errors import ConfigError, Fault
 from mutransfer.proxies.rng import generator, stream_seed
 
 AT_BUILD, AT_LOSS = ("model", "build"), ("model", "loss")

@@ -14,8 +14,9 @@ from mutransfer.proxies.mup.init import init_
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
 from mutransfer.proxies.mup.parameters import PlanError, plain_name
 from mutransfer.proxies.mup.plan import UNSCALED, plan, plan_of, table
-from mutransfer.proxies.mup.roles import Arm, inspect
+from mutransfer.proxies.mup.roles import inspect
 from mutransfer.proxies.mup.scaling import Factors
+from mutransfer.words import Arm
 
 __all__ = [
     "UNSCALED",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import get_args
 
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 
 
 def declarations(

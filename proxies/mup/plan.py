@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 from mutransfer.proxies.mup.parameters import PlanError
-from mutransfer.proxies.mup.roles import Arm, Build, Facts, Role, inspect
+from mutransfer.proxies.mup.roles import Build, Facts, Role, inspect
 from mutransfer.proxies.mup.scaling import Factors
+from mutransfer.words import Arm
 
 FORMAT = 1
 

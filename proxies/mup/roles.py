@@ -170,4 +170,3 @@ def _measured(found: dict[str, Owner]) -> Iterator[tuple[str, float | None]]:
 
 
 # "unscaled" is μP without the study's scaling rule.
-Arm = Literal["mup", "sp", "unscaled"]

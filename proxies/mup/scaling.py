@@ -13,46 +13,16 @@ Each is written by k, a trial's place on the axis over the place where base HPs 
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Literal
 
-from annotated_types import Ge, Le
+from mutransfer.words import Axis
 
-from mutransfer.proxies.fields import STRICT, Count
-
-Axis = Literal["width", "batch_size", "steps", "depth"]
-AXES: tuple[Axis, ...] = get_args(Axis)
 RuleKind = Literal["sqrt_batch", "horizon", "completep"]
 AXIS_OF: dict[RuleKind, Axis] = {
     "sqrt_batch": "batch_size",
     "horizon": "steps",
     "completep": "depth",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScalingRule:
-    """A rule and its options: `alpha` is CompleteP's, `scale_betas` the √ rule's."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-
-    kind: RuleKind
-    alpha: Annotated[float, Ge(0.5), Le(1)] = 1.0
-    scale_betas: bool = False
-
-    @property
-    def axis(self) -> Axis:
-        """The axis that it is about."""
-        return AXIS_OF[self.kind]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scaling:
-    """A rule with the place on its axis where base HPs are written."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-
-    rule: ScalingRule
-    base: Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +37,23 @@ class Factors:
     residual: float = 1.0
 
 
-def factors(scaling: Scaling, axis_value: int) -> Factors:
-    """Return a rule's factors at a place; all are exactly 1 at the base."""
-    rule, k = scaling.rule, axis_value / scaling.base
-    if rule.kind == "sqrt_batch":
-        root = math.sqrt(k)
+def factors(kind: RuleKind, k: float, *, alpha: float = 1.0) -> Factors:
+    """Return a rule's factors at k times the base; all are exactly 1 at k = 1.
+
+    Args:
+        kind: The rule.
+        k: Value on the rule's axis over the value where base HPs are written.
+        alpha: CompleteP's α.
+    """
+    root = math.sqrt(k)
+    if kind == "sqrt_batch":
         return Factors(lr=root, weight_decay=root, eps=1 / root)
-    if rule.kind == "horizon":
-        root = math.sqrt(k)
+    if kind == "horizon":
         return Factors(lr=1 / root, weight_decay=1 / root)
-    shrunk = k**-rule.alpha
-    return Factors(block_lr=k ** (rule.alpha - 1), block_eps=shrunk, residual=shrunk)
+    shrunk = k**-alpha
+    return Factors(block_lr=k ** (alpha - 1), block_eps=shrunk, residual=shrunk)
 
 
-def betas(scaling: Scaling, axis_value: int, base: tuple[float, float]) -> tuple[float, float]:
-    """Return Adam's β at a place; those of the base unless the rule scales them."""
-    k = axis_value / scaling.base
-    if not scaling.rule.scale_betas or k == 1:
-        return base
-    return 1 - k * (1 - base[0]), 1 - k * (1 - base[1])
+def betas(k: float, base: tuple[float, float]) -> tuple[float, float]:
+    """Return Adam's β at k times the base: 1 − β grows by k."""
+    return base if k == 1 else (1 - k * (1 - base[0]), 1 - k * (1 - base[1]))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mutransfer.proxies import mup, training
 from mutransfer.proxies.config.trial import TrialConfig
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.rng import stream_seed
 from mutransfer.proxies.training import flops
 from mutransfer.proxies.training.divergence import LOSS, NORM, first_diverged_step, window

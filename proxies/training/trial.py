@@ -8,6 +8,7 @@ from torch import nn
 from mutransfer.proxies import data, models, mup
 from mutransfer.proxies.batch import DataInfo
 from mutransfer.proxies.config.model import ModelConfig
+from mutransfer.proxies.config.scaling import Scaling
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.mup import scaling
 from mutransfer.proxies.mup.roles import Facts
@@ -35,15 +36,20 @@ def factors(config: TrialConfig) -> scaling.Factors:
     """Return what a trial's scaling rule multiplies; ones without a rule, or in another arm."""
     if config.scaling is None or config.arm != "mup":
         return mup.UNSCALED
-    return scaling.factors(config.scaling, config.axis_value(config.scaling.rule.axis))
+    rule = config.scaling.rule
+    return scaling.factors(rule.kind, _growth(config, config.scaling), alpha=rule.alpha)
 
 
 def betas(config: TrialConfig) -> tuple[float, float]:
     """Return Adam's β of a trial, after its scaling rule."""
-    if config.scaling is None or config.arm != "mup":
+    if config.scaling is None or config.arm != "mup" or not config.scaling.rule.scale_betas:
         return config.train.betas
-    axis_value = config.axis_value(config.scaling.rule.axis)
-    return scaling.betas(config.scaling, axis_value, config.train.betas)
+    return scaling.betas(_growth(config, config.scaling), config.train.betas)
+
+
+def _growth(config: TrialConfig, rule: Scaling) -> float:
+    """Return a trial's value on the rule's axis over the value where base HPs are written."""
+    return config.axis_value(rule.rule.axis) / rule.base
 
 
 def build(config: TrialConfig) -> nn.Module:

@@ -10,7 +10,7 @@ import typer
 from mutransfer.analysis.figures.text import curve_lines
 from mutransfer.analysis.reporting import answer, convergence
 from mutransfer.analysis.reporting import tables as rows
-from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.text_table import TextTable
 from mutransfer.sweep.commands import analyze_table, terminal
 from mutransfer.sweep.commands.options import (
@@ -92,7 +92,7 @@ def analyze(
         raise typer.Exit(terminal.EXIT_NOT_PASS)
 
 
-def tell(found: Material, notes: Iterable[str], *, tables: bool) -> None:
+def tell(found: ReportInputs, notes: Iterable[str], *, tables: bool) -> None:
     """Print the answer of a study, last what a person looks for first.
 
     Args:
@@ -118,7 +118,7 @@ def tell(found: Material, notes: Iterable[str], *, tables: bool) -> None:
         say(note)
 
 
-def _short(found: Material) -> list[TextTable]:
+def _short(found: ReportInputs) -> list[TextTable]:
     verdict = found.verdict
     if verdict is None:
         return []

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, get_args
 
 from mutransfer import __version__
 from mutransfer.analysis.table import external
-from mutransfer.analysis.table.axis import AXES, WORDS
+from mutransfer.analysis.table.axis import WORDS
 from mutransfer.analysis.verdict import external as foreign_external
 from mutransfer.analysis.verdict.judge import judge
-from mutransfer.analysis.verdict.question import Question, Tolerance, ToleranceKind
+from mutransfer.analysis.verdict.question import Tolerance, ToleranceKind, TransferQuestion
 from mutransfer.sweep.errors import UserError
+from mutransfer.words import AXES
 
 if TYPE_CHECKING:
-    from mutransfer.analysis.reporting.contents import Material
+    from mutransfer.analysis.reporting.contents import ReportInputs
 
 SUFFIXES = (".csv", ".parquet")
 TOLERANCE = "rel_loss=0.005"
@@ -32,7 +33,7 @@ def analyze(
     target_at: int | None = None,
     default: str = "",
     axis: str = "width",
-) -> "Material":
+) -> "ReportInputs":
     """The verdict on a table.
 
     Raises:
@@ -50,14 +51,14 @@ def analyze(
         defaults={hp: _number("--default", v) for hp, v in _pairs("--default", default).items()},
         axis=axis,
     )
-    from mutransfer.analysis.reporting.contents import Material  # it imports scikit-learn
+    from mutransfer.analysis.reporting.contents import ReportInputs  # it imports scikit-learn
 
     info = {
         "study": path.name,
         "mutransfer": __version__,
         "command": f"mutransfer analyze {path.name}",
     }
-    return Material(
+    return ReportInputs(
         run_info=info,
         df=table,
         search_at=asked.search_at,
@@ -67,7 +68,7 @@ def analyze(
     )
 
 
-def cannot_say(question: Question) -> list[str]:
+def cannot_say(question: TransferQuestion) -> list[str]:
     """What a table leaves unsaid, in sentences."""
     told = []
     if len(question.target_seeds) < 2:
@@ -82,7 +83,7 @@ def cannot_say(question: Question) -> list[str]:
     return told
 
 
-def write(found: "Material", folder: Path) -> list[str]:
+def write(found: "ReportInputs", folder: Path) -> list[str]:
     """Write verdict.json, plots/ and report.html into a folder; their paths."""
     from mutransfer.sweep.results.analyze import files  # matplotlib takes a second
 

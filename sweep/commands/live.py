@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mutransfer.sweep.plan import estimate
-from mutransfer.sweep.plan.next_trials import STAGES, nominal
+from mutransfer.sweep.plan.next_trials import nominal
 from mutransfer.sweep.run.driver import State
-from mutransfer.sweep.run.worker import Beat
+from mutransfer.sweep.run.worker import Heartbeat
 from mutransfer.sweep.spec.study import Study
+from mutransfer.words import STAGES
 
 LINE_EVERY_S = 15.0  # where the output is no terminal
 
@@ -47,7 +48,7 @@ class Terminal:
         """Take in the new state."""
         self._state = state
 
-    def beat(self, beat: Beat) -> None:
+    def beat(self, beat: Heartbeat) -> None:
         """Print a line now and then where there is no terminal.
 
         Here and not in `planned`, which comes when a trial has ended and its slot is empty.

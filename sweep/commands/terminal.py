@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mutransfer.analysis.table.table import TableError
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.mup.parameters import PlanError
 from mutransfer.sweep.errors import RunError, Stopped, UserError
 

@@ -14,11 +14,11 @@ import pandas as pd
 
 from mutransfer.analysis.fit.optimum import slice_optimum
 from mutransfer.analysis.transfer.speed_up import Comparison
-from mutransfer.proxies.mup.roles import Arm
 from mutransfer.sweep.plan import slices
-from mutransfer.sweep.plan.request import Ask, HPSet, hp_values, outcomes, trial
+from mutransfer.sweep.plan.request import HPSet, TrialRequest, hp_values, outcomes, trial
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
+from mutransfer.words import Arm
 
 STAGE = NAME = "convergence"
 Decisions = Mapping[str, Mapping[str, Any]]
@@ -26,7 +26,7 @@ Decisions = Mapping[str, Mapping[str, Any]]
 
 def asks(
     study: Study, decisions: Decisions, table: pd.DataFrame, status: Mapping[str, str]
-) -> tuple[list[Ask], dict[str, Any] | None]:
+) -> tuple[list[TrialRequest], dict[str, Any] | None]:
     """The stage's trials, given what has run, and the decision on SP's LR where that is due.
 
     Args:
@@ -46,7 +46,7 @@ def asks(
     return found, _decision(study, transferred, tuning, table) if is_over else None
 
 
-def nominal(study: Study, transferred: HPSet) -> list[Ask]:
+def nominal(study: Study, transferred: HPSet) -> list[TrialRequest]:
     """The stage's trials if SP's slice has neither to be extended nor refined."""
     if study.convergence is None:
         return []
@@ -106,26 +106,26 @@ def _slice(study: Study, transferred: HPSet) -> slices.SlicePlan:
     )
 
 
-def _compared(study: Study, transferred: HPSet) -> list[Ask]:
+def _compared(study: Study, transferred: HPSet) -> list[TrialRequest]:
     return _curves(study, "mup", transferred) + _curves(study, "sp", default_set(study))
 
 
-def _tuned(study: Study, transferred: HPSet, lr: float | None) -> list[Ask]:
+def _tuned(study: Study, transferred: HPSet, lr: float | None) -> list[TrialRequest]:
     return [] if lr is None else _curves(study, "sp", {**transferred, "lr": lr})
 
 
-def _curves(study: Study, arm: Arm, hps: HPSet) -> list[Ask]:
+def _curves(study: Study, arm: Arm, hps: HPSet) -> list[TrialRequest]:
     assert study.convergence is not None
     found = []
     for seed in range(1, study.convergence.seeds + 1):
         config = trial(study, axis_value=study.target_at, arm=arm, hps=hps, seed=seed)
         train = dataclasses.replace(config.train, n_val=study.convergence.n_val)
-        found.append(Ask(config=dataclasses.replace(config, train=train), asked_by=STAGE))
+        found.append(TrialRequest(config=dataclasses.replace(config, train=train), asked_by=STAGE))
     return found
 
 
 def _decision(
-    study: Study, transferred: HPSet, tuning: list[Ask], table: pd.DataFrame
+    study: Study, transferred: HPSet, tuning: list[TrialRequest], table: pd.DataFrame
 ) -> dict[str, Any]:
     """SP's tuned LR: its fitted optimum, None where SP trained at no LR."""
     found = _slice(study, transferred).read(study, table)

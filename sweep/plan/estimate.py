@@ -14,9 +14,10 @@ from mutransfer.proxies import data
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.training.flops import n_params, step_flops, training_flops
 from mutransfer.proxies.training.train import Training
-from mutransfer.sweep.plan.next_trials import STAGES, nominal
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.next_trials import nominal
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.spec.study import Study
+from mutransfer.words import STAGES
 
 TOO_LARGE = 1e12
 # What a step's time depends on: width, depth (0: not known) and batch size.
@@ -69,7 +70,7 @@ def stages(study: Study, step_s: Mapping[Size, float]) -> list[StageCost]:
         study: The study.
         step_s: Seconds of a training step by size; may lack sizes.
     """
-    by_stage: dict[str, list[Ask]] = defaultdict(list)
+    by_stage: dict[str, list[TrialRequest]] = defaultdict(list)
     for ask in nominal(study):
         by_stage[ask.asked_by].append(ask)
     return [
@@ -91,7 +92,7 @@ def total_s(costs: Iterable[StageCost]) -> float | None:
     return None if None in each else sum(s for s in each if s is not None)
 
 
-def seconds(asks: Iterable[Ask], step_s: Mapping[Size, float]) -> float | None:
+def seconds(asks: Iterable[TrialRequest], step_s: Mapping[Size, float]) -> float | None:
     """Training seconds of ``asks``, one after the other; None where no speed is known.
 
     A size whose steps were not timed takes the nearest timed size's seconds times the root of

@@ -15,11 +15,18 @@ import pandas as pd
 from mutransfer.analysis.fit.optimum import slice_optimum
 from mutransfer.sweep.errors import RunError
 from mutransfer.sweep.plan import convergence, search, settle, slices
-from mutransfer.sweep.plan.request import Ask, HPSet, hp_values, number, outcomes, trial, unique
+from mutransfer.sweep.plan.request import (
+    HPSet,
+    TrialRequest,
+    hp_values,
+    number,
+    outcomes,
+    trial,
+    unique,
+)
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
 
-STAGES = ("search", "slices", "set", "target", "convergence")
 Decisions = Mapping[str, Mapping[str, Any]]
 
 
@@ -39,8 +46,8 @@ class Next:
     """
 
     decision: Decision | None = None
-    trials: tuple[Ask, ...] = ()
-    asked: tuple[Ask, ...] = ()
+    trials: tuple[TrialRequest, ...] = ()
+    asked: tuple[TrialRequest, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -60,7 +67,7 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
         RunError: no trial of the search gave a loss, so there is no centre for slices.
     """
     status = dict(zip(table["trial_id"], table["status"], strict=True))
-    asked: list[Ask] = []
+    asked: list[TrialRequest] = []
     for generation in range(search.n_generations(study)):
         if search_name(generation) not in decisions:
             content = _proposals(study, decisions, table, generation)
@@ -90,7 +97,7 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
     return _run(asked + compared, status)
 
 
-def nominal(study: Study) -> list[Ask]:
+def nominal(study: Study) -> list[TrialRequest]:
     """The trials of a study in which no slice has to be extended or refined.
 
     Their number and cost hardly depend on what the search finds, so the middle of each range
@@ -121,11 +128,11 @@ def search_name(generation: int) -> str:
     return f"search-{generation:03d}"
 
 
-def _decide(name: str, content: dict[str, Any], asked: list[Ask]) -> Next:
+def _decide(name: str, content: dict[str, Any], asked: list[TrialRequest]) -> Next:
     return Next(decision=Decision(name=name, content=content), asked=tuple(unique(asked)))
 
 
-def _run(asked: list[Ask], status: Mapping[str, str]) -> Next:
+def _run(asked: list[TrialRequest], status: Mapping[str, str]) -> Next:
     every = tuple(unique(asked))
     return Next(trials=tuple(a for a in every if a.trial_id not in status), asked=every)
 
@@ -134,9 +141,9 @@ def _gives_transferred(study: Study, plan: slices.SlicePlan) -> bool:
     return plan.axis_value == study.search_at and plan.arm == "mup"
 
 
-def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> list[Ask]:
+def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> list[TrialRequest]:
     return [
-        Ask(
+        TrialRequest(
             config=trial(study, axis_value=study.search_at, arm="mup", hps=hps, seed=0),
             asked_by="search",
             generation=generation,
@@ -145,14 +152,16 @@ def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> l
     ]
 
 
-def _set_asks(study: Study, transferred: HPSet) -> list[Ask]:
+def _set_asks(study: Study, transferred: HPSet) -> list[TrialRequest]:
     """The transferred set trained as a set, at the target and at the search place."""
     axis_values = (
         (study.target_at, study.target.seeds),
         (study.search_at, study.transfer.seeds),
     )
     return [
-        Ask(config=trial(study, axis_value=p, arm="mup", hps=transferred, seed=s), asked_by="set")
+        TrialRequest(
+            config=trial(study, axis_value=p, arm="mup", hps=transferred, seed=s), asked_by="set"
+        )
         for p, n_seeds in axis_values
         for s in range(1, n_seeds + 1)
     ]
@@ -168,13 +177,13 @@ def _proposals(
             row = rows.loc[ask.trial_id]
             status, val_loss = str(row["status"]), number(row["val_loss"])
             hps = {name: float(getattr(ask.config.hps, name)) for name in study.parameters}
-            told.append(search.Told(hps=hps, status=status, val_loss=val_loss))
+            told.append(search.Observation(hps=hps, status=status, val_loss=val_loss))
             rests_on.append({"trial_id": ask.trial_id, "status": status, "val_loss": val_loss})
     proposals = search.propose(study, told, generation)
     return {"method": study.method, "proposals": proposals, "rests_on": rests_on}
 
 
-def _centre(study: Study, asked: Sequence[Ask], table: pd.DataFrame) -> dict[str, Any]:
+def _centre(study: Study, asked: Sequence[TrialRequest], table: pd.DataFrame) -> dict[str, Any]:
     """The search best, and the same on the lattice: the fixed point of all ladder slices."""
     by_id = {ask.trial_id: ask for ask in asked}
     rows = table[table["trial_id"].isin(by_id)]
@@ -212,7 +221,7 @@ def _on_lattice(study: Study, hps: HPSet) -> dict[str, float]:
 
 
 def _transferred(
-    study: Study, centre: HPSet, rests_on: Sequence[Ask], table: pd.DataFrame
+    study: Study, centre: HPSet, rests_on: Sequence[TrialRequest], table: pd.DataFrame
 ) -> dict[str, Any]:
     """The transferred set: each sliced HP at its fitted μP optimum at the search place.
 

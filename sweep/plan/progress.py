@@ -6,8 +6,9 @@ import pandas as pd
 
 from mutransfer.analysis.reporting.contents import Progress
 from mutransfer.sweep.errors import RunError
-from mutransfer.sweep.plan.next_trials import STAGES, Decisions, next_trials, nominal
+from mutransfer.sweep.plan.next_trials import Decisions, next_trials, nominal
 from mutransfer.sweep.spec.study import Study
+from mutransfer.words import STAGES
 
 
 def progress(study: Study, decisions: Decisions, table: pd.DataFrame) -> Progress:

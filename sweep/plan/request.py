@@ -8,20 +8,19 @@ from typing import Any
 
 import pandas as pd
 
+from mutransfer.proxies.config.scaling import Scaling
 from mutransfer.proxies.config.trial import HPs, TrialConfig
-from mutransfer.proxies.mup.roles import Arm
-from mutransfer.proxies.mup.scaling import Scaling
 from mutransfer.proxies.training.identity import identity
 from mutransfer.sweep.spec import space
-from mutransfer.sweep.spec.sections import HP_NAMES
 from mutransfer.sweep.spec.study import Study
+from mutransfer.words import HP_NAMES, Arm
 
 HPSet = Mapping[str, float]
 cached_identity = lru_cache(maxsize=100_000)(identity)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class TrialRequest:
     """One trial that is asked for, by which stage, and (in a search) by which generation."""
 
     config: TrialConfig
@@ -76,9 +75,9 @@ def complete(hps: HPSet) -> dict[str, float | None]:
     return hp_values(hps_of(hps))
 
 
-def unique(asks: Iterable[Ask]) -> list[Ask]:
+def unique(asks: Iterable[TrialRequest]) -> list[TrialRequest]:
     """The asks without repeats: the first stage that asked for a trial keeps it."""
-    first: dict[str, Ask] = {}
+    first: dict[str, TrialRequest] = {}
     for ask in asks:
         first.setdefault(ask.trial_id, ask)
     return list(first.values())

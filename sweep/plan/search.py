@@ -31,7 +31,7 @@ LEARNING = frozenset({"tpe", "gp"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Observation:
     """What the sampler is told of one earlier proposal; ``val_loss`` is None where it has none."""
 
     hps: Mapping[str, float]
@@ -46,7 +46,7 @@ def n_generations(study: Study) -> int:
     return -(-study.search.trials // study.search.generation)
 
 
-def propose(study: Study, told: Sequence[Told], generation: int) -> list[dict[str, float]]:
+def propose(study: Study, told: Sequence[Observation], generation: int) -> list[dict[str, float]]:
     """The proposals of one generation: for each, every HP of `parameters`, rounded.
 
     Args:
@@ -71,7 +71,9 @@ def sampler_seed(study: Study, generation: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def _ask(study: Study, told: Sequence[Told], generation: int, size: int) -> list[dict[str, float]]:
+def _ask(
+    study: Study, told: Sequence[Observation], generation: int, size: int
+) -> list[dict[str, float]]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {
         name: _optuna_distribution(name, found)
@@ -102,7 +104,7 @@ def _stable_asks(
     study: Study,
     memory: optuna.Study,
     distributions: dict[str, BaseDistribution],
-    told: Sequence[Told],
+    told: Sequence[Observation],
     size: int,
 ) -> list[dict[str, float]]:
     """``size`` asks; one that is likely to diverge gives way to another, at most ``size`` times.
@@ -121,7 +123,7 @@ def _stable_asks(
     return asked
 
 
-def _divergence_classifier(study: Study, told: Sequence[Told]) -> Callable[[HPSet], bool]:
+def _divergence_classifier(study: Study, told: Sequence[Observation]) -> Callable[[HPSet], bool]:
     """Tells whether a proposal is likely to diverge, by logistic regression."""
     seen = [t for t in told if t.status in ("done", "diverged")]
     diverged = np.array([t.status == "diverged" for t in seen])
@@ -138,7 +140,7 @@ def _fractions(study: Study, hps: HPSet) -> list[float]:
 
 
 def _frozen(
-    told: Told, distributions: Mapping[str, BaseDistribution], method: str
+    told: Observation, distributions: Mapping[str, BaseDistribution], method: str
 ) -> FrozenTrial | None:
     """The outcome as Optuna takes it; None where there is nothing to learn (failed).
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mutransfer.analysis.verdict.proposals import Proposal
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
 
@@ -44,7 +44,7 @@ def content(
     return {"rests_on": sentence, "trials": trials}
 
 
-def asks(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> list[Ask]:
+def asks(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> list[TrialRequest]:
     """The trials that the settle decisions ask for."""
     found = []
     for name in names(decisions):
@@ -54,7 +54,7 @@ def asks(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> list[Ask]:
             config = trial(
                 study, axis_value=axis_value, arm=one["arm"], hps=one["hps"], seed=one["seed"]
             )
-            found.append(Ask(config=config, asked_by=stage))
+            found.append(TrialRequest(config=config, asked_by=stage))
     return found
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mutransfer.analysis.table.slice import Slice, bracket, slice_of
-from mutransfer.proxies.mup.roles import Arm
-from mutransfer.sweep.plan.request import Ask, HPSet, complete, trial
+from mutransfer.sweep.plan.request import HPSet, TrialRequest, complete, trial
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
+from mutransfer.words import Arm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
 
 def asks(
     study: Study, plan: SlicePlan, table: pd.DataFrame | None, status: Mapping[str, str]
-) -> list[Ask]:
+) -> list[TrialRequest]:
     """The trials of the slice that are asked for, given what has run.
 
     Args:
@@ -134,7 +134,9 @@ def _only(results: Slice, log2_values: list[float]) -> Slice:
     )
 
 
-def _refined(study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame) -> list[Ask]:
+def _refined(
+    study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame
+) -> list[TrialRequest]:
     """Half a step on both sides of the best lattice value, where a lattice value lies beyond."""
     results = _only(plan.read(study, table), values)
     best = bracket(results).best
@@ -145,9 +147,9 @@ def _refined(study: Study, plan: SlicePlan, values: list[float], table: pd.DataF
     return _at(study, plan, [x for x in between if min(values) < x < max(values)])
 
 
-def _at(study: Study, plan: SlicePlan, log2_values: list[float]) -> list[Ask]:
+def _at(study: Study, plan: SlicePlan, log2_values: list[float]) -> list[TrialRequest]:
     return [
-        Ask(
+        TrialRequest(
             config=trial(
                 study,
                 axis_value=plan.axis_value,

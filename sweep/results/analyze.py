@@ -9,10 +9,10 @@ import pandas as pd
 from mutransfer.analysis.figures import canvas
 from mutransfer.analysis.figures.convergence import ConvergenceInfo, convergence_info
 from mutransfer.analysis.reporting import contents, page
-from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.transfer.speed_up import Convergence, converge
 from mutransfer.analysis.verdict.judge import Verdict, judge
-from mutransfer.analysis.verdict.question import Question
+from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.plan import convergence, progress
 from mutransfer.sweep.results.question import question
@@ -28,7 +28,7 @@ class Analysis:
     """A verdict with what it was asked and the table it rests on."""
 
     verdict: Verdict
-    question: Question
+    question: TransferQuestion
     table: pd.DataFrame
 
 
@@ -49,7 +49,7 @@ def analyze(study: Study, store: Store) -> Analysis:
     return Analysis(verdict=verdict, question=asked, table=table)
 
 
-def material(study: Study, store: Store) -> Material:
+def material(study: Study, store: Store) -> ReportInputs:
     """All that a report shows on a study, as far as it has run.
 
     Raises:
@@ -63,7 +63,7 @@ def material(study: Study, store: Store) -> Material:
         )
     found = analyze(study, store) if question(study, decisions) else None
     compared, curves = _compared(study, store, decisions, table)
-    return Material(
+    return ReportInputs(
         run_info=run_info(study, store),
         df=table,
         search_at=study.search_at,
@@ -91,7 +91,7 @@ def _compared(
     return found, convergence_info(table, curves, found)
 
 
-def write(found: Material, store: Store) -> list[str]:
+def write(found: ReportInputs, store: Store) -> list[str]:
     """Write plots/, verdict.json and report.html into the run directory; their paths."""
     made = files(found)
     for name, content in made.items():
@@ -99,7 +99,7 @@ def write(found: Material, store: Store) -> list[str]:
     return [store.path(*name.split("/")) for name in made]
 
 
-def files(found: Material) -> dict[str, bytes]:
+def files(found: ReportInputs) -> dict[str, bytes]:
     """The files of an analysis by path in the run directory, the report last."""
     drawn = canvas.files(contents.of_material(found))
     made = {f"plots/{name}": content for name, content in drawn.items()}
@@ -108,7 +108,7 @@ def files(found: Material) -> dict[str, bytes]:
     return made | {"report.html": page.html(found).encode()}
 
 
-def as_dict(found: Material) -> dict[str, Any]:
+def as_dict(found: ReportInputs) -> dict[str, Any]:
     """The answer as plain data: the verdict, None where there is none yet, and what is missing.
 
     Convergence stands beside the verdict and has no say in it.

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mutransfer.analysis.verdict.question import Question, Tolerance
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 from mutransfer.sweep.plan import settle
 from mutransfer.sweep.plan.request import complete
 from mutransfer.sweep.spec.study import Study
 
 
-def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Question | None:
+def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> TransferQuestion | None:
     """The question, or None where the search has not yet given a centre."""
     if "centre" not in decisions:
         return None
     centre = decisions["centre"]
     transferred = decisions.get("transferred")
-    return Question(
+    return TransferQuestion(
         parameters=study.transfer.parameters,
         search_at=study.search_at,
         axis_values=study.transfer.axis_values,
@@ -34,5 +34,5 @@ def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> Questi
         defaults={"lr": study.convergence.default_lr} if study.convergence else {},
         axis=study.axis,
         rule=study.transfer.rule.kind if study.transfer.rule else None,
-        looks=len(settle.names(decisions)),
+        n_interim=len(settle.names(decisions)),
     )

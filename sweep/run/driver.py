@@ -26,7 +26,7 @@ class Watcher(Protocol):
     def planned(self, state: "State") -> None:
         """The plan changed: another decision, or trials finished."""
 
-    def beat(self, beat: worker.Beat) -> None:
+    def beat(self, beat: worker.Heartbeat) -> None:
         """A running trial gave a sign of life."""
 
 
@@ -36,7 +36,7 @@ class Silent:
     def planned(self, state: "State") -> None:
         """Say nothing."""
 
-    def beat(self, beat: worker.Beat) -> None:
+    def beat(self, beat: worker.Heartbeat) -> None:
         """Say nothing."""
 
 

@@ -17,7 +17,6 @@ from mutransfer.proxies.checks import coordcheck as checks_coordcheck
 from mutransfer.proxies.checks import invariants
 from mutransfer.proxies.checks.invariants import Broken
 from mutransfer.proxies.config.trial import HPs, TrialConfig
-from mutransfer.proxies.mup.roles import Arm
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.proxies.training.identity import identity
 from mutransfer.sweep.errors import RunError
@@ -26,6 +25,7 @@ from mutransfer.sweep.run import memory
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import provenance
 from mutransfer.sweep.store.store import Store
+from mutransfer.words import Arm
 
 FILE = "coordcheck.json"
 # The control only has to grow; it needs no power.

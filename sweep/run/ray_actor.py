@@ -10,7 +10,7 @@ from ray import tune
 
 from mutransfer.proxies import user_code
 from mutransfer.proxies.config.trial import TrialConfig
-from mutransfer.sweep.plan.request import Ask
+from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.store.store import Store
 
@@ -39,7 +39,7 @@ class TrialWorker(tune.Trainable):
             return
         user_code.add_paths(config["imports"])
         self._beats = worker.run(
-            ask_from_plain(config["ask"]),
+            request_from_plain(config["ask"]),
             config["study"],
             Store(config["location"]),
             checkpoint_every_s=config["checkpoint_every_s"],
@@ -71,7 +71,7 @@ class TrialWorker(tune.Trainable):
         """Load nothing, as ``save_checkpoint`` saves nothing."""
 
 
-def plain_of_ask(ask: Ask) -> dict[str, Any]:
+def plain_of_request(ask: TrialRequest) -> dict[str, Any]:
     """The ask as plain data that Ray can send."""
     return {
         "config": ask.config.to_dict(),
@@ -80,9 +80,9 @@ def plain_of_ask(ask: Ask) -> dict[str, Any]:
     }
 
 
-def ask_from_plain(plain: Mapping[str, Any]) -> Ask:
+def request_from_plain(plain: Mapping[str, Any]) -> TrialRequest:
     """The ask that ``plain_of_ask`` wrote."""
-    return Ask(
+    return TrialRequest(
         config=TrialConfig.from_dict(plain["config"]),
         asked_by=plain["asked_by"],
         generation=plain["generation"],

@@ -5,10 +5,10 @@ from typing import Any
 # isort: split
 from ray.tune.search import Searcher
 
-from mutransfer.sweep.plan.request import Ask
+from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.run.driver import State
-from mutransfer.sweep.run.ray_actor import plain_of_ask
+from mutransfer.sweep.run.ray_actor import plain_of_request
 
 
 class PlanSearcher(Searcher):
@@ -17,7 +17,7 @@ class PlanSearcher(Searcher):
     def __init__(self, state: State) -> None:
         super().__init__(metric="beat", mode="min")
         self._state = state
-        self._running: dict[str, Ask] = {}
+        self._running: dict[str, TrialRequest] = {}
         self._stale = False
         self._cold = list(range(state.slots)) if state.slots > 1 else []
         self._warming: set[str] = set()
@@ -56,7 +56,7 @@ class PlanSearcher(Searcher):
         place = {"location": self._state.store.location_on_workers}
         return {"warm_up": index, "slots": self._state.slots, **place}
 
-    def _waiting(self) -> Ask | None:
+    def _waiting(self) -> TrialRequest | None:
         """The first planned trial that neither runs nor has a row."""
         running = {ask.trial_id for ask in self._running.values()}
         for ask in self._state.next.trials:
@@ -87,9 +87,9 @@ class PlanSearcher(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Restore nothing."""
 
-    def _config(self, ask: Ask) -> dict[str, Any]:
+    def _config(self, ask: TrialRequest) -> dict[str, Any]:
         return {
-            "ask": plain_of_ask(ask),
+            "ask": plain_of_request(ask),
             "study": self._state.study.name,
             "imports": self._state.study.imports,
             "location": self._state.store.location_on_workers,

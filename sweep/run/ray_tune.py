@@ -95,7 +95,7 @@ class Watch(tune.Callback):
     ) -> None:
         """Pass the sign of life on."""
         if result.get("beat"):
-            self._state.watcher.beat(worker.Beat(**result["beat"]))
+            self._state.watcher.beat(worker.Heartbeat(**result["beat"]))
 
 
 def _tuner(

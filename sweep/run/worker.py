@@ -25,7 +25,7 @@ import torch
 from mutransfer.analysis import table as results
 from mutransfer.proxies.training.flops import n_params
 from mutransfer.proxies.training.train import Training
-from mutransfer.sweep.plan.request import Ask, hp_values
+from mutransfer.sweep.plan.request import TrialRequest, hp_values
 from mutransfer.sweep.run import user_trainer
 from mutransfer.sweep.store import samples
 from mutransfer.sweep.store.provenance import versions
@@ -35,7 +35,7 @@ POISONED = ("CUDA error", "device-side assert", "cudaError")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beat:
+class Heartbeat:
     """A sign of life of a running trial."""
 
     trial_id: str
@@ -49,7 +49,9 @@ class PoisonedProcess(RuntimeError):
     """The process cannot train any more (a CUDA error); the row is written."""
 
 
-def run(ask: Ask, study: str, store: Store, *, checkpoint_every_s: float) -> Iterator[Beat]:
+def run(
+    ask: TrialRequest, study: str, store: Store, *, checkpoint_every_s: float
+) -> Iterator[Heartbeat]:
     """Run one trial to its row; yields a sign of life now and then.
 
     An exception becomes a row of status ``failed``. A trial that has a row is not run again, one
@@ -80,7 +82,7 @@ def run(ask: Ask, study: str, store: Store, *, checkpoint_every_s: float) -> Ite
         raise PoisonedProcess(row["error"])
 
 
-def lost_row(ask: Ask, study: str) -> dict[str, Any]:
+def lost_row(ask: TrialRequest, study: str) -> dict[str, Any]:
     """The row of a trial whose worker died at every try."""
     now = _utc(time.time())
     return {
@@ -94,7 +96,7 @@ def lost_row(ask: Ask, study: str) -> dict[str, Any]:
     }
 
 
-def identity_columns(ask: Ask, study: str) -> dict[str, Any]:
+def identity_columns(ask: TrialRequest, study: str) -> dict[str, Any]:
     """The columns of a row that are known before the trial runs."""
     config = ask.config
     return {
@@ -121,8 +123,8 @@ def identity_columns(ask: Ask, study: str) -> dict[str, Any]:
 
 
 def _train(
-    ask: Ask, store: Store, checkpoint_every_s: float
-) -> Generator[Beat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    ask: TrialRequest, store: Store, checkpoint_every_s: float
+) -> Generator[Heartbeat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Train, from the checkpoint where there is one; returns the row's results and the curve."""
     if ask.config.trainer is not None:
         return (yield from _train_elsewhere(ask, store))
@@ -138,7 +140,7 @@ def _train(
             torch.save(training.state_dict(), buffer)
             store.write(buffer.getvalue(), "checkpoints", name)
             saved = time.monotonic()
-        yield Beat(
+        yield Heartbeat(
             trial_id=ask.trial_id,
             step=progress.step,
             steps=progress.steps,
@@ -152,8 +154,8 @@ def _train(
 
 
 def _train_elsewhere(
-    ask: Ask, store: Store
-) -> Generator[Beat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    ask: TrialRequest, store: Store
+) -> Generator[Heartbeat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Let the user's own trainer train; as `_train`."""
     points = user_trainer.train(ask.config, ask.trial_id, store)
     last: Mapping[str, Any] = {}
@@ -164,7 +166,7 @@ def _train_elsewhere(
             except StopIteration as end:
                 outcome: tuple[dict[str, Any], list[dict[str, Any]]] = end.value
                 return outcome
-            yield Beat(
+            yield Heartbeat(
                 trial_id=ask.trial_id,
                 step=last.get("step", 0),
                 steps=ask.config.train.steps,

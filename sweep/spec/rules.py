@@ -9,7 +9,7 @@ from mutransfer.proxies.config.model import CustomConfig, repa_block, width_faul
 from mutransfer.proxies.config.trial import faults as faults_of_trial
 from mutransfer.proxies.data.load import info as data_info
 from mutransfer.proxies.data.load import load as load_data
-from mutransfer.proxies.fields import ConfigError, DataError
+from mutransfer.proxies.errors import ConfigError, DataError
 from mutransfer.proxies.models import custom
 from mutransfer.sweep.spec import axis_rules, space
 from mutransfer.sweep.spec import loggers as viewers
@@ -205,10 +205,10 @@ def _convergence_shows(model: Any, train: Any, target: Any, convergence: Any) ->
     if target.width == model.base_width:
         rule = "SP and μP differ at the target width: it is not the base width"
         yield at, rule, f"both are {target.width}", "raise target.width, or leave the section out"
-    looks = -(-train.steps // train.steps_per_log)
-    if convergence.n_val > looks:
-        rule = f"validations happen at points of the training curve, of which there are {looks}"
-        remedy = f"lower it to {looks}, or set train.log_every"
+    n_interim = -(-train.steps // train.steps_per_log)
+    if convergence.n_val > n_interim:
+        rule = f"validations happen at points of the training curve, of which there are {n_interim}"
+        remedy = f"lower it to {n_interim}, or set train.log_every"
         yield (*at, "n_val"), rule, convergence.n_val, remedy
 
 

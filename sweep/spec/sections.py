@@ -4,26 +4,14 @@ Defaults of models, data, objectives and training stand in ``proxies.config``.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt
 
 from mutransfer.proxies import config as pc
-from mutransfer.proxies.mup.scaling import Axis, ScalingRule
+from mutransfer.proxies.config.scaling import ScalingRule
+from mutransfer.words import Axis, HPName
 
-HPName = Literal[
-    "lr",
-    "init_std",
-    "init_std_hidden",
-    "init_std_input",
-    "init_std_vector",
-    "output_mult",
-    "weight_decay",
-    "warmup_steps",
-    "grad_clip",
-    "repa_weight",
-]
-HP_NAMES: tuple[str, ...] = get_args(HPName)
 Logger = Literal["tensorboard", "wandb", "mlflow"]
 Method = Literal["tpe", "gp", "qmc", "random", "grid"]
 STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}

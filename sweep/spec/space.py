@@ -5,18 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mutransfer.words import round_hp
+
 INTEGER_HPS = frozenset({"warmup_steps"})
-SIGNIFICANT_DIGITS = 6
 
 
 def rounded(name: str, value: float) -> float:
-    """The value as it enters a trial's identity: 6 significant digits, whole where the HP is.
-
-    Rounding first means that the last bits of another library version cannot make a new trial.
-    """
-    if name in INTEGER_HPS:
-        return float(round(value))
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    """The value as it enters a trial's identity: see `round_hp`; whole where the HP is."""
+    return float(round(value)) if name in INTEGER_HPS else round_hp(value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,11 +19,9 @@ from mutransfer.proxies import config as pc
 from mutransfer.proxies import user_code
 from mutransfer.proxies.config.data import DATA_CONFIGS, is_name
 from mutransfer.proxies.config.model import MODEL_CONFIGS
-from mutransfer.proxies.mup.scaling import Axis
 from mutransfer.sweep.errors import Fault, SpecError, UserError
 from mutransfer.sweep.spec import rules, space
 from mutransfer.sweep.spec.sections import (
-    HP_NAMES,
     Convergence,
     CoordCheck,
     Logger,
@@ -37,6 +35,7 @@ from mutransfer.sweep.spec.sections import (
     search_at,
 )
 from mutransfer.sweep.spec.yaml_file import Path_, YamlFile, load
+from mutransfer.words import HP_NAMES, Axis
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from mutransfer.analysis.reporting.samples import Gallery, Pair
 from mutransfer.proxies.training.samples import pictures
 from mutransfer.proxies.training.train import Training
-from mutransfer.sweep.plan.request import Ask
+from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.store.store import Store
 
 FOLDER = "samples"
@@ -26,7 +26,7 @@ SCHEMA = pa.schema([("text", pa.string()), ("real_png", pa.binary()), ("drawn_pn
 log = logging.getLogger("mutransfer")
 
 
-def is_wanted(ask: Ask) -> bool:
+def is_wanted(ask: TrialRequest) -> bool:
     """Whether samples of this trial are kept."""
     return ask.asked_by == STAGE and ask.config.seed == SEED
 

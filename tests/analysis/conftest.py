@@ -5,7 +5,7 @@ import pytest
 
 from mutransfer.analysis.figures import canvas, figure_set
 from mutransfer.analysis.figures.figure_set import figure_data
-from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.verdict.judge import Verdict, judge
 from tests.analysis import planted
 
@@ -23,11 +23,11 @@ def verdict(study: pd.DataFrame) -> Verdict:
 
 
 @pytest.fixture(scope="session")
-def material(study: pd.DataFrame, verdict: Verdict) -> Material:
+def material(study: pd.DataFrame, verdict: Verdict) -> ReportInputs:
     """What its report is made of."""
     asked = planted.question()
     info = {"study": "planted", "commit": "abc"}
-    return Material(run_info=info, df=study, search_at=64, verdict=verdict, question=asked)
+    return ReportInputs(run_info=info, df=study, search_at=64, verdict=verdict, question=asked)
 
 
 @pytest.fixture(scope="session")

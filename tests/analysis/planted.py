@@ -9,9 +9,10 @@ import pandas as pd
 
 from mutransfer.analysis.fit.curve import Fit, fit
 from mutransfer.analysis.table.slice import Slice
-from mutransfer.analysis.table.table import from_rows, round_hp
-from mutransfer.analysis.verdict.evidence import Evidence
-from mutransfer.analysis.verdict.question import Question, Tolerance
+from mutransfer.analysis.table.table import from_rows
+from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
+from mutransfer.words import round_hp
 
 WIDTHS = (32, 64, 128, 256)
 TARGET = 512
@@ -106,7 +107,7 @@ CENTER = {"lr": round_hp(2.0**-8), "init_std": 1.0}
 TRANSFERRED = {"lr": round_hp(2.0**LR_OPT), "init_std": round_hp(2.0**STD_OPT)}
 
 
-def question(**changes: Any) -> Question:
+def question(**changes: Any) -> TransferQuestion:
     """Return a question about lr and init_std, changed as told."""
     values: dict[str, Any] = {
         "parameters": ("lr", "init_std"),
@@ -124,12 +125,12 @@ def question(**changes: Any) -> Question:
         "transferred": TRANSFERRED,
         "search_best": {"lr": 0.004, "init_std": 1.1},
     }
-    return Question(**(values | changes))
+    return TransferQuestion(**(values | changes))
 
 
 def table(
     law: Law,
-    asked: Question | None = None,
+    asked: TransferQuestion | None = None,
     *,
     seed: int = 0,
     n_search: int = 12,
@@ -160,7 +161,7 @@ def table(
     return from_rows(made.rows.values())
 
 
-def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Evidence:
+def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Fits:
     """Return the slices of lr at the search and the target width, drawn without a table."""
     rng = np.random.default_rng(seed)
 
@@ -180,7 +181,7 @@ def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Evidence:
         )
         return fit(found)
 
-    return Evidence(hp="lr", ladder={("mup", 64): drawn(64, [])}, target=drawn(TARGET, [LR_OPT]))
+    return Fits(hp="lr", ladder={("mup", 64): drawn(64, [])}, target=drawn(TARGET, [LR_OPT]))
 
 
 class _Maker:

@@ -33,7 +33,7 @@ def share_cut(name: str, *, together: bool) -> float:
     families = [k for k, ladder in enumerate(ladders) for _ in ladder]
     slices = [s for ladder in ladders for s in ladder]
     found = fits(slices, families=families if together else None)
-    return float(np.mean([f.wall_right is not None for f in found]))
+    return float(np.mean([f.barrier_right is not None for f in found]))
 
 
 def test_cliffs_of_half_a_family_make_those_of_the_others_likely() -> None:

@@ -65,8 +65,10 @@ def test_doubt_widens_between_values_and_not_at_them() -> None:
     assert low is not None
 
     def wider(places: np.ndarray) -> np.ndarray:
-        doubted = fitted.doubted(-8.0, places, np.full(places.size, low))[1]
-        return doubted / fitted.differences(-8.0, places)[1]
+        differences_with_kink = fitted.differences_with_kink(
+            -8.0, places, np.full(places.size, low)
+        )[1]
+        return differences_with_kink / fitted.differences(-8.0, places)[1]
 
     at = fitted.values[(np.abs(fitted.values - low) < 2) & (fitted.values != -8.0)]
     assert wider(np.array([-9.6])) > 1.2
@@ -84,16 +86,16 @@ def test_doubt_is_one_coefficient_more_in_the_linear_model(
     fitted = fit(slices(1, noise_sd=noise_sd)[0])
     whole = with_a_step(fitted, at, 1.5 * fitted.scale)
     b = np.array([-10.4, -9.13, -8.0])
-    told = fitted.doubted(log2_a, b, np.full(3, at))
+    told = fitted.differences_with_kink(log2_a, b, np.full(3, at))
     np.testing.assert_allclose(told, whole.differences(log2_a, b), rtol=1e-4, atol=1e-9)
 
 
 def test_doubt_leaves_a_value_with_losses_of_its_own_where_they_are(monkeypatch) -> None:
     monkeypatch.setattr("mutransfer.analysis.fit.curve.JUMP_SD", 1.5)
-    fitted = fit(slices(1)[0], own_level=-8.0)
+    fitted = fit(slices(1)[0], pinned=-8.0)
     whole = with_a_step(fitted, -9.13, 1.5 * fitted.scale)
     b = np.array([-10.4, -9.13, -8.4])
-    told = fitted.doubted(-8.0, b, np.full(3, -9.13))
+    told = fitted.differences_with_kink(-8.0, b, np.full(3, -9.13))
     np.testing.assert_allclose(told, whole.differences(-8.0, b), rtol=1e-4)
 
 
@@ -134,7 +136,7 @@ def test_a_width_without_losses_does_not_disturb_its_family() -> None:
     found = fits([*ladder[:3], gone], families=[0] * 4)
     assert [f.ok for f in found] == [True, True, True, False]
     for a, b in zip(found, fits(ladder[:3], families=[0] * 3), strict=False):
-        assert a.wall_right is not None
+        assert a.barrier_right is not None
         np.testing.assert_allclose(a.beta, b.beta, rtol=1e-9)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mutransfer.analysis.figures.importance import importance
 from mutransfer.analysis.figures.search import search_rows
-from mutransfer.analysis.importance import importance
 
 
 def searched(n: int, *, seed: int, weight: float = 1.0) -> pd.DataFrame:

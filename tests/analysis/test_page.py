@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from mutransfer.analysis import labels
 from mutransfer.analysis.reporting import page as report
-from mutransfer.analysis.reporting.contents import Material, Progress
+from mutransfer.analysis.reporting.contents import Progress, ReportInputs
 from mutransfer.analysis.reporting.samples import Gallery, Pair
 from mutransfer.analysis.verdict import coordcheck
 from mutransfer.analysis.verdict.judge import judge
@@ -48,7 +48,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def path(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(material: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report whose every name comes from an enemy."""
     sizes = with_control(planted_sizes(0.4)).replace("blocks.7", f"blocks.7{HOSTILE}")
     with pytest.MonkeyPatch.context() as patch:
@@ -178,7 +178,7 @@ def test_a_mark_tells_its_values_by_mouse_and_by_keyboard(browser: Browser, path
 
 
 def test_the_data_can_be_opened_copied_and_saved(
-    browser: Browser, path: Path, material: Material
+    browser: Browser, path: Path, material: ReportInputs
 ) -> None:
     page = opened(browser, path).page
     details = page.locator("#figure-loss_init_std details")
@@ -239,7 +239,7 @@ def test_on_paper_it_is_light_and_leaves_nothing_out(browser: Browser, path: Pat
 
 
 def test_a_report_of_a_search_alone_is_whole_too(
-    browser: Browser, material: Material, tmp_path: Path
+    browser: Browser, material: ReportInputs, tmp_path: Path
 ) -> None:
     part = replace(
         material,
@@ -256,7 +256,7 @@ def test_a_report_of_a_search_alone_is_whole_too(
 
 
 def test_a_verdict_without_figures_is_whole_too(
-    browser: Browser, material: Material, tmp_path: Path
+    browser: Browser, material: ReportInputs, tmp_path: Path
 ) -> None:
     asked = planted.question()
     nothing = replace(material, df=material.df[:0], verdict=judge(material.df[:0], asked))

@@ -14,7 +14,7 @@ from mutransfer.analysis.figures.curves import curve_info
 from mutransfer.analysis.figures.text import curve_lines
 from mutransfer.analysis.reporting import answer, sections
 from mutransfer.analysis.reporting import page as report
-from mutransfer.analysis.reporting.contents import Material, Progress
+from mutransfer.analysis.reporting.contents import Progress, ReportInputs
 from mutransfer.analysis.reporting.samples import Gallery, Pair
 from mutransfer.analysis.reporting.tables import text_summary
 from mutransfer.analysis.verdict.judge import Verdict, judge
@@ -24,7 +24,7 @@ HOSTILE = "<script>alert('x')</script>"
 
 
 @pytest.fixture(scope="module")
-def page(material: Material) -> str:
+def page(material: ReportInputs) -> str:
     pairs = [Pair(text=HOSTILE, real_png=b"real", drawn_png=b"drawn")]
     info = {"study": HOSTILE, "commit": "abc"}
     return report.html(replace(material, run_info=info, gallery=Gallery("0f", 64, pairs)))
@@ -76,7 +76,7 @@ def test_ids_of_the_figures_do_not_collide(page: str) -> None:
 
 
 def test_samples_stand_beside_real_images_with_their_captions_escaped(
-    material: Material, page: str
+    material: ReportInputs, page: str
 ) -> None:
     drawn, real = (base64.b64encode(png).decode() for png in (b"drawn", b"real"))
     assert page.index(f"base64,{drawn}") < page.index(f"base64,{real}")
@@ -86,7 +86,7 @@ def test_samples_stand_beside_real_images_with_their_captions_escaped(
 
 def test_reasons_are_shown_when_it_is_no_pass(study: pd.DataFrame, tmp_path: Path) -> None:
     asked = planted.question(transferred=None)
-    found = Material(
+    found = ReportInputs(
         run_info={}, df=study[:0], search_at=64, verdict=judge(study, asked), question=asked
     )
     text = report.write(found, tmp_path / "report.html").read_text(encoding="utf-8")
@@ -97,14 +97,14 @@ def test_reasons_are_shown_when_it_is_no_pass(study: pd.DataFrame, tmp_path: Pat
 def test_a_report_of_a_search_under_way_says_what_is_missing(study: pd.DataFrame) -> None:
     rows = study[study["asked_by"] == "search"][:5]
     progress = Progress(5, 40, (("search", 3), ("slices", 32)))
-    page = report.html(Material(run_info={}, df=rows, search_at=64, progress=progress))
+    page = report.html(ReportInputs(run_info={}, df=rows, search_at=64, progress=progress))
     assert "5 of about 40 trials. Still missing: 3 of search, 32 of slices." in page
     assert 'class="verdict UNDER-WAY"' in page and "No verdict yet" in page
     assert 'id="figure-search"' in page and 'id="figure-loss_lr"' not in page
     assert "5 search trials say nothing about 2 HPs" in page
 
 
-def test_a_pass_while_trials_are_missing_is_marked_as_of_now(material: Material) -> None:
+def test_a_pass_while_trials_are_missing_is_marked_as_of_now(material: ReportInputs) -> None:
     assert material.verdict.verdict == "PASS"
     part = replace(material, progress=Progress(150, 160, (("target", 10),)))
     assert answer.sentence(part).startswith("So far: PASS")
@@ -112,7 +112,7 @@ def test_a_pass_while_trials_are_missing_is_marked_as_of_now(material: Material)
     assert answer.sentence(whole).startswith("PASS") and not whole.is_under_way
 
 
-def test_the_answer_has_its_figures(material: Material) -> None:
+def test_the_answer_has_its_figures(material: ReportInputs) -> None:
     facts = {fact.label: fact for fact in answer.facts(material)}
     assert facts["Regret at width 512"].value.startswith("at most 0.")
     assert "SP −" in facts["Drift of lr under μP"].note
@@ -121,7 +121,7 @@ def test_the_answer_has_its_figures(material: Material) -> None:
     assert lr[:2] == ("lr", "PASS") and std[0] == "init_std"
 
 
-def test_the_curves_as_text_have_a_minimum_in_each_row(material: Material) -> None:
+def test_the_curves_as_text_have_a_minimum_in_each_row(material: ReportInputs) -> None:
     head, *lines = curve_lines(material.data.curves[0])
     assert head.startswith("log2 lr") and len(lines) == 5 + 4
     assert all(line.count("●") == 1 for line in lines)

@@ -144,11 +144,11 @@ def test_the_regret_of_the_optimum_is_nothing_and_its_bound_holds() -> None:
 def test_a_value_off_the_curve_is_compared_by_its_own_losses() -> None:
     x = np.arange(-15.0, -6.0)
     found = regret(fit(target(0, log2_x=x)), -15.0)
-    assert found.own_level
+    assert found.pinned
     assert found.estimate == pytest.approx(CURVATURE * 5.7**2, rel=0.05)
     assert found.lower > 0.3
     near = regret(fit(target(0)), -10.0)
-    assert not near.own_level
+    assert not near.pinned
     assert regret(fit(target(0)), -20.0) is None
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mutransfer.analysis.table.table import round_hp
 from mutransfer.analysis.verdict.hp import judge_hp
 from mutransfer.analysis.verdict.judge import Verdict, judge
-from mutransfer.analysis.verdict.question import Question, Tolerance
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
+from mutransfer.words import round_hp
 from tests.analysis import planted
 from tests.analysis.planted import Law
 
@@ -19,7 +19,7 @@ N_DRAWS = 120
 N_PASS_LIMIT = int(stats.binom.ppf(0.99, N_DRAWS, 0.05))
 
 
-def lr_question(**changes: object) -> Question:
+def lr_question(**changes: object) -> TransferQuestion:
     """Only lr, one ladder width, so that many draws are cheap."""
     asked = {
         "parameters": ("lr",),
@@ -262,7 +262,7 @@ def test_costs_count_all_trials_of_all_statuses(study: pd.DataFrame, verdict: Ve
 
 
 def test_looks_spend_one_error_between_them() -> None:
-    asked = [planted.question(looks=k) for k in range(6)]
+    asked = [planted.question(n_interim=k) for k in range(6)]
     assert asked[0].level == 0.95
     # A bound at a level errs on its side in half of what the level leaves.
     assert sum((1 - q.level) / 2 for q in asked) < 0.05

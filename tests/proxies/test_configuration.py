@@ -16,7 +16,7 @@ from mutransfer.proxies.config.model import (
     UViTConfig,
 )
 from mutransfer.proxies.config.trial import HPs, ObjectiveConfig, TrainConfig, TrialConfig, faults
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.models.build import FAMILIES
 
 ADAPTER = TypeAdapter(TrialConfig)

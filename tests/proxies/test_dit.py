@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mutransfer.proxies import models
 from mutransfer.proxies.batch import DataInfo
 from mutransfer.proxies.config.model import DiTConfig
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.models import layers
 
 MODEL = DiTConfig(depth=2, head_dim=8, base_width=16, patch_size=4)

@@ -10,7 +10,7 @@ from mutransfer.proxies import models
 from mutransfer.proxies.batch import DataInfo, condition
 from mutransfer.proxies.diffusion.objective import DDPM, RectifiedFlow
 from mutransfer.proxies.diffusion.sampler import sample
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.rng import generator
 from tests.proxies.family_cases import FAMILIES, INFO, MODELS, batch_of, builder, scrambled, seeded
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from mutransfer.proxies import data
 from mutransfer.proxies.config.data import OpenmojiConfig
 from mutransfer.proxies.data.features import random_conv
-from mutransfer.proxies.fields import DataError
+from mutransfer.proxies.errors import DataError
 
 
 def images(n=40, size=16):

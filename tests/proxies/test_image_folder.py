@@ -11,7 +11,7 @@ from PIL import Image
 from mutransfer.proxies import data
 from mutransfer.proxies.config.data import ImagesConfig
 from mutransfer.proxies.data.images import load
-from mutransfer.proxies.fields import DataError
+from mutransfer.proxies.errors import DataError
 
 COLOURS = {"red": (200, 0, 0), "blue": (0, 0, 200)}
 

@@ -14,7 +14,7 @@ from mutransfer.proxies.config.data import LatentsConfig
 from mutransfer.proxies.config.model import DiTConfig, PixArtConfig
 from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
 from mutransfer.proxies.data import latents
-from mutransfer.proxies.fields import DataError
+from mutransfer.proxies.errors import DataError
 from mutransfer.proxies.training.flops import n_params
 from mutransfer.proxies.training.identity import identity
 from mutransfer.proxies.training.train import Training

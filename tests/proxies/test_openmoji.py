@@ -9,7 +9,7 @@ import torch
 from mutransfer.proxies import data
 from mutransfer.proxies.config.data import DigitsConfig, OpenmojiConfig
 from mutransfer.proxies.data import openmoji
-from mutransfer.proxies.fields import DataError
+from mutransfer.proxies.errors import DataError
 
 CONFIG = OpenmojiConfig(caption_dropout=0.0, label_dropout=0.0)
 N = 1463

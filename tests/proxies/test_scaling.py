@@ -10,10 +10,10 @@ from mutransfer.proxies import mup
 from mutransfer.proxies import training as trial_training
 from mutransfer.proxies.config.data import DigitsConfig, LatentsConfig
 from mutransfer.proxies.config.model import DiTConfig, MMDiTConfig, PixArtConfig, UViTConfig
+from mutransfer.proxies.config.scaling import Scaling, ScalingRule
 from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
 from mutransfer.proxies.mup import scaling as mup_scaling
 from mutransfer.proxies.mup.parameters import PlanError
-from mutransfer.proxies.mup.scaling import Scaling, ScalingRule
 from mutransfer.proxies.training.train import Training
 from tests.proxies.family_cases import FAMILIES, batch_of, builder, loss_of, scrambled
 

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from mutransfer.proxies.config.data import OpenmojiConfig
 from mutransfer.proxies.data.captions import RandomWords, encode, words
-from mutransfer.proxies.fields import DataError
+from mutransfer.proxies.errors import DataError
 
 TEXTS = ["grinning face", "face with open mouth", "grinning face"]
 

@@ -9,7 +9,7 @@ import torch
 
 from mutransfer.proxies import mup
 from mutransfer.proxies import training as trial_training
-from mutransfer.proxies.fields import ConfigError
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.training.ema import EMA
 from mutransfer.proxies.training.train import Training, born
 

@@ -14,7 +14,7 @@ from mutransfer.proxies import training as trials
 from mutransfer.sweep import spec
 from mutransfer.sweep.errors import SpecError, UserError
 from mutransfer.sweep.plan import estimate, next_trials
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.results import analyze, export
 from mutransfer.sweep.results.analyze import Analysis
 from mutransfer.sweep.results.question import question
@@ -125,7 +125,7 @@ def test_at_the_base_place_rule_and_control_are_one_trial(axis):
     def ids(axis_value):
         made = {"axis_value": axis_value, "hps": {"lr": 0.01}, "seed": 1}
         return {
-            Ask(config=trial(study, arm=arm, **made), asked_by="x").trial_id
+            TrialRequest(config=trial(study, arm=arm, **made), asked_by="x").trial_id
             for arm in ("mup", "unscaled")
         }
 

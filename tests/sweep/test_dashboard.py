@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from typer.testing import CliRunner
 
 from mutransfer.sweep.cli import app
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 from mutransfer.sweep.viewers.optuna_dashboard import Journal
@@ -33,7 +33,7 @@ def add(study, store, lr: float, outcome, *, stage="search", width=16, seed=0) -
     more = {"diverged_step": 4} if outcome is None else {}
     more |= {"error": "OSError: lost"} if outcome == "failed" else {}
     done = isinstance(outcome, float)
-    store.write_row(row(Ask(config=config, asked_by=stage), outcome) | times | more,
+    store.write_row(row(TrialRequest(config=config, asked_by=stage), outcome) | times | more,
                     curve if done else curve[:1])  # fmt: skip
 
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 from PIL import Image
 
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.store import samples
 from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
 
 
-def run(store: Store, *, asked_by: str = "set", width: int = 16, seed: int = 1) -> Ask:
+def run(store: Store, *, asked_by: str = "set", width: int = 16, seed: int = 1) -> TrialRequest:
     config = trial(study_of(TINY), axis_value=width, arm="mup", hps={"lr": 2**-6}, seed=seed)
-    ask = Ask(config=config, asked_by=asked_by)
+    ask = TrialRequest(config=config, asked_by=asked_by)
     for _ in worker.run(ask, "tiny", store, checkpoint_every_s=1e9):
         pass
     return ask

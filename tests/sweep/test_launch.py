@@ -44,7 +44,7 @@ class Pids(driver.Silent):
     def __init__(self) -> None:
         self.of_trial = {}
 
-    def beat(self, beat: worker.Beat) -> None:
+    def beat(self, beat: worker.Heartbeat) -> None:
         self.of_trial[beat.trial_id] = beat.pid
 
 
@@ -139,7 +139,7 @@ class Killer(driver.Silent):
 
     victim = None
 
-    def beat(self, beat: worker.Beat) -> None:
+    def beat(self, beat: worker.Heartbeat) -> None:
         if self.victim is None and beat.step < beat.steps:
             self.victim = beat.trial_id
             os.kill(beat.pid, signal.SIGKILL)

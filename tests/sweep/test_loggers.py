@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from mutransfer.sweep import spec
 from mutransfer.sweep.cli import app
 from mutransfer.sweep.errors import SpecError, UserError
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import driver, worker
 from mutransfer.sweep.spec import loggers
 from mutransfer.sweep.store import rundir
@@ -39,7 +39,7 @@ def filled(tiny, tmp_path) -> Store:
     rundir.claim(store, tiny)
     for seed, outcome in ((1, 0.5), (2, None), (3, "failed")):
         config = trial(tiny, axis_value=16, arm="mup", hps={"lr": 2**-6}, seed=seed)
-        entry = row(Ask(config=config, asked_by="slices"), outcome) | TIMES
+        entry = row(TrialRequest(config=config, asked_by="slices"), outcome) | TIMES
         store.write_row(entry, [] if outcome == "failed" else CURVE)
     return store
 
@@ -90,7 +90,7 @@ def test_a_failed_trial_is_written_when_it_has_run_again(tiny, filled):
     follow.write_new("tiny", filled, ["tensorboard"])
     assert filled.forget_failed() == 1
     config = trial(tiny, axis_value=16, arm="mup", hps={"lr": 2**-6}, seed=3)
-    filled.write_row(row(Ask(config=config, asked_by="slices"), 0.4) | TIMES, CURVE)
+    filled.write_row(row(TrialRequest(config=config, asked_by="slices"), 0.4) | TIMES, CURVE)
     assert follow.write_new("tiny", filled, ["tensorboard"]).written == {"tensorboard": 1}
 
 

@@ -7,12 +7,12 @@ import pytest
 from mutransfer.analysis import table as results
 from mutransfer.sweep.errors import RunError
 from mutransfer.sweep.plan import next_trials
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import worker
 from tests.sweep.conftest import TINY, study_of
 
 
-def row(ask: Ask, outcome) -> dict:
+def row(ask: TrialRequest, outcome) -> dict:
     """A row as the worker writes it, with a planted loss (None: diverged)."""
     status = "failed" if outcome == "failed" else "diverged" if outcome is None else "done"
     value = outcome if status == "done" else None
@@ -61,10 +61,12 @@ def test_what_is_asked_does_not_depend_on_who_finishes_first(tiny):
 
 def test_at_base_width_both_arms_share_their_trials(tiny):
     config = {"axis_value": 16, "hps": {"lr": 0.01}, "seed": 1}
-    at_base = {Ask(config=trial(tiny, arm=arm, **config), asked_by="x").trial_id
-               for arm in ("mup", "sp")}  # fmt: skip
-    wider = {Ask(config=trial(tiny, arm=arm, **{**config, "axis_value": 32}), asked_by="x").trial_id
-             for arm in ("mup", "sp")}  # fmt: skip
+
+    def ids(**where):
+        made = [trial(tiny, arm=arm, **config | where) for arm in ("mup", "sp")]
+        return {TrialRequest(config=one, asked_by="x").trial_id for one in made}
+
+    at_base, wider = ids(), ids(axis_value=32)
     assert len(at_base) == 1 and len(wider) == 2
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from mutransfer.sweep.plan import search
-from mutransfer.sweep.plan.search import Told
+from mutransfer.sweep.plan.search import Observation
 from mutransfer.sweep.spec import space
 from tests.sweep.conftest import TINY, study_of
 
@@ -37,9 +37,9 @@ def loss(hps) -> float:
 
 def told(proposals, diverged_above: float = math.inf):
     return [
-        Told(hps=p, status="diverged", val_loss=None)
+        Observation(hps=p, status="diverged", val_loss=None)
         if p["lr"] > diverged_above
-        else Told(hps=p, status="done", val_loss=loss(p))
+        else Observation(hps=p, status="done", val_loss=loss(p))
         for p in proposals
     ]
 
@@ -61,7 +61,7 @@ def test_proposals_are_a_pure_function_of_what_was_told(method):
     first = search.propose(found, (), 0)
     again = [search.propose(found, told(first), 1) for _ in range(2)]
     assert again[0] == again[1]
-    other = [Told(hps=t.hps, status="done", val_loss=3 - t.val_loss) for t in told(first)]
+    other = [Observation(hps=t.hps, status="done", val_loss=3 - t.val_loss) for t in told(first)]
     assert search.propose(found, other, 1) != again[0]  # it does learn
     assert search.propose(found, (), 1) != first  # another generation, another seed
 
@@ -88,7 +88,9 @@ def test_diverged_trials_are_avoided_without_an_invented_loss(method):
 
 def test_failed_trials_teach_nothing():
     found = study("tpe")
-    failed = [Told(hps=h, status="failed", val_loss=None) for h in search.propose(found, (), 0)]
+    failed = [
+        Observation(hps=h, status="failed", val_loss=None) for h in search.propose(found, (), 0)
+    ]
     assert search.propose(found, failed, 1) == search.propose(found, (), 1)
 
 

@@ -49,7 +49,7 @@ def test_more_seeds_at_the_target_count_for_the_question(tiny):
     extra = {"width": tiny.target.width, "arm": "mup", "hps": hps, "seed": 7}
     more = decisions | {"settle-000": {"trials": [extra], "rests_on": ""}}
     assert question(tiny, more).target_seeds == (*question(tiny, decisions).target_seeds, 7)
-    assert (question(tiny, decisions).looks, question(tiny, more).looks) == (0, 1)
+    assert (question(tiny, decisions).n_interim, question(tiny, more).n_interim) == (0, 1)
     ladder = {**extra, "width": tiny.search.width}
     other = decisions | {"settle-000": {"trials": [ladder], "rests_on": ""}}
     assert question(tiny, other).target_seeds == question(tiny, decisions).target_seeds
@@ -75,11 +75,11 @@ def test_a_spec_that_grows_once_a_verdict_could_be_seen_counts_as_a_look(tmp_pat
         TINY.replace("points: 3, seeds: 2", "points: 3, seeds: 3") + "    loggers: [tensorboard]\n"
     )
     rundir.claim(store, free)
-    assert question(free, store.decisions()).looks == 0, "what adds no trials is no look"
+    assert question(free, store.decisions()).n_interim == 0, "what adds no trials is no look"
     rundir.claim(store, wider)
     rundir.claim(store, wider)
     told = store.decisions()
-    assert question(wider, told).looks == 1
+    assert question(wider, told).n_interim == 1
     assert question(wider, told).level > question(grown, decisions).level
     assert told["settle-000"]["grown"] == ["target.seeds: 3 there, 4 in the spec"]
     assert next_trials.next_trials(wider, told, table).trials, "and its trials are asked for"

@@ -5,7 +5,7 @@ from pyarrow import fs as pafs
 
 from mutransfer.analysis.table.table import TableError
 from mutransfer.sweep.errors import UserError
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
@@ -13,7 +13,7 @@ from tests.sweep.conftest import TINY, study_of
 
 
 def a_row(tiny, seed: int = 1, **values):
-    ask = Ask(
+    ask = TrialRequest(
         config=trial(tiny, axis_value=16, arm="mup", hps={"lr": 0.01}, seed=seed), asked_by="set"
     )
     return {**worker.identity_columns(ask, "tiny"), "status": "done", "val_loss": 0.5, **values}

@@ -15,7 +15,7 @@ from mutransfer.proxies.config.trial import TrainerConfig
 from mutransfer.proxies.training.identity import identity
 from mutransfer.sweep import spec
 from mutransfer.sweep.errors import SpecError
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import supervise, worker
 from mutransfer.sweep.spec.yaml_file import parse
 from mutransfer.sweep.store.store import Store
@@ -41,7 +41,7 @@ def row_of(tmp_path, code: str, silence_s: float = 30.0):
     config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     trainer = TrainerConfig(command=command, silence_s=silence_s)
     object.__setattr__(config, "trainer", trainer)
-    ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / "run"))
+    ask, store = TrialRequest(config=config, asked_by="search"), Store(str(tmp_path / "run"))
     for _ in worker.run(ask, "tiny", store, checkpoint_every_s=30):
         pass
     assert not store.names("checkpoints", "")
@@ -136,7 +136,7 @@ def test_a_program_ends_when_the_worker_that_asked_for_it_is_gone(tmp_path):
 def test_a_program_that_cannot_be_started_fails_by_name(tmp_path):
     config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     object.__setattr__(config, "trainer", TrainerConfig(command="no-such-program {config_json}"))
-    ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / "run"))
+    ask, store = TrialRequest(config=config, asked_by="search"), Store(str(tmp_path / "run"))
     list(worker.run(ask, "tiny", store, checkpoint_every_s=30))
     assert "no-such-program: cannot be started" in store.read_row(ask.trial_id)["error"]
 
@@ -179,7 +179,7 @@ def test_the_program_trains_sharded_over_two_processes_as_the_function_does(tmp_
     for name in ("function", "program"):
         study = spec.read(EXAMPLE, (name,))[name]
         config = trial(study, axis_value=64, arm="mup", hps={"lr": 2**-7}, seed=1)
-        ask, store = Ask(config=config, asked_by="search"), Store(str(tmp_path / name))
+        ask, store = TrialRequest(config=config, asked_by="search"), Store(str(tmp_path / name))
         for _ in worker.run(ask, name, store, checkpoint_every_s=30):
             pass
         found[name] = store.read_row(ask.trial_id)

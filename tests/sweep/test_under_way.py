@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mutransfer.analysis.reporting.contents import Material
+from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.sweep.commands import analyze as answer
 from mutransfer.sweep.errors import Stopped
 from mutransfer.sweep.plan import progress
@@ -50,7 +50,7 @@ def files(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
 
-def looked(folder: Path) -> Material:
+def looked(folder: Path) -> ReportInputs:
     """What `analyze` goes by in a folder, nothing drawn."""
     return analyze.material(STUDY, Store(str(folder / "runs/tiny")))
 

@@ -2,7 +2,7 @@ import pytest
 
 from mutransfer.analysis import table as results
 from mutransfer.proxies.training import train
-from mutransfer.sweep.plan.request import Ask, trial
+from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY, study_of
@@ -10,12 +10,12 @@ from tests.sweep.conftest import TINY, study_of
 LONG = TINY.replace("steps: 6", "steps: 30, log_every: 5")
 
 
-def an_ask(text: str = TINY, **changes) -> Ask:
+def an_ask(text: str = TINY, **changes) -> TrialRequest:
     values = {"axis_value": 16, "arm": "mup", "hps": {"lr": 2**-6}, "seed": 1, **changes}
-    return Ask(config=trial(study_of(text), **values), asked_by="set")
+    return TrialRequest(config=trial(study_of(text), **values), asked_by="set")
 
 
-def exhaust(ask: Ask, store: Store, every_s: float = 1e9) -> dict:
+def exhaust(ask: TrialRequest, store: Store, every_s: float = 1e9) -> dict:
     for _ in worker.run(ask, "tiny", store, checkpoint_every_s=every_s):
         pass
     return store.read_row(ask.trial_id)

@@ -1,0 +1,36 @@
+"""Which rule carries base HPs along batch size, steps or depth; it stands in `mup.scaling`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le
+
+from mutransfer.proxies.fields import STRICT, Count
+from mutransfer.proxies.mup.scaling import AXIS_OF, RuleKind
+from mutransfer.words import Axis
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalingRule:
+    """A rule and its options: `alpha` is CompleteP's, `scale_betas` the √ rule's."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    kind: RuleKind
+    alpha: Annotated[float, Ge(0.5), Le(1)] = 1.0
+    scale_betas: bool = False
+
+    @property
+    def axis(self) -> Axis:
+        """The axis that it is about."""
+        return AXIS_OF[self.kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """A rule with the place on its axis where base HPs are written."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    rule: ScalingRule
+    base: Count
