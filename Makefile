@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+# A test module stays in one process, so that its fixtures (a study on Ray, say) are made once.
+PARALLEL ?= -n auto --maxprocesses 8 --dist loadscope
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -24,11 +26,11 @@ $(VENV)/.dev: $(VENV)/.demo
 demo: $(VENV)/.demo ## a real sweep on digits: YAML to plots, verdict and best.yaml, in minutes
 	$(BIN)/python examples/demo.py --runs $(RUNS)
 
-test: $(VENV)/.dev ## the default tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## the default tests, a process for each core
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-slow: $(VENV)/.dev ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow --timeout 1800
+	$(BIN)/python -m pytest -m slow --timeout 1800 $(PARALLEL)
 
 lint: $(VENV)/.dev ## style and format
 	$(BIN)/ruff check .
@@ -61,4 +63,4 @@ bench: $(VENV)/.dev ## the benchmarks behind the README's numbers (about an hour
 	$(BIN)/python benchmarks/train_step.py
 
 clean: ## remove the environment and caches, keep runs
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf $(VENV) build src/*.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""best.yaml: the transferred set, its verdict first, for the production trainer."""
+"""Writing best.yaml: the transferred set, its verdict first, for the production trainer."""
 
 import io
 import math
@@ -11,7 +11,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from mutransfer.analysis.best import FORMAT, BestError
-from mutransfer.analysis.table.axis import at
+from mutransfer.analysis.table.axis import axis_value_text
 from mutransfer.analysis.transfer.regret import predicted_regret
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
@@ -39,50 +39,53 @@ KEYS = (
     "provenance",
 )
 
-# Plain words that YAML 1.1 or 1.2 would read as something else than a string.
+# Words that YAML 1.1 or 1.2 would not read as a string without quotes.
 _NOT_TEXT = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"])
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 
 
 def verdict_at(
-    verdict: Verdict, question: TransferQuestion, width: int
+    verdict: Verdict, question: TransferQuestion, axis_value: int
 ) -> tuple[str, float | None, float]:
-    """Return the word for a production width (place), the predicted regret and the doublings.
+    """Return the word for a production axis value, the predicted regret and the doublings.
 
-    Up to the target width it is the verdict itself, without a prediction. Beyond: EXTRAPOLATED
+    Up to the target it is the verdict itself, without a prediction. Beyond: EXTRAPOLATED
     if the verdict is PASS and the predicted regret is under the tolerance, else NOT_SUPPORTED;
-    never PASS. Predicted: Σ over HPs of curvature·(upper bound of the drift·doublings)², for
-    an HP that does not matter in its range its upper bound at the target (design §5 Export).
+    never PASS. Predicted: Σ over HPs of curvature·(upper bound of the drift·doublings)²; for
+    an HP that does not matter in its range its upper bound at the target.
 
     Returns:
         Word, predicted regret in loss or None, doublings beyond the target (0 up to it).
 
     Raises:
-        ValueError: ``width`` is not above 0.
+        ValueError: ``axis_value`` is not above 0.
     """
-    if width <= 0:
-        raise ValueError(f"export: {question.one} must be above 0; got {width}; name another")
-    if width <= question.target_at:
+    if axis_value <= 0:
+        raise ValueError(
+            f"export: {question.axis_name} must be above 0; got {axis_value}; give another"
+        )
+    if axis_value <= question.target_at:
         return verdict.verdict, None, 0.0
-    doublings = math.log2(width / question.target_at)
+    doublings = math.log2(axis_value / question.target_at)
     predicted = _predicted(verdict, doublings)
     tolerance = verdict.set.tolerance_loss
-    small = predicted is not None and tolerance is not None and predicted < tolerance
-    word = "EXTRAPOLATED" if verdict.verdict == "PASS" and small else "NOT_SUPPORTED"
+    is_small = predicted is not None and tolerance is not None and predicted < tolerance
+    word = "EXTRAPOLATED" if verdict.verdict == "PASS" and is_small else "NOT_SUPPORTED"
     return word, predicted, doublings
 
 
 def _predicted(verdict: Verdict, doublings: float) -> float | None:
+    """The predicted regret in loss, summed over the HPs; None if that of one is unknown."""
     total = 0.0
     for entry in verdict.hps:
         curvature = entry.target.curvature if entry.target else None
-        part = predicted_regret(curvature, entry.drift_mup.bound, doublings)
-        if part is None and entry.harmless and entry.regret is not None:
-            part = entry.regret.upper
-        if part is None:
+        predicted = predicted_regret(curvature, entry.drift_mup.bound, doublings)
+        if predicted is None and entry.harmless and entry.regret is not None:
+            predicted = entry.regret.upper
+        if predicted is None:
             return None
-        total += part
+        total += predicted
     return total if verdict.hps else None
 
 
@@ -104,16 +107,16 @@ def best_yaml(
 
     Args:
         verdict: The verdict on the transferred set.
-        question: What was asked; holds the set.
+        question: The question that was judged; contains the set.
         study: Name of the study.
         family: Model family.
         width: Production width.
-        axis_value: Where the production run stands on the question's axis; None: its width.
+        axis_value: Value of the production run on the question's axis; None: its width.
         optimizer: betas, eps and the like.
         roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
             ``width``, plain data.
         plan: The model's plan at ``width``, plain data.
-        valid_for: What was held fixed (depth, batch_size, steps, …).
+        valid_for: The settings that were held fixed (depth, batch_size, steps, …).
         provenance: Commit, versions, dates.
 
     Raises:
@@ -150,9 +153,14 @@ def best_yaml(
 
 
 def _text(
-    verdict: Verdict, question: TransferQuestion, word: str, width: int, predicted: float | None
+    verdict: Verdict,
+    question: TransferQuestion,
+    word: str,
+    axis_value: int,
+    predicted: float | None,
 ) -> str:
-    if width <= question.target_at:
+    """The verdict in words; beyond the target with the predicted regret."""
+    if axis_value <= question.target_at:
         return verdict.sentence
     limit = verdict.set.tolerance_loss
     figures = (
@@ -163,16 +171,15 @@ def _text(
             f"{'unknown' if limit is None else f'{limit:.3g}'} (loss)"
         )
     )
-    return f"{word}: {question.at(width)} was not checked; {figures}. {verdict.sentence}"
+    return f"{word}: {question.at(axis_value)} was not checked; {figures}. {verdict.sentence}"
 
 
 def _regret(verdict: Verdict) -> dict[str, Any]:
-    found = verdict.set
     return {
         "at_width": verdict.target_at,
-        "upper_95_loss": found.regret_upper,
-        "upper_95_percent": found.regret_upper_percent,
-        "tolerance_loss": found.tolerance_loss,
+        "upper_95_loss": verdict.set.regret_upper,
+        "upper_95_percent": verdict.set.regret_upper_percent,
+        "tolerance_loss": verdict.set.tolerance_loss,
         "tolerance": {"kind": verdict.tolerance.kind, "value": verdict.tolerance.value},
         "hps": {
             e.hp: None
@@ -188,7 +195,7 @@ def _regret(verdict: Verdict) -> dict[str, Any]:
 
 
 class _Representer(RoundTripRepresenter):
-    """Floats and strings that YAML 1.1 and 1.2 read alike."""
+    """Writes floats and strings that YAML 1.1 and 1.2 read alike."""
 
 
 def _float(dumper: _Representer, value: float) -> ScalarNode:
@@ -213,7 +220,7 @@ _Representer.add_representer(str, _string)
 
 
 def dump(best: Mapping[str, Any]) -> str:
-    """Return best.yaml as text; unless the verdict is PASS, a comment says so on top.
+    """Return best.yaml as text; a comment on top states a verdict other than PASS.
 
     Floats and strings read alike under YAML 1.1 (PyYAML) and 1.2 (ruamel.yaml).
 
@@ -228,7 +235,7 @@ def dump(best: Mapping[str, Any]) -> str:
     if best["verdict"] != "PASS":
         text = " ".join(str(best["verdict_text"]).split())
         axis = best.get("axis", "width")
-        where = at(axis, best[axis] if axis == "width" else best["valid_for"][axis])
+        where = axis_value_text(axis, best[axis] if axis == "width" else best["valid_for"][axis])
         out.write(f"# VERDICT {best['verdict']}: not shown to transfer to {where}.\n")
         out.write(f"# {text}\n")
     yaml.dump(_plain(best), out)

@@ -103,7 +103,7 @@ def bare(args: argparse.Namespace) -> dict[str, Any]:
 
     from mutransfer.sweep.plan.next_trials import nominal
 
-    configs = [ask.config.to_dict() for ask in nominal(study(args))]
+    configs = [request.config.to_dict() for request in nominal(study(args))]
 
     def train(point: dict[str, Any]) -> None:
         from mutransfer.proxies.config.trial import TrialConfig

@@ -86,8 +86,8 @@ def both(*edits: EditPlan) -> EditPlan:
     """Make several edits."""
 
     def edit(plan: Plan, m: float) -> None:
-        for one in edits:
-            one(plan, m)
+        for make_edit in edits:
+            make_edit(plan, m)
 
     return edit
 
@@ -310,7 +310,7 @@ FAULTS: tuple[Fault, ...] = (
             put("output", "projector.head", input_mult=0.0, **LR_M),
             std_times(None, "projector.head.weight", -0.5),
         ),
-        why="the hidden rule keeps what it returns as flat; it weighs too much at birth alone",
+        why="the hidden rule keeps its output as flat; only its initial effect is too large",
     ),
     Fault(
         family="uvit", name="positions' LR / m", acts=True, is_new=True,

@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 from mutransfer.analysis import text_table
-from mutransfer.analysis.reporting import tables as rows_tables
-from mutransfer.analysis.table.axis import WORDS
+from mutransfer.analysis.reporting import tables
+from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.transfer.drift import Contrast, Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.analysis.verdict.judge import Verdict
@@ -77,7 +77,7 @@ def axis_line(study: Study, store: Store, found: Analysis) -> tuple[str, ...]:
     ends = f"{study.search_at} → {study.target_at}"
     return (
         f"`{study.name}`",
-        f"{WORDS[study.axis].one} {ends}",
+        f"{AXIS_LABELS[study.axis].singular} {ends}",
         str(len(found.table)),
         f"{found.table['train_s'].sum() / 60:.0f}",
         found.verdict.rule or "none",
@@ -106,7 +106,7 @@ def _regret(lr: HPVerdict) -> str:
 
 def _drift(found: Drift | None) -> str:
     if found is None or found.estimate is None:
-        return "–" if found is None else f"– ({found.n_widths} bracketed)"
+        return "–" if found is None else f"– ({found.n_axis_values} bracketed)"
     return _interval(found)
 
 
@@ -132,13 +132,13 @@ def results(study: Study, store: Store, found: Analysis) -> str:
 
 
 def _tables(verdict: Verdict) -> list[str]:
-    tables = [
-        text_table.columns_of(rows_tables.optima_table(verdict), rows_tables.short_optima(verdict)),
-        rows_tables.drift_table(verdict),
-        rows_tables.causes_table(verdict),
-        rows_tables.cost_table(verdict.cost),
+    shown = [
+        text_table.select_columns(tables.optima_table(verdict), tables.short_optima(verdict)),
+        tables.drift_table(verdict),
+        tables.causes_table(verdict),
+        tables.cost_table(verdict.cost),
     ]
-    return [markdown(table) for table in tables if table.rows]
+    return [markdown(table) for table in shown if table.rows]
 
 
 def markdown(table: text_table.TextTable) -> str:

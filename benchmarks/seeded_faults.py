@@ -1,7 +1,7 @@
 """μP mistakes planted one at a time, and which detector sees each: the table of the README.
 
 Detectors are scored alone. Two run before every sweep: the coordinate check, and the invariants of
-newborn models, which know nothing of the rule table. The third, roles against names written by
+models at initialization, which do not use the rule table. The third, roles against names written by
 hand, runs in the tests. `python benchmarks/seeded_faults.py [--families dit …] [--repeats 40]`;
 with `--quick` the coordinate check, which takes nearly all of the time, is left out.
 """
@@ -23,11 +23,10 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.planted import FAULTS, Fault, Plan
 
-from mutransfer.analysis.verdict import coordcheck
+from mutransfer.analysis.verdict.coordcheck import Check, judge
 from mutransfer.proxies import training
-from mutransfer.proxies.checks import coordcheck as checks_coordcheck
-from mutransfer.proxies.checks import invariants
-from mutransfer.proxies.checks.invariants import Broken
+from mutransfer.proxies.checks import coordcheck, invariants
+from mutransfer.proxies.checks.invariants import BrokenLaw
 from mutransfer.proxies.config.data import DigitsConfig, OpenmojiConfig
 from mutransfer.proxies.config.model import MODEL_CONFIGS, ModelConfig
 from mutransfer.proxies.config.trial import HPs, TrainConfig, TrialConfig
@@ -45,7 +44,7 @@ def model_of(family: str) -> ModelConfig:
 def trial_of(
     family: str, fault: Fault | None, arm: str, width: int, seed: int, lr: float
 ) -> TrialConfig:
-    """The training that is looked into."""
+    """The training that a check measures."""
     model = model_of(family)
     if fault is not None and fault.config is not None:
         model = fault.config(model, width)
@@ -77,7 +76,7 @@ def faulty_plan(config: TrialConfig, fault: Fault | None) -> Plan:
 PLAN, BUILD = training.plan, training.build
 
 
-def start_of(family: str, fault: Fault | None) -> checks_coordcheck.Start:
+def start_of(family: str, fault: Fault | None) -> coordcheck.StartRun:
     """Begin the runs of a check of a model with a fault."""
 
     def build(config: TrialConfig) -> nn.Module:
@@ -86,12 +85,12 @@ def start_of(family: str, fault: Fault | None) -> checks_coordcheck.Start:
             fault.model(model, config.width / BASE)
         return model
 
-    def start(arm: Any, width: int, seed: int, lr: float) -> checks_coordcheck.Run:
+    def start(arm: Any, width: int, seed: int, lr: float) -> coordcheck.CheckRun:
         with (
             mock.patch.object(training, "plan", lambda config: faulty_plan(config, fault)),
             mock.patch.object(training, "build", build),
         ):
-            run = checks_coordcheck.of_trial(trial_of(family, fault, arm, width, seed, lr))
+            run = coordcheck.of_trial(trial_of(family, fault, arm, width, seed, lr))
         if fault is not None and fault.optimizer is not None:
             fault.optimizer(run.optimizer, width / BASE)
         return run
@@ -99,21 +98,21 @@ def start_of(family: str, fault: Fault | None) -> checks_coordcheck.Start:
     return start
 
 
-def check(family: str, fault: Fault | None, lr: float, first_seed: int = 0) -> coordcheck.Check:
+def check(family: str, fault: Fault | None, lr: float, first_seed: int = 0) -> Check:
     """The coordinate check of a model with a fault, or of a correct one."""
-    sizes = checks_coordcheck.measure(
+    sizes = coordcheck.measure(
         start_of(family, fault),
         widths=WIDTHS,
         seeds=range(first_seed, first_seed + SEEDS),
         steps=STEPS,
         lr=lr,
     )
-    return coordcheck.judge(pd.DataFrame([vars(size) for size in sizes]))
+    return judge(pd.DataFrame([vars(size) for size in sizes]))
 
 
 def lr_of(family: str) -> float:
     """The learning rate of a family's checks."""
-    return checks_coordcheck.choose_lr(
+    return coordcheck.choose_lr(
         start_of(family, None), base_width=BASE, steps=STEPS, log2_lrs=range(-4, -15, -1)
     )
 
@@ -123,14 +122,15 @@ def wrong_roles(family: str, fault: Fault | None) -> list[str]:
     from tests.proxies.family_cases import ROLES
 
     plan = faulty_plan(trial_of(family, fault, "mup", WIDTHS[-1], 0, 0.01), fault)
-    known = ROLES[family]
-    return [n for n, row in plan["params"].items() if n in known and row["role"] != known[n]]
+    by_hand = ROLES[family]
+    rows = plan["params"].items()
+    return [name for name, row in rows if row["role"] != by_hand.get(name, row["role"])]
 
 
-def broken_invariants(family: str, fault: Fault | None, seed: int = 0) -> list[Broken]:
-    """The laws that newborn models of base width and of the widest one break."""
+def broken_invariants(family: str, fault: Fault | None, seed: int = 0) -> list[BrokenLaw]:
+    """The laws that models of base width and of the widest one break at initialization."""
     start = start_of(family, fault)
-    return invariants.broken(start, base_width=BASE, width=WIDTHS[-1], lr=2.0**-7, seed=seed)
+    return invariants.broken_laws(start, base_width=BASE, width=WIDTHS[-1], lr=2.0**-7, seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,7 @@ def score(fault: Fault, lr: float | None) -> Score:
     )
 
 
-def told(scores: list[Score]) -> str:
+def summary(scores: list[Score]) -> str:
     """The counts, and what was missed with the reason."""
     of_acting = [s for s in scores if s.fault.acts]
     of_new = [s for s in scores if s.fault.is_new]
@@ -199,16 +199,16 @@ def told(scores: list[Score]) -> str:
 
 def false_alarms(families: list[str], lrs: dict[str, float | None], repeats: int) -> list[str]:
     """What correct models failed by, in checks and invariants with seeds of their own."""
-    found = []
+    alarms = []
     for i in range(repeats):
         family, seed = families[i % len(families)], 100 + SEEDS * i
         lr = lrs[family]
         findings = () if lr is None else check(family, None, lr, first_seed=seed).findings
         if findings:
-            found.append(f"{family}: {findings[0]}")
+            alarms.append(f"{family}: {findings[0]}")
         elif laws := broken_invariants(family, None, seed):
-            found.append(f"{family}: {laws[0]}")
-    return found
+            alarms.append(f"{family}: {laws[0]}")
+    return alarms
 
 
 def main() -> None:
@@ -229,7 +229,7 @@ def main() -> None:
         if fault.family in lrs and (not args.faults or fault.name in args.faults):
             scores.append(score(fault, lrs[fault.family]))
             print(scores[-1], flush=True)
-    print(f"\n{told(scores)}\n")
+    print(f"\n{summary(scores)}\n")
     false = false_alarms(args.families, lrs, args.repeats)
     print(
         f"false alarms: {len(false)} of {args.repeats} repeats of both, correct models",

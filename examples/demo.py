@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MUTRANSFER = [sys.executable, "-c", "from mutransfer.sweep.cli import main; main()"]
+MUTRANSFER = [sys.executable, "-m", "mutransfer"]
 NOT_PASS = 3
 
 
@@ -21,11 +21,11 @@ def main() -> int:
     parser.add_argument("--runs", default="runs")
     parser.add_argument("--width", default="1152", help="the production width of best.yaml")
     args = parser.parse_args()
-    place = ["--spec", args.spec, "--runs", args.runs]
+    options = ["--spec", args.spec, "--runs", args.runs]
     commands = [
-        (["run", args.study, *place], (0,)),
-        (["analyze", args.study, *place], (0, NOT_PASS)),
-        (["export", args.study, "--width", args.width, "--force", *place], (0, NOT_PASS)),
+        (["run", args.study, *options], (0,)),
+        (["analyze", args.study, *options], (0, NOT_PASS)),
+        (["export", args.study, "--width", args.width, "--force", *options], (0, NOT_PASS)),
     ]
     try:
         for words, accepted in commands:

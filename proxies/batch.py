@@ -1,4 +1,4 @@
-"""What a model must know of its data, and the names of a batch's parts.
+"""The shapes of a data set, and the names of the parts of a batch.
 
 A batch is a mapping of tensors: image (B, C, S, S) in about [-1, 1], label (B,) int64; captioned
 data add caption (B, L, E) float32, caption_mask (B, L) bool and pooled (B, P) float32; data with a
@@ -18,14 +18,14 @@ NOT_CONDITION = ("image", "feature")
 
 @dataclass(frozen=True, kw_only=True)
 class DataInfo:
-    """Shapes of a data set; None where it has no such part.
+    """Shapes of a data set; None if it has no such part.
 
     Attributes:
         shape: (C, S, S) of an image.
-        n_classes: Labels 0 … n_classes - 1; n_classes itself stands for no class.
-        caption: (L, E): tokens of a caption, and features of a token.
-        pooled: P: features of a whole caption.
-        feature: (N, F): tokens and features of the frozen encoder that REPA aligns with.
+        n_classes: Labels 0 … n_classes - 1; the label n_classes means no class.
+        caption: (L, E): tokens per caption, features per token.
+        pooled: P: features per caption.
+        feature: (N, F): tokens and features per token of the frozen encoder of REPA.
     """
 
     shape: tuple[int, int, int]
@@ -35,7 +35,7 @@ class DataInfo:
     feature: tuple[int, int] | None = None
 
     def zeros(self, size: int) -> dict[str, Tensor]:
-        """Return a batch of zeros with every part that the data have, on the current device."""
+        """Return a batch of zeros with every part of the data, on torch's default device."""
         batch = {
             "image": torch.zeros(size, *self.shape),
             "label": torch.zeros(size, dtype=torch.int64),
@@ -50,10 +50,10 @@ class DataInfo:
         return batch
 
 
-# Data of the user's own: only their loss knows the parts of a batch.
+# The user's own data: only their loss knows the parts of a batch.
 UNKNOWN = DataInfo(shape=(0, 0, 0), n_classes=0)
 
 
 def condition(batch: Batch) -> dict[str, Tensor]:
-    """Return what a model is conditioned on: the batch without image and feature."""
+    """Return the condition in a batch: all parts but image and feature."""
     return {name: part for name, part in batch.items() if name not in NOT_CONDITION}

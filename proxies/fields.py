@@ -1,4 +1,4 @@
-"""What the configurations share: constraints of fields, and JSON data that can be hashed."""
+"""Types of the configurations' fields: constrained numbers, and hashable JSON data."""
 
 import json
 from typing import Annotated, Any
@@ -11,12 +11,12 @@ Positive = Annotated[float, Gt(0)]
 
 NonNegative = Annotated[float, Ge(0)]
 
-# Zero is left out: a decay over, or a horizon of, no steps has no meaning.
+# Without zero: a decay over, or a horizon of, no steps has no meaning.
 Fraction = Annotated[float, Gt(0), Le(1)]
 
 Beta = Annotated[float, Ge(0), Lt(1)]
 
-# How pydantic reads a configuration that a spec embeds.
+# Pydantic's options for a configuration in a spec.
 STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
 
 

@@ -1,4 +1,4 @@
-"""The user's own functions by name, `package.module:function`, and a digest of their source."""
+"""The user's own functions, named as `package.module:function`, and a digest of their source."""
 
 import hashlib
 import importlib
@@ -11,12 +11,12 @@ from typing import Any
 
 from mutransfer.proxies.errors import ConfigError
 
-# What the user's code may end with where it is looked at: a script that ends its process, too.
-ENDS = (Exception, SystemExit)
+# What the user's code may raise when it is imported or called; a script may also exit.
+USER_ERRORS = (Exception, SystemExit)
 
 
 def add_paths(folders: Iterable[str]) -> None:
-    """Append folders to the import path: what a spec's folder holds must not hide a package."""
+    """Append folders to the import path, behind the others, so that they hide no package."""
     folders = [str(Path(folder).absolute()) for folder in folders]
     for folder in folders:
         if folder not in sys.path:
@@ -25,18 +25,18 @@ def add_paths(folders: Iterable[str]) -> None:
 
 
 def located(word: str) -> str:
-    """Return the path of a file that lies in an import folder; any other word as it is."""
+    """Return the path of a file in an import folder; any other word unchanged."""
     if not word or Path(word).is_absolute():
         return word
-    places = (Path(folder) / word for folder in sys.path if folder)
-    return next((str(place) for place in places if place.is_file()), word)
+    paths = (Path(folder) / word for folder in sys.path if folder)
+    return next((str(path) for path in paths if path.is_file()), word)
 
 
 def function(reference: str) -> Callable[..., Any]:
     """Return the function that `package.module:function` names.
 
     Raises:
-        ConfigError: no such module or function, or the import fails; the text says which.
+        ConfigError: no such module or function, or the import fails.
     """
     module_name, colon, attribute = reference.partition(":")
     if not (colon and module_name and attribute):
@@ -46,17 +46,17 @@ def function(reference: str) -> Callable[..., Any]:
         )
     try:
         module = importlib.import_module(module_name)
-    except ENDS as error:
+    except USER_ERRORS as error:
         raise ConfigError(_import_fault(module_name, error)) from error
-    found = getattr(module, attribute, None)
-    if not callable(found):
+    value = getattr(module, attribute, None)
+    if not callable(value):
         names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
         raise ConfigError(
             f"{reference}: a function of {module.__file__}; got "
-            f"{'nothing' if found is None else type(found).__name__} of that name; it has: "
+            f"{'nothing' if value is None else type(value).__name__} of that name; it has: "
             f"{', '.join(names[:8]) or 'none'}"
         )
-    return found
+    return value
 
 
 def _import_fault(name: str, error: BaseException) -> str:
@@ -76,10 +76,10 @@ def _parents(name: str) -> set[str]:
 
 @lru_cache
 def source_digest(references: tuple[str, ...]) -> str:
-    """Return 16 hex digits of the Python files of the packages that hold these functions.
+    """Return a digest, 16 hex digits, of the packages that hold these functions.
 
-    Of `mypackage.models:build` all `*.py` below `mypackage/`; of a module without package, its
-    file. What these import from elsewhere is not covered.
+    For `mypackage.models:build`, of all `*.py` below `mypackage/`; for a module without package,
+    of its file. Imports from elsewhere are not covered.
 
     Raises:
         ConfigError: as `function`.
@@ -99,18 +99,22 @@ def _sources(top: str) -> list[Path]:
     if spec is None:
         return []
     if spec.submodule_search_locations:
-        folders = [Path(folder) for folder in spec.submodule_search_locations]
-        return sorted(path for folder in folders for path in folder.rglob("*.py"))
+        return sorted(path for folder in _folders(top) for path in folder.rglob("*.py"))
     return [Path(spec.origin)] if spec.origin else []
 
 
+def _folders(top: str) -> list[Path]:
+    """Return the folders of a package, each once.
+
+    A folder without `__init__.py` has one for each entry of the import path that leads to it,
+    and the working directory is there twice in one process and once in another.
+    """
+    spec = importlib.util.find_spec(top)
+    locations = (spec.submodule_search_locations if spec else None) or ()
+    return sorted({Path(folder).resolve() for folder in locations})
+
+
 def package_folders(references: Iterable[str]) -> list[str]:
-    """Return the folders of the packages that hold these functions, to be sent to a cluster."""
+    """Return the folders of the packages that hold these functions, to send to a cluster."""
     tops = {reference.partition(":")[0].split(".")[0] for reference in references}
-    specs = [importlib.util.find_spec(top) for top in sorted(tops)]
-    return [
-        str(Path(folder).absolute())
-        for spec in specs
-        if spec is not None
-        for folder in spec.submodule_search_locations or []
-    ]
+    return [str(folder) for top in sorted(tops) for folder in _folders(top)]

@@ -6,19 +6,17 @@ from typing import Annotated
 import typer
 
 from mutransfer import __version__
-from mutransfer.sweep.commands import (
-    analyze,
-    check,
-    dashboard,
-    export,
-    log,
-    model,
-    plan,
-    run,
-    status,
-    terminal,
-)
+from mutransfer.sweep.commands import terminal
+from mutransfer.sweep.commands.analyze import analyze
+from mutransfer.sweep.commands.check import check
+from mutransfer.sweep.commands.dashboard import dashboard
+from mutransfer.sweep.commands.export import export
+from mutransfer.sweep.commands.log import log
+from mutransfer.sweep.commands.model import coordcheck, roles
 from mutransfer.sweep.commands.options import err
+from mutransfer.sweep.commands.plan import plan
+from mutransfer.sweep.commands.run import run
+from mutransfer.sweep.commands.status import status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,15 +24,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Tune narrow μP proxies, check that the optimum transfers to wide models, export it.\n\n"
-    "A study is an entry of the spec file; its results stand in RUNS/STUDY. Typing `run` again "
-    "goes on where it stopped.\n\n"
-    "Exit codes: 0 done; 1 it failed; 2 wrong input; 3 (analyze, export) the verdict is not PASS.",
+    help="Tune narrow μP models, judge whether the optimum transfers to wide ones, export it.\n\n"
+    "A study is an entry of the spec file; its results are in RUNS/STUDY. `run` continues a study "
+    "that was stopped.\n\n"
+    "Exit codes: 0 success; 1 failure; 2 wrong input; 3 (analyze, export) the verdict is not PASS.",
 )
 
 
 def main() -> None:
-    """Run the command line; leaves with the exit code of the contract."""
+    """Run the command line; exits with one of the codes that the help text lists."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     terminal.guarded(app, err, debug=debug)
@@ -50,13 +48,17 @@ def _options(
         raise typer.Exit
 
 
-app.command()(check.check)
-app.command()(plan.plan)
-app.command()(model.coordcheck)
-app.command()(model.roles)
-app.command()(run.run)
-app.command()(status.status)
-app.command()(analyze.analyze)
-app.command()(export.export)
-app.command()(log.log)
-app.command()(dashboard.dashboard)
+# In the order of the help text.
+for _command in (
+    check,
+    plan,
+    coordcheck,
+    roles,
+    run,
+    status,
+    analyze,
+    export,
+    log,
+    dashboard,
+):
+    app.command()(_command)

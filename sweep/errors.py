@@ -1,4 +1,4 @@
-"""Faults that a user causes: collected, shown together, never as a traceback."""
+"""Errors that end a command: faults of the user's input, all shown together, never a traceback."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ class UserError(ValueError):
 
 
 class RunError(RuntimeError):
-    """The study could not go on: the command line ends with exit code 1 and this message."""
+    """The study cannot go on: the command line ends with exit code 1 and this message."""
 
 
 class Stopped(BaseException):
@@ -24,8 +24,8 @@ class Stopped(BaseException):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One fault of a spec: where it stands, the rule, what was found, what to do."""
+class SpecFault:
+    """One fault of a spec: its position and YAML path, the rule, what was found, what to do."""
 
     file: str
     line: int | None
@@ -36,8 +36,8 @@ class Fault:
     remedy: str
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        lines = [f"{place}: {self.path}" if self.path else place, f"    rule:  {self.rule}"]
+        position = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        lines = [f"{position}: {self.path}" if self.path else position, f"    rule:  {self.rule}"]
         lines += [f"    found: {self.got}"] if self.got else []
         lines += [f"    do:    {self.remedy}"] if self.remedy else []
         return "\n".join(lines)
@@ -46,7 +46,7 @@ class Fault:
 class SpecError(UserError):
     """A spec file has faults; ``faults`` holds all of them, in the order of the file."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[SpecFault]) -> None:
         ordered = sorted(faults, key=lambda f: (f.file, f.line or 0, f.column or 0))
         self.faults = tuple(ordered)
         count = "1 fault" if len(ordered) == 1 else f"{len(ordered)} faults"

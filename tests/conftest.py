@@ -1,7 +1,10 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.environments import build_wheel
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,3 +17,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["MUTRANSFER_CACHE"]
     else:
         os.environ["MUTRANSFER_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))

@@ -1,4 +1,5 @@
-"""The figures: one file each, with its data, its drawing and its table.
+"""The figures of a study; each file holds the data, the drawing and the table of one figure.
 
-Public: `figure_set.all_figures`.
+Public: `figure_set` (all figures of a study), `coordcheck`, `convergence`, and `canvas` (to files
+and pictures).
 """

@@ -9,53 +9,57 @@ from matplotlib.lines import Line2D
 
 from mutransfer.analysis.figures import style
 from mutransfer.analysis.figures.canvas import Panel, Plot, tip
-from mutransfer.analysis.labels import ARM_LABELS, short
-from mutransfer.analysis.text_table import TextTable, _cell, _table
+from mutransfer.analysis.labels import ARM_LABELS, truncated
+from mutransfer.analysis.text_table import TextTable, cell, text_table
 from mutransfer.analysis.verdict.coordcheck import Check, Trend
 
-KINDS = {
-    "change": "RMS of its change since initialization",
-    "update": "Spectral size of a weight's update",
+KIND_LABELS = {
+    "change": "RMS change of each module's output since initialization",
+    "update": "Scaled spectral norm of each weight's update",
 }
-
 ARMS = ("sp", "mup")
 
 
-def all_figures(check: Check) -> dict[str, Plot]:
-    """Return one plot a kind of size that was measured, by file name without suffix."""
-    measured = {t.kind for t in check.trends}
-    return {f"coordcheck_{kind}": plot(check, kind) for kind in KINDS if kind in measured}
+# Drawing -----------------------------------------------------------------------------------------
 
 
-def plot(check: Check, kind: str) -> Plot:
-    """Return a row for SP and one for μP, a column a step; what fails is red and named.
+def coordcheck_plots(check: Check) -> dict[str, Plot]:
+    """Return one plot per kind of size that was measured, by file name without suffix."""
+    kinds = {t.kind for t in check.trends}
+    return {
+        f"coordcheck_{kind}": coordcheck_plot(check, kind) for kind in KIND_LABELS if kind in kinds
+    }
 
-    On the screen the last step stands for all.
+
+def coordcheck_plot(check: Check, kind: str) -> Plot:
+    """Return a row for SP and one for μP with a column per step; failing series are red, named.
+
+    On the screen only the last step is shown.
     """
     trends = [t for t in check.trends if t.kind == kind]
     steps = sorted({t.step for t in trends})
-    failed = {f.trend.name for f in check.findings if f.trend.kind == kind}
+    failing = {f.trend.name for f in check.findings if f.trend.kind == kind}
     sizes = np.log2([size for t in trends for size in t.sizes.values() if size > 0] or [1.0])
     limits = (float(sizes.min()) - 0.5, float(sizes.max()) + 0.5)
     panels = {
         (arm, step): Panel(
             partial(
-                _draw,
+                _draw_panel,
                 trends=[t for t in trends if t.arm == arm and t.step == step],
-                failed=failed if arm == "mup" else set(),
+                failing=failing if arm == "mup" else set(),
                 limits=limits,
                 title=f"{ARM_LABELS[arm]}, step {step}",
             ),
-            f"{ARM_LABELS[arm]}, step {step}: {KINDS[kind]} against width",
+            f"{ARM_LABELS[arm]}, step {step}: {KIND_LABELS[kind]} against width",
         )
         for arm in ARMS
         for step in steps
     }
     legend = [
-        Line2D([], [], color=style.ordered(0.0), lw=0.8, label="first in the model"),
-        Line2D([], [], color=style.ordered(1.0), lw=0.8, label="last in the model"),
+        Line2D([], [], color=style.ordered_colour(0.0), lw=0.8, label="first in the model"),
+        Line2D([], [], color=style.ordered_colour(1.0), lw=0.8, label="last in the model"),
     ]
-    if failed:
+    if failing:
         legend.append(Line2D([], [], color=style.RED, lw=2, label="fails"))
     return Plot(
         list(panels.values()),
@@ -66,27 +70,27 @@ def plot(check: Check, kind: str) -> Plot:
     )
 
 
-def _draw(
+def _draw_panel(
     ax: Axes,
     *,
     trends: Sequence[Trend],
-    failed: set[str],
+    failing: set[str],
     limits: tuple[float, float],
     title: str,
 ) -> None:
-    places = {t.name: i / max(len(trends) - 1, 1) for i, t in enumerate(trends)}
+    depths = {t.name: i / max(len(trends) - 1, 1) for i, t in enumerate(trends)}
     for trend in trends:
         if not trend.sizes:
             continue
         # Linear axes of logarithms: axes in powers of two take ten times as long to draw.
         x, y = np.log2(list(trend.sizes)), np.log2(list(trend.sizes.values()))
-        fails = trend.name in failed
-        colour = style.RED if fails else style.ordered(places[trend.name])
+        fails = trend.name in failing
+        colour = style.RED if fails else style.ordered_colour(depths[trend.name])
         (line,) = ax.plot(x, y, color=colour, lw=1.8 if fails else 0.8, zorder=3 if fails else 2)
         tip(line, f"{trend.name}: slope {trend.slope:+.2f} ({trend.low:+.2f} … {trend.high:+.2f})")
         if fails:
-            told = ax.annotate(short(trend.name), (x[-1], y[-1]), fontsize=6, ha="right")
-            told.set_in_layout(False)
+            label = ax.annotate(truncated(trend.name), (x[-1], y[-1]), fontsize=6, ha="right")
+            label.set_in_layout(False)
         ax.set_xticks(x, [str(width) for width in trend.sizes])
     ax.set_ylim(*limits)
     ax.set_title(title)
@@ -94,14 +98,17 @@ def _draw(
     ax.set_ylabel("log2 size")
 
 
-def coordinate_table(check: Check, kind: str) -> TextTable:
+# Table -------------------------------------------------------------------------------------------
+
+
+def coordcheck_table(check: Check, kind: str) -> TextTable:
     """Return the slopes of one kind of size at the last step."""
     trends = [t for t in check.trends if t.kind == kind]
-    last = max((t.step for t in trends), default=0)
+    last_step = max((t.step for t in trends), default=0)
     rows = [
-        (ARM_LABELS[t.arm], t.name, f"{t.step}", *map(_cell, (t.slope, t.low, t.high)), t.word)
+        (ARM_LABELS[t.arm], t.name, f"{t.step}", *map(cell, (t.slope, t.low, t.high)), t.word)
         for t in trends
-        if t.step == last
+        if t.step == last_step
     ]
-    columns = ("arm", "series", "step", "slope", "lower end", "upper end", "word")
-    return _table("slopes against width", columns, rows)
+    columns = ("arm", "series", "step", "slope", "lower end", "upper end", "trend")
+    return text_table("slopes against width", columns, rows)

@@ -1,45 +1,52 @@
-"""The figures of a study, drawn from `analysis.figure_data`; nothing is computed here."""
+"""The figure of loss against one HP: a curve per axis value, a panel per arm."""
 
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from mutransfer.analysis.figures import style as palette
-from mutransfer.analysis.figures.canvas import (
-    Panel,
-    Plot,
-    _interval,
-    points,
-    power_axis,
-    tip,
-)
+from mutransfer.analysis.figures import style
+from mutransfer.analysis.figures.canvas import Panel, Plot, points, power_axis, tip
 from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import Optimum, optimum
 from mutransfer.analysis.labels import (
     ARM_LABELS,
     arm_label,
     hp_label,
+    interval_text,
     power_of_two,
 )
-from mutransfer.analysis.table.axis import WORDS, at
+from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.table.slice import log2_of, mean_loss
-from mutransfer.analysis.text_table import TextTable, _cell, _table
-from mutransfer.analysis.verdict.evidence import Fits, evidence_of
+from mutransfer.analysis.text_table import TextTable, cell, text_table
+from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.words import Axis
 
-# The loss axis holds this share of the rises above the widths' own minima.
-USUAL_RISES = 0.7
+# Quantile of the rises above each curve's own minimum that the loss axis shows.
+RISE_QUANTILE = 0.7
+DIVERGED_STRIP = 0.035  # height of the strip of a diverged region, share of the panel
+HATCH = "/////"
+
+
+# Data --------------------------------------------------------------------------------------------
 
 
 class CurveSeries(NamedTuple):
-    """Loss against one HP at one width: log2 values, mean and range over seeds, the fit."""
+    """Loss against one HP at one axis value.
+
+    Attributes:
+        axis_value: The axis value.
+        is_target: It is the check at the target, not part of the ladder.
+        log2_x: log2 values with a loss, (N,).
+        mean, low, high: Mean, smallest and largest loss over seeds, (N,).
+        optimum: The optimum of the fitted curve.
+        log2_first_diverged: Lowest log2 value from which on runs diverged; None: no run diverged.
+    """
 
     axis_value: int
     is_target: bool
@@ -47,14 +54,12 @@ class CurveSeries(NamedTuple):
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    fit_log2_x: np.ndarray
-    fit_loss: np.ndarray
-    place: Optimum
+    optimum: Optimum
     log2_first_diverged: float | None
 
 
 class CurvePanel(NamedTuple):
-    """The series of one arm, narrowest first, the target last."""
+    """The series of one arm in ascending order of axis values, the target last."""
 
     arm: str
     title: str
@@ -62,7 +67,7 @@ class CurvePanel(NamedTuple):
 
 
 class CurveInfo(NamedTuple):
-    """Figure 1 for one HP: a panel per arm; limits of the shared loss axis."""
+    """The curves of one HP: a panel per arm; limits of the shared loss axis."""
 
     hp: str
     x_label: str
@@ -71,16 +76,25 @@ class CurveInfo(NamedTuple):
     loss_limits: tuple[float, float] | None
     axis: Axis = "width"
 
+    @property
+    def all_series(self) -> list[CurveSeries]:
+        """The series of all panels."""
+        return [series for panel in self.panels for series in panel.series]
 
-def curve_info(df: pd.DataFrame, question: TransferQuestion, hp: str) -> CurveInfo:
-    """Return figure 1 of an HP: loss against its log2 value at each width and arm."""
-    evidence = evidence_of(df, question, hp)
-    arms = [arm for arm in ARM_LABELS if evidence.of_arm(arm)]
-    panels = tuple(_panel(evidence, arm, arm_label(arm, question.rule)) for arm in arms)
-    value = (question.transferred or {}).get(hp)
+
+def curve_info(fits: Fits, question: TransferQuestion) -> CurveInfo:
+    """Return the data of the figure for one HP.
+
+    Args:
+        fits: The fitted slices of the HP, as `verdict.evidence.gather` returns them.
+        question: The question that they answer.
+    """
+    arms = [arm for arm in ARM_LABELS if fits.of_arm(arm)]
+    panels = tuple(_panel(fits, arm, arm_label(arm, question.rule)) for arm in arms)
+    value = (question.transferred or {}).get(fits.hp)
     return CurveInfo(
-        hp=hp,
-        x_label=hp_label(hp),
+        hp=fits.hp,
+        x_label=hp_label(fits.hp),
         panels=panels,
         log2_transferred=log2_of(value) if value else None,
         loss_limits=_loss_limits(panels),
@@ -88,194 +102,186 @@ def curve_info(df: pd.DataFrame, question: TransferQuestion, hp: str) -> CurveIn
     )
 
 
-def _panel(evidence: Fits, arm: str, title: str) -> CurvePanel:
-    series = [_series(f, is_target=False) for f in evidence.of_arm(arm) if len(f.slice.log2_x)]
-    target = evidence.target
+def _panel(fits: Fits, arm: str, title: str) -> CurvePanel:
+    series = [_series(f, is_target=False) for f in fits.of_arm(arm) if len(f.slice.log2_x)]
+    target = fits.target
     if arm == "mup" and target is not None and len(target.slice.log2_x):
         series.append(_series(target, is_target=True))
     return CurvePanel(arm=arm, title=title, series=tuple(series))
 
 
-def _series(fitted: Fit, *, is_target: bool) -> CurveSeries:
-    found = fitted.slice
-    usable = found.usable
-    loss = found.loss[usable]
-    grid = np.linspace(fitted.values[0], fitted.values[-1], 97) if fitted.ok else np.zeros(0)
-    place = optimum(fitted)
+def _series(fit: Fit, *, is_target: bool) -> CurveSeries:
+    usable = fit.slice.usable
+    loss = fit.slice.loss[usable]
+    minimum = optimum(fit)
     return CurveSeries(
-        axis_value=found.axis_value,
+        axis_value=fit.slice.axis_value,
         is_target=is_target,
-        log2_x=found.log2_x[usable],
-        mean=mean_loss(found)[usable],
+        log2_x=fit.slice.log2_x[usable],
+        mean=mean_loss(fit.slice)[usable],
         low=np.nanmin(loss, axis=1) if len(loss) else np.zeros(0),
         high=np.nanmax(loss, axis=1) if len(loss) else np.zeros(0),
-        fit_log2_x=grid,
-        fit_loss=fitted.value(grid) if fitted.ok else grid,
-        place=place,
-        log2_first_diverged=place.log2_first_diverged,
+        optimum=minimum,
+        log2_first_diverged=minimum.log2_first_diverged,
     )
 
 
 def _loss_limits(panels: tuple[CurvePanel, ...]) -> tuple[float, float] | None:
-    """Limits that show all minima and most of the points; what a cliff adds is cut off."""
+    """Limits that show all minima and most of the points; the rise of a cliff is cut off."""
     series = [s for p in panels for s in p.series if len(s.mean)]
     if not series:
         return None
     low = min(float(s.low.min()) for s in series)
-    minima = max(float(s.mean.min()) for s in series)
+    highest_minimum = max(float(s.mean.min()) for s in series)
     rises = np.concatenate([s.mean - s.mean.min() for s in series])
-    usual = float(np.quantile(rises, USUAL_RISES))
-    high = minima + max(usual, 0.25 * (minima - low))
-    room = max(high - low, 1e-6 * abs(high), 1e-12)
-    return low - 0.06 * room, high + 0.14 * room
-
-
-WALL_STRIP = 0.035
-
-HATCH = "/////"
+    rise = float(np.quantile(rises, RISE_QUANTILE))
+    high = highest_minimum + max(rise, 0.25 * (highest_minimum - low))
+    span = max(high - low, 1e-6 * abs(high), 1e-12)
+    return low - 0.06 * span, high + 0.14 * span
 
 
 def has_points(info: CurveInfo) -> bool:
     """Return whether there is anything to draw: a loss, or a divergence."""
-    series = [s for panel in info.panels for s in panel.series]
-    return any(len(s.log2_x) or s.log2_first_diverged is not None for s in series)
+    return any(len(s.log2_x) or s.log2_first_diverged is not None for s in info.all_series)
+
+
+# Drawing -----------------------------------------------------------------------------------------
 
 
 def curve_plot(info: CurveInfo) -> Plot:
-    """Return loss against an HP for each width, μP beside SP on one loss axis."""
-    axis_values = sorted({s.axis_value for p in info.panels for s in p.series})
-    reach = _reach(info)
+    """Return loss against an HP at each axis value, the arms side by side on one loss axis."""
+    axis_values = sorted({s.axis_value for s in info.all_series})
     panels = [
         Panel(
-            partial(_draw_panel, panel=panel, info=info, axis_values=axis_values, reach=reach),
+            partial(_draw_panel, panel=panel, info=info, axis_values=axis_values),
             f"{panel.title}: final validation loss against {info.x_label}, a curve for each "
-            f"{WORDS[info.axis].one}",
+            f"{AXIS_LABELS[info.axis].singular}",
         )
         for panel in info.panels
     ]
-    return Plot(panels, _curve_legend(info, axis_values), height=2.2)
+    return Plot(panels, _legend(info, axis_values), height=2.2)
 
 
-def _reach(info: CurveInfo) -> tuple[float, float]:
-    """Limits of the shared HP axis: all values, and some of the walls."""
-    series = [s for p in info.panels for s in p.series]
-    places = [x for s in series for x in s.log2_x]
-    places += [s.log2_first_diverged for s in series if s.log2_first_diverged is not None]
-    return (min(places) - 0.4, max(places) + 0.4) if places else (-1.0, 1.0)
+def _hp_limits(info: CurveInfo) -> tuple[float, float]:
+    """Limits of the shared HP axis: all values, and a part of the diverged regions."""
+    values = [x for s in info.all_series for x in (*s.log2_x, s.log2_first_diverged)]
+    log2_x = [x for x in values if x is not None]
+    return (min(log2_x) - 0.4, max(log2_x) + 0.4) if log2_x else (-1.0, 1.0)
 
 
-def _draw_panel(
-    ax: Axes,
-    *,
-    panel: CurvePanel,
-    info: CurveInfo,
-    axis_values: list[int],
-    reach: tuple[float, float],
-) -> None:
+def _draw_panel(ax: Axes, *, panel: CurvePanel, info: CurveInfo, axis_values: list[int]) -> None:
     ax.set_title(panel.title)
     ax.set_xlabel(info.x_label)
     ax.set_ylabel("final validation loss")
     power_axis(ax)
     if info.log2_transferred is not None and panel.arm == "mup":
-        line = ax.axvline(info.log2_transferred, color=palette.INK, lw=0.9, ls=":")
+        line = ax.axvline(info.log2_transferred, color=style.INK, lw=0.9, ls=":")
         tip(line, f"transferred value {power_of_two(info.log2_transferred)}")
     for series in panel.series:
         _draw_series(ax, series, axis_values, info.axis)
-    walls = [s for s in panel.series if s.log2_first_diverged is not None]
-    for k, series in enumerate(walls):
-        _draw_wall(ax, series, reach[1], k, axis_values, info.axis)
-    ax.set_xlim(*reach)
+    left, right = _hp_limits(info)
+    diverged = [s for s in panel.series if s.log2_first_diverged is not None]
+    for k, series in enumerate(diverged):
+        _draw_diverged(ax, series, right, k, axis_values, info.axis)
+    ax.set_xlim(left, right)
     if info.loss_limits is not None:
         ax.set_ylim(*info.loss_limits)
 
 
 def _draw_series(ax: Axes, series: CurveSeries, axis_values: list[int], axis: Axis) -> None:
-    colour = palette.of_width(series.axis_value, axis_values)
+    colour = style.axis_value_colour(series.axis_value, axis_values)
     dashes = "--" if series.is_target else "-"
     ax.fill_between(series.log2_x, series.low, series.high, color=colour, alpha=0.18, lw=0)
     ax.plot(series.log2_x, series.mean, color=colour, ls=dashes)
+    name = axis_value_text(axis, series.axis_value)
+    losses = zip(series.log2_x, series.mean, series.low, series.high, strict=True)
     points(
         ax,
         series.log2_x,
         series.mean,
         [
-            f"{at(axis, series.axis_value)}, {power_of_two(x)}: loss {mean:.5g} "
-            f"(seeds {low:.5g} … {high:.5g})"
-            for x, mean, low, high in zip(
-                series.log2_x, series.mean, series.low, series.high, strict=True
-            )
+            f"{name}, {power_of_two(x)}: loss {mean:.5g} (seeds {low:.5g} … {high:.5g})"
+            for x, mean, low, high in losses
         ],
-        marker=palette.marker_of(series.axis_value, axis_values),
-        mfc=palette.PAPER if series.is_target else colour,
+        marker=style.axis_value_marker(series.axis_value, axis_values),
+        mfc=style.PAPER if series.is_target else colour,
         color=colour,
     )
-    _draw_minimum(ax, series, colour, axis)
+    _draw_minimum(ax, series.optimum, colour, name)
 
 
-def _draw_minimum(ax: Axes, series: CurveSeries, colour: str, axis: Axis) -> None:
-    place = series.place
-    if place.log2_opt is None or place.loss is None:
+def _draw_minimum(ax: Axes, minimum: Optimum, colour: str, name: str) -> None:
+    low, high = minimum.log2_low, minimum.log2_high
+    if minimum.log2_opt is None or minimum.loss is None:
         return
-    if place.log2_low is not None and place.log2_high is not None:
-        ends = [place.log2_low, place.log2_high]
-        ax.plot(ends, [place.loss] * 2, color=colour, lw=2.6, alpha=0.85, zorder=3)
-    text = f"{at(axis, series.axis_value)}: minimum {place.loss:.5g} at {_interval(place)}"
-    style: dict[str, Any] = {"marker": "|", "ms": 12, "mew": 1.8, "color": colour, "zorder": 4}
-    points(ax, [place.log2_opt], [place.loss], [text], **style)
+    if low is not None and high is not None:
+        ax.plot([low, high], [minimum.loss] * 2, color=colour, lw=2.6, alpha=0.85, zorder=3)
+    interval = interval_text(minimum.log2_opt, low, high)
+    options: dict[str, Any] = {"marker": "|", "ms": 12, "mew": 1.8, "color": colour, "zorder": 4}
+    text = f"{name}: minimum {minimum.loss:.5g} at {interval}"
+    points(ax, [minimum.log2_opt], [minimum.loss], [text], **options)
 
 
-def _draw_wall(
-    ax: Axes, series: CurveSeries, stop: float, k: int, axis_values: list[int], axis: Axis
+def _draw_diverged(
+    ax: Axes, series: CurveSeries, right: float, k: int, axis_values: list[int], axis: Axis
 ) -> None:
-    """A hatched strip from the first diverged value on, one row for each width."""
-    start, colour = (
-        series.log2_first_diverged or 0.0,
-        palette.of_width(series.axis_value, axis_values),
-    )
-    top = 1 - k * WALL_STRIP
-    strip = ax.axvspan(
-        start, stop, ymin=top - WALL_STRIP, ymax=top, fc="none", ec=colour, hatch=HATCH, lw=0.6
-    )
-    tip(strip, f"{at(axis, series.axis_value)}: diverges from {power_of_two(start)} on")
+    """A hatched strip from the first diverged value on, in row ``k`` from the top."""
+    start = series.log2_first_diverged or 0.0
+    colour = style.axis_value_colour(series.axis_value, axis_values)
+    top = 1 - k * DIVERGED_STRIP
+    box: dict[str, Any] = {"ymin": top - DIVERGED_STRIP, "ymax": top}
+    strip = ax.axvspan(start, right, **box, fc="none", ec=colour, hatch=HATCH, lw=0.6)
+    name = axis_value_text(axis, series.axis_value)
+    tip(strip, f"{name}: diverges from {power_of_two(start)} on")
     ax.axvline(start, ymin=0, ymax=top, color=colour, lw=0.7, ls=(0, (1, 3)))
 
 
-def _curve_legend(info: CurveInfo, axis_values: list[int]) -> list[Artist]:
-    targets = {s.axis_value for p in info.panels for s in p.series if s.is_target}
-    ladder = {s.axis_value for p in info.panels for s in p.series if not s.is_target}
+def _legend(info: CurveInfo, axis_values: list[int]) -> list[Artist]:
+    members = sorted({(s.is_target, s.axis_value) for s in info.all_series})
     handles: list[Artist] = []
-    for is_target, members in ((False, ladder), (True, targets)):
-        for axis_value in sorted(members):
-            colour = palette.of_width(axis_value, axis_values)
-            handles.append(
-                Line2D(
-                    [],
-                    [],
-                    color=colour,
-                    marker=palette.marker_of(axis_value, axis_values),
-                    mfc=palette.PAPER if is_target else colour,
-                    ls="--" if is_target else "-",
-                    label=at(info.axis, axis_value) + (" (target)" if is_target else ""),
-                )
+    for is_target, axis_value in members:
+        colour = style.axis_value_colour(axis_value, axis_values)
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=colour,
+                marker=style.axis_value_marker(axis_value, axis_values),
+                mfc=style.PAPER if is_target else colour,
+                ls="--" if is_target else "-",
+                label=axis_value_text(info.axis, axis_value) + (" (target)" if is_target else ""),
             )
-    handles.append(Patch(fc=palette.SOFT, alpha=0.25, label="range of seeds"))
-    handles.append(Line2D([], [], color=palette.SOFT, lw=2.6, label="minimum, 95 %"))
+        )
+    handles.append(Patch(fc=style.SOFT, alpha=0.25, label="range of seeds"))
+    handles.append(Line2D([], [], color=style.SOFT, lw=2.6, label="minimum, 95 %"))
     if info.log2_transferred is not None:
-        handles.append(Line2D([], [], color=palette.INK, ls=":", label="transferred"))
-    if any(s.log2_first_diverged is not None for p in info.panels for s in p.series):
-        handles.append(Patch(fc="none", ec=palette.SOFT, hatch=HATCH, label="diverged"))
+        handles.append(Line2D([], [], color=style.INK, ls=":", label="transferred"))
+    if any(s.log2_first_diverged is not None for s in info.all_series):
+        handles.append(Patch(fc="none", ec=style.SOFT, hatch=HATCH, label="diverged"))
     return handles
 
 
+# Table -------------------------------------------------------------------------------------------
+
+
 def curve_table(info: CurveInfo) -> TextTable:
-    """Return loss against an HP: a row for each arm, width and value, diverged ones too."""
+    """Return loss against an HP: a row for each arm, axis value and value, diverged ones too."""
     rows = []
     for panel in info.panels:
         for s in panel.series:
             start = (ARM_LABELS[panel.arm], f"{s.axis_value}", "yes" if s.is_target else "no")
             for x, *losses in zip(s.log2_x, s.mean, s.low, s.high, strict=True):
-                rows.append((*start, _cell(x), *map(_cell, losses), ""))
+                rows.append((*start, cell(x), *map(cell, losses), ""))
             if s.log2_first_diverged is not None:
-                rows.append((*start, _cell(s.log2_first_diverged), "", "", "", "diverged"))
-    columns = ("arm", WORDS[info.axis].one, "target", f"log2 {info.hp}", "mean loss", "lowest seed")
-    return _table(f"loss against {info.x_label}", (*columns, "highest seed", "remark"), rows)
+                rows.append((*start, cell(s.log2_first_diverged), "", "", "", "diverged"))
+    columns = (
+        "arm",
+        AXIS_LABELS[info.axis].singular,
+        "target",
+        f"log2 {info.hp}",
+        "mean loss",
+        "lowest seed",
+        "highest seed",
+        "remark",
+    )
+    return text_table(f"loss against {info.x_label}", columns, rows)

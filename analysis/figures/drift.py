@@ -1,4 +1,4 @@
-"""The figure of drift: the optimum of each width, its interval, and the line through them."""
+"""The figure of drift: the optimum at each axis value with its interval, and the fitted line."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -8,41 +8,41 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from mutransfer.analysis.figures import style as palette
-from mutransfer.analysis.figures.canvas import (
-    Panel,
-    Plot,
-    _interval,
-    points,
-    power_axis,
-    tip,
-)
+from mutransfer.analysis.figures import style
+from mutransfer.analysis.figures.canvas import Panel, Plot, points, power_axis, tip
 from mutransfer.analysis.fit.optimum import Optimum
 from mutransfer.analysis.labels import (
     ARM_LABELS,
-    PER_STEP,
+    DRIFT_UNIT,
     SHORT_ARMS,
     arm_label,
     hp_label,
+    interval_text,
 )
-from mutransfer.analysis.table.axis import WORDS, at
-from mutransfer.analysis.text_table import TextTable, _cell, _table
+from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
+from mutransfer.analysis.text_table import TextTable, cell, text_table
 from mutransfer.analysis.transfer.drift import Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.words import Axis
 
+OPEN_ARROW_OCTAVES = 0.8  # length of the arrow that stands for an open end of an interval
+ARM_SHIFT_DOUBLINGS = 0.06  # between arms, so that their intervals do not overlap
+
+
+# Data --------------------------------------------------------------------------------------------
+
 
 class DriftLine(NamedTuple):
-    """The optima of one arm against width, and the fitted drift."""
+    """The optima of one arm along the axis, and the fitted drift."""
 
     arm: str
     label: str
-    places: tuple[Optimum, ...]
+    optima: tuple[Optimum, ...]
     drift: Drift | None
 
 
 class DriftInfo(NamedTuple):
-    """Figure 2 for one HP; ``target`` is the check, not part of the line."""
+    """The drift of one HP; ``target`` is the optimum of the check, not part of the fit."""
 
     hp: str
     y_label: str
@@ -54,127 +54,124 @@ class DriftInfo(NamedTuple):
 def drift_info(
     entry: HPVerdict, axis: Axis = "width", control: str = "sp", rule: str | None = None
 ) -> DriftInfo:
-    """Return figure 2 of an HP: log2 optimum against log2 width, or another axis."""
-    drifts = {"mup": entry.drift_mup, control: entry.drift_sp}
+    """Return the data of the figure for one HP.
+
+    Args:
+        entry: The verdict on the HP.
+        axis: The axis along which transfer is judged.
+        control: Arm of the control.
+        rule: Name of the rule that scales base HPs along the axis; None: they are kept.
+    """
     lines = []
-    for arm, found in drifts.items():
-        places = tuple(o for o in entry.optima if o.arm == arm and o.log2_opt is not None)
-        if places:
-            lines.append(DriftLine(arm, arm_label(arm, rule), places, found))
+    for arm, drift in {"mup": entry.drift_mup, control: entry.drift_sp}.items():
+        optima = tuple(o for o in entry.optima if o.arm == arm and o.log2_opt is not None)
+        if optima:
+            lines.append(DriftLine(arm, arm_label(arm, rule), optima, drift))
     target = entry.target if entry.target and entry.target.log2_opt is not None else None
     return DriftInfo(entry.hp, f"best {hp_label(entry.hp)}", tuple(lines), target, axis)
 
 
-# Octaves of the arrow that stands for an open end of an interval.
-OPEN_ARROW = 0.8
+# Drawing -----------------------------------------------------------------------------------------
 
 
 def drift_plot(info: DriftInfo) -> Plot:
-    """Return the log2 optimum against log2 width with intervals and drift lines."""
-    told = "; ".join(_drift_words(line) for line in info.lines)
-    alt = f"{info.y_label} against {WORDS[info.axis].one}. {told}"
+    """Return the log2 optimum against the log2 axis value, with intervals and drift lines."""
+    text = "; ".join(_drift_text(line) for line in info.lines)
+    alt = f"{info.y_label} against {AXIS_LABELS[info.axis].singular}. {text}"
     panel = Panel(partial(_draw_drift, info=info), alt)
-    handles: list[Artist] = [
-        Line2D(
-            [],
-            [],
-            color=palette.ARMS[line.arm].colour,
-            marker=palette.ARMS[line.arm].marker,
-            ls=palette.ARMS[line.arm].dashes,
-            label=_drift_words(line),
-        )
-        for line in info.lines
-    ]
+    return Plot([panel], _legend(info), height=2.2, legend_columns=1)
+
+
+def _legend(info: DriftInfo) -> list[Artist]:
+    handles: list[Artist] = []
+    for line in info.lines:
+        colour, marker, dashes = style.ARMS[line.arm]
+        label = _drift_text(line)
+        handles.append(Line2D([], [], color=colour, marker=marker, ls=dashes, label=label))
     if info.target is not None:
-        handles.append(_star_handle())
-    return Plot([panel], handles, height=2.2, legend_columns=1)
+        star: dict[str, Any] = {"marker": "*", "ms": 8, "mfc": style.PAPER, "ls": ""}
+        handles.append(Line2D([], [], color=style.INK, label="μP at the target (check)", **star))
+    return handles
 
 
-def _star_handle() -> Line2D:
-    style: dict[str, Any] = {"marker": "*", "ms": 8, "mfc": palette.PAPER, "ls": ""}
-    return Line2D([], [], color=palette.INK, label="μP at the target (check)", **style)
-
-
-def _drift_words(line: DriftLine) -> str:
+def _drift_text(line: DriftLine) -> str:
     drift = line.drift
     if drift is None or drift.estimate is None:
         return line.label
-    ends = (
-        ""
-        if drift.low is None or drift.high is None
-        else (f" ({_signed(drift.low)} … {_signed(drift.high)})")
-    )
-    return f"{SHORT_ARMS[line.arm]}: {_signed(drift.estimate)}{ends} {PER_STEP}"
+    interval = ""
+    if drift.low is not None and drift.high is not None:
+        interval = f" ({_signed(drift.low)} … {_signed(drift.high)})"
+    return f"{SHORT_ARMS[line.arm]}: {_signed(drift.estimate)}{interval} {DRIFT_UNIT}"
 
 
 def _signed(value: float) -> str:
-    """Two digits with a sign; no minus zero."""
+    """Two decimals with a sign; no minus zero."""
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
 
 
 def _draw_drift(ax: Axes, *, info: DriftInfo) -> None:
     for k, line in enumerate(info.lines):
-        _draw_line(ax, line, 0.06 * (k - (len(info.lines) - 1) / 2), info.axis)
+        _draw_line(ax, line, ARM_SHIFT_DOUBLINGS * (k - (len(info.lines) - 1) / 2), info.axis)
+    axis_values = sorted({o.axis_value for line in info.lines for o in line.optima})
     if info.target is not None:
-        _draw_place(ax, info.target, 0.0, palette.INK, "*", "μP, target", info.axis, hollow=True)
-    axis_values = sorted({o.axis_value for line in info.lines for o in line.places})
-    axis_values += (
-        [info.target.axis_value]
-        if info.target and info.target.axis_value not in axis_values
-        else []
-    )
-    ax.set_xticks(np.log2(axis_values), [f"{w}" for w in axis_values])
-    ax.set_xlabel(WORDS[info.axis].one)
+        star = style.Style(style.INK, "*", "")
+        _draw_optimum(ax, info.target, 0.0, star, "μP, target", info.axis, hollow=True)
+        if info.target.axis_value not in axis_values:
+            axis_values.append(info.target.axis_value)
+    ax.set_xticks(np.log2(axis_values), [f"{value}" for value in axis_values])
+    ax.set_xlabel(AXIS_LABELS[info.axis].singular)
     ax.set_ylabel(info.y_label)
     power_axis(ax, "y")
 
 
 def _draw_line(ax: Axes, line: DriftLine, shift: float, axis: Axis) -> None:
-    look, drift = palette.ARMS[line.arm], line.drift
-    for place in line.places:
-        hollow = not place.bracketed
-        _draw_place(ax, place, shift, look.colour, look.marker, line.label, axis, hollow=hollow)
+    arm, drift = style.ARMS[line.arm], line.drift
+    for optimum in line.optima:
+        hollow = not optimum.bracketed
+        _draw_optimum(ax, optimum, shift, arm, line.label, axis, hollow=hollow)
     if drift is not None and drift.estimate is not None and drift.intercept is not None:
         ends = np.log2([drift.axis_values[0], drift.axis_values[-1]])
         heights = drift.intercept + drift.estimate * (ends - ends[0])
-        (drawn,) = ax.plot(ends + shift, heights, color=look.colour, ls=look.dashes)
-        tip(drawn, _drift_words(line))
+        (artist,) = ax.plot(ends + shift, heights, color=arm.colour, ls=arm.dashes)
+        tip(artist, _drift_text(line))
 
 
-def _draw_place(
+def _draw_optimum(
     ax: Axes,
-    place: Optimum,
+    optimum: Optimum,
     shift: float,
-    colour: str,
-    marker: str,
+    arm: style.Style,
     label: str,
     axis: Axis,
     *,
     hollow: bool,
 ) -> None:
-    if place.log2_opt is None:
+    if optimum.log2_opt is None:
         return
-    x, y = float(np.log2(place.axis_value)) + shift, place.log2_opt
-    low, high = place.log2_low, place.log2_high
-    ax.plot([x, x], [y if low is None else low, y if high is None else high], color=colour)
-    for end, away in ((low, -OPEN_ARROW), (high, OPEN_ARROW)):
+    x, y = float(np.log2(optimum.axis_value)) + shift, optimum.log2_opt
+    low, high = optimum.log2_low, optimum.log2_high
+    ax.plot([x, x], [y if low is None else low, y if high is None else high], color=arm.colour)
+    for end, length in ((low, -OPEN_ARROW_OCTAVES), (high, OPEN_ARROW_OCTAVES)):
         if end is None:
-            arrow = {"arrowstyle": "->", "color": colour, "lw": 1.0}
-            ax.annotate("", xy=(x, y + away), xytext=(x, y), arrowprops=arrow)
-            ax.update_datalim([(x, y + away)])
-    style: dict[str, Any] = {"mfc": palette.PAPER if hollow else colour, "color": colour}
-    style |= {"marker": marker, "ms": 8 if marker == "*" else 4.5, "zorder": 4}
-    open_ = "" if place.bracketed else ", not bracketed"
-    text = f"{label}, {at(axis, place.axis_value)}: {_interval(place)}{open_}"
-    points(ax, [x], [y], [text], **style)
+            arrow = {"arrowstyle": "->", "color": arm.colour, "lw": 1.0}
+            ax.annotate("", xy=(x, y + length), xytext=(x, y), arrowprops=arrow)
+            ax.update_datalim([(x, y + length)])
+    options: dict[str, Any] = {"mfc": style.PAPER if hollow else arm.colour, "color": arm.colour}
+    options |= {"marker": arm.marker, "ms": 8 if arm.marker == "*" else 4.5, "zorder": 4}
+    text = f"{label}, {axis_value_text(axis, optimum.axis_value)}: {interval_text(y, low, high)}"
+    points(ax, [x], [y], [text + ("" if optimum.bracketed else ", not bracketed")], **options)
+
+
+# Table -------------------------------------------------------------------------------------------
 
 
 def drift_table(info: DriftInfo) -> TextTable:
-    """Return the optimum and its interval at each width, the target last."""
-    places = [o for line in info.lines for o in line.places]
+    """Return the optimum and its interval at each axis value, the target last."""
+    optima = [o for line in info.lines for o in line.optima]
     rows = [
-        (ARM_LABELS[o.arm], f"{o.axis_value}", *map(_cell, (o.log2_opt, o.log2_low, o.log2_high)))
-        for o in (*places, *([info.target] if info.target else []))
+        (ARM_LABELS[o.arm], f"{o.axis_value}", *map(cell, (o.log2_opt, o.log2_low, o.log2_high)))
+        for o in (*optima, *([info.target] if info.target else []))
     ]
-    columns = ("arm", WORDS[info.axis].one, f"log2 {info.hp}", "lower end", "upper end")
-    return _table(info.y_label, columns, rows)
+    axis = AXIS_LABELS[info.axis].singular
+    columns = ("arm", axis, f"log2 {info.hp}", "lower end", "upper end")
+    return text_table(info.y_label, columns, rows)

@@ -1,5 +1,6 @@
-"""The data of each figure, apart from the drawing."""
+"""All figures of a study: their data, their plots and their tables."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -37,13 +38,14 @@ from mutransfer.analysis.figures.search import (
     search_table,
 )
 from mutransfer.analysis.text_table import TextTable
+from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.words import Axis
 
 
 class FigureData(NamedTuple):
-    """The data of all figures of a study, as far as there are any."""
+    """The data of all figures of a study; empty where there are no results yet."""
 
     curves: tuple[CurveInfo, ...]
     drifts: tuple[DriftInfo, ...]
@@ -57,6 +59,7 @@ def figure_data(
     df: pd.DataFrame,
     question: TransferQuestion | None,
     verdict: Verdict | None,
+    fits: Mapping[str, Fits],
     search_at: int | None = None,
     axis: Axis = "width",
 ) -> FigureData:
@@ -64,17 +67,22 @@ def figure_data(
 
     Args:
         df: A validated table.
-        question: What was asked; None as long as the search is not over.
+        question: The question that was judged; None until the search has finished.
         verdict: The verdict; None without a question.
-        search_at: Place of the search, needed without a question only.
-        axis: Of the question.
+        fits: The fitted slices that the verdict rests on, by HP (`verdict.evidence.gather`); empty
+            without a question.
+        search_at: Axis value of the search; needed without a question only.
+        axis: The study's axis.
+
+    Raises:
+        KeyError: ``fits`` lacks an HP of the question.
     """
     axis_value = question.search_at if question else search_at or 0
     rows = search_rows(df, axis, axis_value)
     ranked = importance(rows)
     entries = verdict.hps if verdict else ()
     return FigureData(
-        curves=tuple(curve_info(df, question, hp) for hp in question.parameters)
+        curves=tuple(curve_info(fits[hp], question) for hp in question.parameters)
         if question
         else (),
         drifts=tuple(
@@ -94,7 +102,7 @@ def figure_data(
 
 
 def all_figures(data: FigureData) -> dict[str, Plot]:
-    """Return the plots of the table by file name without suffix; empty ones are left out."""
+    """Return the plots that have data, by file name without suffix."""
     plots = {file_name("loss", i.hp): curve_plot(i) for i in data.curves if has_points(i)}
     plots |= {file_name("drift", info.hp): drift_plot(info) for info in data.drifts if info.lines}
     plots |= {

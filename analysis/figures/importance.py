@@ -1,13 +1,11 @@
-"""The figure of importance: how much each HP of a search matters.
+"""The figure of importance: how much of the variation in a search each HP explains.
 
-Shown are shares of the variation of the losses' ranks.
-
-A random forest is fitted to the ranks of the losses (a diverged trial ranks last: no loss is
-invented for it), and the variance of its prediction over the searched box, uniform in log2, is
-split into what each HP does alone and the rest, as functional ANOVA does (Hutter, Hoos and
-Leyton-Brown 2014, "An efficient approach for assessing hyperparameter importance"). Trials are
-resampled for an interval, and an HP of random numbers takes part each time: what it gets is
-what an HP gets that does nothing.
+A random forest is fitted to the ranks of the losses (a diverged trial ranks last, so that no loss
+is invented for it). The variance of its prediction over the searched box, uniform in log2, is
+split into the main effect of each HP and the remainder, as in functional ANOVA (Hutter, Hoos and
+Leyton-Brown 2014, "An efficient approach for assessing hyperparameter importance"). Intervals come
+from resampled trials. In each resample an additional HP of random numbers takes part: its share is
+what an HP without any effect gets by chance.
 """
 
 from functools import partial
@@ -24,37 +22,46 @@ from sklearn.ensemble import RandomForestRegressor
 
 from mutransfer.analysis.figures import style
 from mutransfer.analysis.figures.canvas import Panel, Plot, points
-from mutransfer.analysis.figures.search import DOTS, varied
+from mutransfer.analysis.figures.search import TRIAL_COLOUR, varied_hps
 from mutransfer.analysis.labels import hp_label
 from mutransfer.analysis.table.schema import HP_PREFIX
-from mutransfer.analysis.text_table import TextTable, _table
+from mutransfer.analysis.text_table import TextTable, text_table
 
-MIN_TRIALS, TRIALS_PER_HP = 12, 6  # fewer say nothing
+MIN_TRIALS, TRIALS_PER_HP = 12, 6  # fewer trials than either give no importance
+N_RESAMPLES, N_TREES, N_SAMPLES, N_GRID = 40, 10, 96, 8
+CONFIDENCE = 0.9
 
-RESAMPLES, TREES, SAMPLES, PLACES = 40, 10, 96, 8
 
-LEVEL = 0.9
+# Data --------------------------------------------------------------------------------------------
 
 
 class Share(NamedTuple):
-    """Share of one HP alone, 0 to 1: median and interval of 90 % over resampled trials."""
+    """Main effect of one HP, as a share from 0 to 1.
+
+    Attributes:
+        hp: The HP.
+        label: Its label.
+        share: Median over resampled trials.
+        low, high: Interval of 90 % over resampled trials.
+        exceeds_chance: The share is larger than what random numbers get.
+    """
 
     hp: str
     label: str
     share: float
     low: float
     high: float
-    tells: bool  # more than an HP of random numbers gets
+    exceeds_chance: bool
 
 
 class Importance(NamedTuple):
-    """Shares of the HPs, largest first; ``reason`` says why there are none.
+    """Shares of the HPs, largest first.
 
     Attributes:
         shares: One for each HP that the search varied.
-        chance: What an HP of random numbers stays under in 95 % of the resamples.
-        n_trials: Trials that took part.
-        reason: Empty, or why nothing can be said.
+        chance: Upper end of the interval of an HP of random numbers (95 % of the resamples).
+        n_trials: Number of trials used.
+        reason: Why there are no shares; empty if there are.
     """
 
     shares: tuple[Share, ...]
@@ -69,26 +76,28 @@ class Importance(NamedTuple):
 
 
 def importance(rows: pd.DataFrame) -> Importance:
-    """Return the importance of each HP that the rows of a search varied."""
-    hps = [hp for hp in varied(rows) if rows[HP_PREFIX + hp].notna().all()]
-    wanted = max(MIN_TRIALS, TRIALS_PER_HP * len(hps))
+    """Return the importance of each HP that the rows of a search vary."""
+    hps = [hp for hp in varied_hps(rows) if rows[HP_PREFIX + hp].notna().all()]
+    n_needed = max(MIN_TRIALS, TRIALS_PER_HP * len(hps))
     if len(hps) < 2:
         return Importance((), 0.0, len(rows), "The search varied fewer than two HPs.")
-    if len(rows) < wanted:
-        text = f"{len(rows)} search trials say nothing about {len(hps)} HPs; {wanted} may."
+    if len(rows) < n_needed:
+        text = f"{len(rows)} search trials are too few for {len(hps)} HPs; {n_needed} are needed."
         return Importance((), 0.0, len(rows), text)
-    drawn = _shares(np.stack([_unit(rows[HP_PREFIX + hp]) for hp in hps], axis=1), _ranks(rows))
-    low, middle, high = np.quantile(drawn, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
+    units = np.stack([_scaled(rows[HP_PREFIX + hp]) for hp in hps], axis=1)
+    shares = _resampled_shares(units, _ranks(rows))
+    quantiles = [(1 - CONFIDENCE) / 2, 0.5, (1 + CONFIDENCE) / 2]
+    low, median, high = np.quantile(shares, quantiles, axis=0)
     chance = float(high[-1])
-    shares = [
-        Share(hp, hp_label(hp), float(m), float(a), float(b), tells=bool(m > chance))
-        for hp, m, a, b in zip(hps, middle, low, high, strict=False)
+    ordered = [
+        Share(hp, hp_label(hp), float(m), float(a), float(b), exceeds_chance=bool(m > chance))
+        for hp, m, a, b in zip(hps, median, low, high, strict=False)
     ]
-    return Importance(tuple(sorted(shares, key=lambda s: -s.share)), chance, len(rows))
+    return Importance(tuple(sorted(ordered, key=lambda s: -s.share)), chance, len(rows))
 
 
-def _unit(values: pd.Series) -> np.ndarray:
-    """The values of an HP from 0 to 1, on a log scale where they have logarithms."""
+def _scaled(values: pd.Series) -> np.ndarray:
+    """The values of an HP scaled to 0 … 1, in log2 where all are positive."""
     x = values.to_numpy(dtype=float)
     x = np.log2(x) if (x > 0).all() else x
     return (x - x.min()) / (x.max() - x.min())
@@ -99,51 +108,56 @@ def _ranks(rows: pd.DataFrame) -> np.ndarray:
     return rankdata(loss) / len(rows)
 
 
-def _shares(units: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """(RESAMPLES, H + 1) shares of H HPs, and of one of random numbers last."""
+def _resampled_shares(units: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """(N_RESAMPLES, H + 1) shares of H HPs, and of random numbers in the last column."""
     n, n_hps = units.shape
     rng = np.random.default_rng(0)
-    found = []
-    for k in range(RESAMPLES):
+    shares = []
+    for k in range(N_RESAMPLES):
         x = np.column_stack([units, rng.random(n)])
-        taken = rng.integers(n, size=n)
-        forest = RandomForestRegressor(TREES, max_features=0.7, min_samples_leaf=2, random_state=k)
-        forest.fit(x[taken], ranks[taken])
-        found.append(_split(forest, rng.random((SAMPLES, n_hps + 1))))
-    return np.array(found)
+        rows = rng.integers(n, size=n)
+        forest = RandomForestRegressor(
+            N_TREES, max_features=0.7, min_samples_leaf=2, random_state=k
+        )
+        forest.fit(x[rows], ranks[rows])
+        shares.append(_main_effects(forest, rng.random((N_SAMPLES, n_hps + 1))))
+    return np.array(shares)
 
 
-def _split(forest: RandomForestRegressor, samples: np.ndarray) -> np.ndarray:
+def _main_effects(forest: RandomForestRegressor, samples: np.ndarray) -> np.ndarray:
     """Share of the variance of the prediction over the box that each column explains alone."""
-    whole = float(forest.predict(samples).var())
-    if whole == 0:
+    total = float(forest.predict(samples).var())
+    if total == 0:
         return np.zeros(samples.shape[1])
-    places = (np.arange(PLACES) + 0.5) / PLACES
+    grid = (np.arange(N_GRID) + 0.5) / N_GRID
     shares = []
     for j in range(samples.shape[1]):
-        held = np.repeat(samples[None], PLACES, axis=0)
-        held[:, :, j] = places[:, None]
-        mean = forest.predict(held.reshape(-1, samples.shape[1])).reshape(PLACES, -1).mean(axis=1)
-        shares.append(mean.var() / whole)
+        x = np.repeat(samples[None], N_GRID, axis=0)
+        x[:, :, j] = grid[:, None]
+        mean = forest.predict(x.reshape(-1, samples.shape[1])).reshape(N_GRID, -1).mean(axis=1)
+        shares.append(mean.var() / total)
     return np.minimum(shares, 1.0)
 
 
+# Drawing -----------------------------------------------------------------------------------------
+
+
 def importance_plot(info: Importance) -> Plot:
-    """Return the share of each HP with its interval, and what chance gives."""
-    told = "; ".join(f"{s.label} {100 * s.share:.0f} %" for s in info.shares)
+    """Return the share of each HP with its interval, and the share of random numbers."""
+    text = "; ".join(f"{s.label} {100 * s.share:.0f} %" for s in info.shares)
     handles: list[Artist] = [
-        Patch(fc=DOTS, label="share, 90 %"),
+        Patch(fc=TRIAL_COLOUR, label="share, 90 %"),
         Line2D([], [], color=style.RED, ls="--", label="random numbers (95 %)"),
     ]
-    panel = Panel(partial(_draw_importance, info=info), f"importance of HPs: {told}")
+    panel = Panel(partial(_draw_importance, info=info), f"importance of HPs: {text}")
     return Plot([panel], handles, columns=1, height=0.75 + 0.25 * len(info.shares))
 
 
 def _draw_importance(ax: Axes, *, info: Importance) -> None:
     for k, s in enumerate(info.shares):
         text = f"{s.label}: {100 * s.share:.0f} % ({100 * s.low:.0f} … {100 * s.high:.0f} %)"
-        colour = DOTS if s.tells else style.SOFT
-        ax.barh([-k], [100 * s.share], height=0.55, color=colour, alpha=0.55 if s.tells else 0.3)
+        colour, alpha = (TRIAL_COLOUR, 0.55) if s.exceeds_chance else (style.SOFT, 0.3)
+        ax.barh([-k], [100 * s.share], height=0.55, color=colour, alpha=alpha)
         ax.plot([100 * s.low, 100 * s.high], [-k, -k], color=style.INK)
         points(ax, [100 * s.share], [-k], [text], marker="o", ms=3.5, color=style.INK)
     ax.axvline(100 * info.chance, color=style.RED, ls="--", lw=1.0)
@@ -155,12 +169,19 @@ def _draw_importance(ax: Axes, *, info: Importance) -> None:
     ax.set_xlabel("share of the variation of ranks, %")
 
 
+# Table -------------------------------------------------------------------------------------------
+
+
 def importance_table(info: Importance) -> TextTable:
-    """Return the shares of the HPs, and of random numbers."""
+    """Return the share of each HP, and of random numbers, in %."""
     rows = [
-        (s.label, *(f"{100 * v:.3g}" for v in (s.share, s.low, s.high)), "yes" if s.tells else "no")
+        (
+            s.label,
+            *(f"{100 * v:.3g}" for v in (s.share, s.low, s.high)),
+            "yes" if s.exceeds_chance else "no",
+        )
         for s in info.shares
     ]
     rows.append(("random numbers", "", "", f"{100 * info.chance:.3g}", ""))
     columns = ("HP", "share, %", "5 %", "95 %", "more than chance")
-    return _table(f"importance, {info.n_trials} trials", columns, rows)
+    return text_table(f"importance, {info.n_trials} trials", columns, rows)

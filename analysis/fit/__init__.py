@@ -1,4 +1,5 @@
-"""The fit of one slice: a smooth curve through the losses, its noise, its minimum.
+"""The fit of one slice: a smooth curve through the losses, its noise and its minimum.
 
-Public: `curve.fit` and `curve.fits` (slices to fits) and `optimum.optimum` (a fit's minimum).
+Public: `curve.fit_slice` and `curve.fit_slices` (slices to fits), `optimum.optimum` (the minimum of
+a fit with its interval).
 """

@@ -7,26 +7,29 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from mutransfer.analysis.fit.curve import Fit, fit
-from mutransfer.analysis.fit.minimum import LEVEL, interval, profile, vertex
+from mutransfer.analysis.fit.curve import Fit, fit_slice
+from mutransfer.analysis.fit.minimum import (
+    CONFIDENCE,
+    interior_minimum,
+    minimum_interval,
+    t_quantile,
+)
 from mutransfer.analysis.table.slice import Bracket, Slice, bracket, mean_loss
-
-__all__ = ["Fit", "Optimum", "fit", "optimum", "profile", "slice_optimum"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimum:
-    """Where the loss of one HP is lowest at one width; plain numbers, ready for JSON.
+    """Where the loss of one HP is lowest at one axis value; plain numbers, ready for JSON.
 
     Attributes:
         hp: The varied HP.
         arm: ``mup`` or ``sp``.
-        axis_value: Model width.
+        axis_value: Value on the axis: the width, where that is the axis.
         log2_opt: log2 of the optimum; None if nothing finished.
-        log2_low, log2_high: Its 95 % interval; None where the data leave an end open.
+        log2_low, log2_high: Its 95 % confidence interval; None where the data leave an end open.
         log2_best: log2 of the value of lowest mean loss.
         loss: Loss at the optimum, averaged over seeds.
-        loss_low, loss_high: Its 95 % interval.
+        loss_low, loss_high: Its 95 % confidence interval.
         curvature: c in loss ≈ loss_opt + c·(log2 x − log2_opt)², that is f''/2, loss/octave².
         basin_low, basin_high: log2 of the ends of the basin within the tolerance of the
             optimum; None where it leaves the window.
@@ -34,8 +37,8 @@ class Optimum:
             ``octaves_to_divergence`` is its distance.
         n_seeds, n_values, df: Seeds and values in the fit, degrees of freedom of the noise.
         noise_sd: Standard deviation of one loss in the basin.
-        bracketed: A worse point (or a diverged one) stands on either side, and the interval
-            is closed on both (design §7 b).
+        bracketed: There is a worse or a diverged value on either side, and the interval is closed
+            on both (design §7 b).
         flags: Codes: censored_left, censored_right (the optimum lies at or beyond the last
             value), open_left, open_right (noise leaves that end of the interval open),
             edge_of_stability, cliff, one_seed, too_few_values, no_minimum, flat,
@@ -87,39 +90,44 @@ def _exp2(log2_x: float | None) -> float | None:
 def optimum(fitted: Fit, tolerance_loss: float | None = None) -> Optimum:
     """Return the optimum of a fitted slice with its 95 % interval and flags.
 
-    The interval is the set of places where a minimum is not refuted (`profile` within the t
-    quantile), looked for from one lattice step left of the window to one step right. A set
-    that reaches an end of the window is open there, unless a diverged value or a cliff stands
-    next: then the interval ends at that value at the latest. With one seed the noise is the
-    scatter about the curve only (flag ``one_seed``).
+    The interval is the set of locations at which a minimum is not rejected (`slope_z` within the
+    t quantile), searched from one lattice step left of the window to one step right of it. A set
+    that reaches an end of the window is open there, unless the next value diverged or is a cliff:
+    then the interval ends at that value at the latest. With one seed the noise is the scatter
+    about the curve only (flag ``one_seed``).
 
     Args:
-        fitted: A fit from `fit`, without own level.
+        fitted: A fit without a pinned value.
         tolerance_loss: Regret, in loss, that bounds the basin; None: no basin.
     """
-    found = _optimum(fitted)
-    lowest = vertex(fitted) if fitted.ok else None
+    without_basin = _optimum(fitted)
+    lowest = interior_minimum(fitted) if fitted.ok else None
     if tolerance_loss is None or lowest is None:
-        return found
+        return without_basin
     low, high = _basin(fitted, lowest, tolerance_loss)
-    return replace(found, basin_low=low, basin_high=high)
+    return replace(without_basin, basin_low=low, basin_high=high)
+
+
+def slice_optimum(slice_: Slice, *, spacing_log2: float = 1.0) -> Optimum:
+    """Return the optimum of a slice: `optimum` of its `fit_slice`."""
+    return optimum(fit_slice(slice_, spacing_log2=spacing_log2))
 
 
 @lru_cache(maxsize=512)
 def _optimum(fitted: Fit) -> Optimum:
     """The optimum without a basin."""
-    marks = bracket(fitted.slice)
-    if marks.best is None:
-        return _nothing(fitted, marks)
-    lowest = vertex(fitted) if fitted.ok else None
-    at_wall = marks.diverged_right is not None and marks.n_worse_right == 0
-    ends = interval(fitted) if fitted.ok else None
-    if ends is None and fitted.ok and at_wall:
-        ends = (_refuted_below(fitted), marks.diverged_right)
+    sides = bracket(fitted.slice)
+    if sides.best is None:
+        return _without_data(fitted, sides)
+    lowest = interior_minimum(fitted) if fitted.ok else None
+    at_barrier = sides.diverged_right is not None and sides.n_worse_right == 0
+    ends = minimum_interval(fitted) if fitted.ok else None
+    if ends is None and fitted.ok and at_barrier:
+        ends = (_rejected_below(fitted), sides.diverged_right)
     low, high = ends or (None, None)
     center = fitted.center if lowest is None else lowest
-    found = lowest is not None or (at_wall and ends is not None)
-    first_diverged = marks.diverged_right
+    has_minimum = lowest is not None or (at_barrier and ends is not None)
+    first_diverged = sides.diverged_right
     loss, loss_low, loss_high = _loss_at(fitted, center)
     return Optimum(
         hp=fitted.slice.hp,
@@ -132,7 +140,7 @@ def _optimum(fitted: Fit) -> Optimum:
         loss=loss,
         loss_low=loss_low,
         loss_high=loss_high,
-        curvature=None if lowest is None else fitted.bend(lowest) / 2,
+        curvature=None if lowest is None else fitted.second_derivative(lowest) / 2,
         basin_low=None,
         basin_high=None,
         log2_first_diverged=first_diverged,
@@ -141,18 +149,18 @@ def _optimum(fitted: Fit) -> Optimum:
         n_values=int(fitted.window.sum()),
         df=fitted.df,
         noise_sd=math.sqrt(fitted.noise_var) if fitted.ok else None,
-        bracketed=found and has_worse_sides(marks) and low is not None and high is not None,
-        flags=_flags(fitted, marks, vertex=lowest, found=found, low=low, high=high),
+        bracketed=has_minimum and has_worse_sides(sides) and low is not None and high is not None,
+        flags=_flags(fitted, sides, lowest=lowest, has_minimum=has_minimum, low=low, high=high),
     )
 
 
-def has_worse_sides(marks: Bracket) -> bool:
+def has_worse_sides(sides: Bracket) -> bool:
     """Return whether a worse or a diverged value stands on either side of the best."""
-    left = marks.n_worse_left > 0 or marks.diverged_left is not None
-    return left and (marks.n_worse_right > 0 or marks.diverged_right is not None)
+    left = sides.n_worse_left > 0 or sides.diverged_left is not None
+    return left and (sides.n_worse_right > 0 or sides.diverged_right is not None)
 
 
-def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
+def _without_data(fitted: Fit, sides: Bracket) -> Optimum:
     return Optimum(
         hp=fitted.slice.hp,
         arm=fitted.slice.arm,
@@ -167,7 +175,7 @@ def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
         curvature=None,
         basin_low=None,
         basin_high=None,
-        log2_first_diverged=marks.diverged_right,
+        log2_first_diverged=sides.diverged_right,
         octaves_to_divergence=None,
         n_seeds=0,
         n_values=0,
@@ -178,9 +186,9 @@ def _nothing(fitted: Fit, marks: Bracket) -> Optimum:
     )
 
 
-def _refuted_below(fitted: Fit) -> float | None:
+def _rejected_below(fitted: Fit) -> float | None:
     """Nearest value below the best that is significantly worse: a lower end if f is unimodal."""
-    quantile = special.stdtrit(fitted.df, 0.5 + LEVEL / 2)
+    quantile = t_quantile(fitted)
     for x in fitted.values[fitted.values < fitted.center][::-1]:
         estimate, error = fitted.difference(float(x), fitted.center)
         if estimate > quantile * error:
@@ -190,44 +198,44 @@ def _refuted_below(fitted: Fit) -> float | None:
 
 def _flags(
     fitted: Fit,
-    marks: Bracket,
+    sides: Bracket,
     *,
-    vertex: float | None,
-    found: bool,
+    lowest: float | None,
+    has_minimum: bool,
     low: float | None,
     high: float | None,
 ) -> tuple[str, ...]:
-    at_wall = marks.diverged_right is not None and (
-        marks.n_worse_right == 0 or (high is not None and high >= marks.diverged_right)
+    at_barrier = sides.diverged_right is not None and (
+        sides.n_worse_right == 0 or (high is not None and high >= sides.diverged_right)
     )
-    cut = [w for w in (fitted.barrier_left, fitted.barrier_right) if w is not None]
-    walls = (marks.diverged_left, marks.diverged_right)
-    censored = _censored(fitted, marks, vertex)
+    barriers = [b for b in (fitted.barrier_left, fitted.barrier_right) if b is not None]
+    diverged = (sides.diverged_left, sides.diverged_right)
+    censored = _censored(fitted, sides, lowest)
     flags = {
         "censored_left": censored[0],
         "censored_right": censored[1],
         "open_left": low is None and not censored[0],
         "open_right": high is None and not censored[1],
-        "edge_of_stability": at_wall,
-        "cliff": any(w not in walls for w in cut),
+        "edge_of_stability": at_barrier,
+        "cliff": any(b not in diverged for b in barriers),
         "one_seed": fitted.n_seeds == 1,
         "too_few_values": not fitted.ok,
-        "no_minimum": fitted.ok and not found,
+        "no_minimum": fitted.ok and not has_minimum,
         "flat": fitted.ok and _is_flat(fitted),
         "missing_cells": fitted.slice.n_missing > 0,
     }
     return tuple(name for name, raised in flags.items() if raised)
 
 
-def _censored(fitted: Fit, marks: Bracket, vertex: float | None) -> tuple[bool, bool]:
-    """Whether the optimum lies at or beyond the first value, and the last.
+def _censored(fitted: Fit, sides: Bracket, lowest: float | None) -> tuple[bool, bool]:
+    """Whether the optimum lies at or beyond the first value, and the same for the last.
 
     The best value is the outermost one, or the curve falls all the way to it.
     """
     x = fitted.slice.log2_x[fitted.slice.usable]
-    left = marks.diverged_left is None and marks.n_worse_left == 0
-    right = marks.diverged_right is None and marks.n_worse_right == 0
-    if vertex is None and fitted.ok:
+    left = sides.diverged_left is None and sides.n_worse_left == 0
+    right = sides.diverged_right is None and sides.n_worse_right == 0
+    if lowest is None and fitted.ok:
         first, last = fitted.values[0], fitted.values[-1]
         f_first, f_last = fitted.value(np.array([first, last]))
         left |= fitted.barrier_left is None and first == x[0] and f_first < f_last
@@ -236,11 +244,11 @@ def _censored(fitted: Fit, marks: Bracket, vertex: float | None) -> tuple[bool, 
 
 
 def _is_flat(fitted: Fit) -> bool:
-    """Whether an F test does not tell the values of the window from one another."""
+    """Whether an F test finds no difference between the values of the window."""
     means, weight = mean_loss(fitted.slice)[fitted.window], 1 / fitted.variance[fitted.window]
     middle = (weight * means).sum() / weight.sum()
     statistic = float((weight * (means - middle) ** 2).sum()) / (means.size - 1)
-    return bool(statistic <= special.fdtri(means.size - 1, fitted.df, LEVEL))
+    return bool(statistic <= special.fdtri(means.size - 1, fitted.df, CONFIDENCE))
 
 
 def _loss_at(fitted: Fit, log2_x: float) -> tuple[float, float | None, float | None]:
@@ -249,22 +257,17 @@ def _loss_at(fitted: Fit, log2_x: float) -> tuple[float, float | None, float | N
     form = fitted.rows(log2_x)[0]
     loss = float(form @ fitted.beta)
     error = math.sqrt(float(form @ fitted.cov @ form))
-    half = float(special.stdtrit(fitted.df, 0.5 + LEVEL / 2)) * error
+    half = t_quantile(fitted) * error
     return loss, loss - half, loss + half
 
 
-def _basin(fitted: Fit, vertex: float, tolerance_loss: float) -> tuple[float | None, float | None]:
-    """Ends of the stretch around the vertex whose loss is within the tolerance of it."""
+def _basin(fitted: Fit, lowest: float, tolerance_loss: float) -> tuple[float | None, float | None]:
+    """Ends of the stretch around the minimum whose loss is within the tolerance of it."""
     first, last = fitted.values[0], fitted.values[-1]
-    limit = float(fitted.value(vertex)[0]) + tolerance_loss
-    left, right = np.linspace(vertex, first, 257), np.linspace(vertex, last, 257)
+    limit = float(fitted.value(lowest)[0]) + tolerance_loss
+    left, right = np.linspace(lowest, first, 257), np.linspace(lowest, last, 257)
     ends = []
     for side in (left, right):
         above = np.flatnonzero(fitted.value(side) > limit)
         ends.append(float(side[above[0]]) if above.size else None)
     return ends[0], ends[1]
-
-
-def slice_optimum(slice_: Slice, *, spacing_log2: float = 1.0) -> Optimum:
-    """Return the optimum of a slice: `optimum` of its `fit`."""
-    return optimum(fit(slice_, spacing_log2=spacing_log2))

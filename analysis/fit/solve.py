@@ -1,4 +1,4 @@
-"""The curve of the values in a window, and which values a window holds."""
+"""The curve of the values in each window, and the noise it is judged by."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,127 +7,138 @@ from typing import NamedTuple
 import numpy as np
 
 from mutransfer.analysis.fit import noise, valley
-from mutransfer.analysis.fit.regression import Linear, Stack, shapes, stack
+from mutransfer.analysis.fit.regression import Linear, Stack, estimate_shapes, knot_sd, stack
 from mutransfer.analysis.fit.window import Window
 
 MIN_VALUES = 3
-
 MIN_VALUES_ONE_SEED = 4
 
 
 class Solved(NamedTuple):
-    """The curve of a window and its noise, as `analysis.curve.Fit` has them."""
+    """The curve of a window and its noise; the attributes are those of `curve.Fit`."""
 
     beta: np.ndarray = np.zeros(0)
     cov: np.ndarray = np.zeros((0, 0))
     a: float = 0.0
     scale: float = 0.0
     roughness: float = 0.0
-    steps: np.ndarray = np.zeros(0)
+    knots: np.ndarray = np.zeros(0)
     noise_var: float = float("nan")
     df: float = 0.0
-    df_own: float = 0.0
+    df_slice: float = 0.0
     p_loudest: float = 1.0
     n_seeds: int = 0
-    own: tuple[float, float, float] | None = None
+    pinned: tuple[float, float, float] | None = None
     variance: np.ndarray = np.zeros(0)
 
 
-class _Known(NamedTuple):
-    """Places, means and variances of the values on a curve, and what is known besides."""
+class CurveData(NamedTuple):
+    """The values that a curve is fitted to, and what has been estimated so far.
+
+    Attributes:
+        u: (P,) octaves from the best value; empty where there are too few for a curve.
+        m: (P,) mean losses.
+        variance: (P,) variances of the means.
+        solved: The noise, and the curve if there is one already.
+    """
 
     u: np.ndarray
     m: np.ndarray
     variance: np.ndarray
-    rest: Solved
+    solved: Solved
 
 
 def solve(windows: Sequence[Window]) -> list[Solved]:
-    """Return the curve of each window; those with the same number of values at once."""
-    known = [_known_of(window) for window in windows]
-    solved = [k.rest for k in known]
-    for which, data in _stacks(known):
-        for i, *shape in zip(which, *shapes(data), strict=True):
-            solved[i] = _curve(known[i], windows[i].spacing_log2, *shape)
+    """Return the curve of each window; windows with equal numbers of values are solved together."""
+    data = [_data_of(window) for window in windows]
+    solved = [d.solved for d in data]
+    for index, stacked in stacks(data):
+        for i, *shape in zip(index, *estimate_shapes(stacked), strict=True):
+            solved[i] = curve_of(data[i], windows[i].spacing_log2, *shape)
     return solved
 
 
-def _stacks(known: Sequence[_Known]) -> list[tuple[list[int], Stack]]:
-    """The values of all that carry a curve, those with the same number of values together."""
-    sizes = defaultdict(list)
-    for i, k in enumerate(known):
-        if k.u.size:
-            sizes[k.u.size].append(i)
+def stacks(data: Sequence[CurveData]) -> list[tuple[list[int], Stack]]:
+    """Return the data that carry a curve in stacks of equal numbers of values, with their index."""
+    by_size = defaultdict(list)
+    for i, d in enumerate(data):
+        if d.u.size:
+            by_size[d.u.size].append(i)
     return [
-        (which, stack(*(np.stack(c) for c in zip(*(known[i][:3] for i in which), strict=True))))
-        for which in sizes.values()
+        (index, stack(*(np.stack(c) for c in zip(*(data[i][:3] for i in index), strict=True))))
+        for index in by_size.values()
     ]
 
 
-def _no_values(solved: Solved) -> _Known:
-    none = np.zeros(0)
-    return _Known(none, none, none, solved)
+def without_values(solved: Solved) -> CurveData:
+    """Return data to which no curve is fitted."""
+    empty = np.zeros(0)
+    return CurveData(empty, empty, empty, solved)
 
 
-def _curve(known: _Known, step: float, scale: float, rho: float, roughness: float) -> Solved:
-    steps = valley.knots(float(known.u[0]) - step, float(known.u[-1]) + step)
-    sd = step_sd(scale, roughness, steps.size)
-    beta, cov = Linear(*known[:3], rho, scale, steps, sd).coefficients()
-    return known.rest._replace(
+def curve_of(
+    data: CurveData, spacing_log2: float, scale: float, rho: float, roughness: float
+) -> Solved:
+    """Return the coefficients of a curve of given shape, with knots one lattice step beyond."""
+    knots = valley.knots_between(float(data.u[0]) - spacing_log2, float(data.u[-1]) + spacing_log2)
+    sd = knot_sd(scale, roughness, knots.size)
+    beta, cov = Linear(*data[:3], rho, scale, knots, sd).coefficients()
+    return data.solved._replace(
         beta=beta,
         cov=cov,
         a=float(3 * rho),
         scale=float(scale),
         roughness=float(roughness),
-        steps=steps,
+        knots=knots,
     )
 
 
-def _known_of(window: Window) -> _Known:
-    """The values of a window but ``level``, with the noise of all of them."""
+def _data_of(window: Window) -> CurveData:
+    """The values of a window without the pinned one, with the noise of all of them."""
     inside = window.kept.copy()
-    if window.level is not None:
-        inside[window.level] = True
+    if window.pinned is not None:
+        inside[window.pinned] = True
     at = np.flatnonzero(inside)
     losses = window.slice.loss[at]
     counts = np.isfinite(losses)
     seeds = counts.any(axis=0)
     u, m = window.slice.log2_x[at] - window.center, window.means[at]
-    on_curve = np.ones(at.size, dtype=bool) if window.level is None else at != window.level
+    on_curve = np.ones(at.size, dtype=bool) if window.pinned is None else at != window.pinned
     n_seeds, n_values = int(seeds.sum()), int(on_curve.sum())
     if n_values < MIN_VALUES or (n_seeds == 1 and n_values < MIN_VALUES_ONE_SEED):
-        return _no_values(Solved(n_seeds=n_seeds))
-    found = (
+        return without_values(Solved(n_seeds=n_seeds))
+    scatter = (
         noise.of_seeds(losses[:, seeds])
         if n_seeds > 1
-        else _of_residuals(u[on_curve], m[on_curve], at.size)
+        else _noise_of_residuals(u[on_curve], m[on_curve], at.size)
     )
-    variance = found.each / counts.sum(axis=1)
+    variance = scatter.each / counts.sum(axis=1)
     each = np.full(window.means.size, np.nan)
     each[at] = variance
-    own = None
-    if window.level is not None:
-        own = (float(window.slice.log2_x[window.level]), *_single(m, variance, ~on_curve))
-    rest = Solved(
-        noise_var=found.shared,
-        df=found.df,
-        df_own=found.df,
-        p_loudest=found.p_loudest,
+    solved = Solved(
+        noise_var=scatter.shared,
+        df=scatter.df,
+        df_slice=scatter.df,
+        p_loudest=scatter.p_loudest,
         n_seeds=n_seeds,
-        own=own,
+        pinned=_pinned(window, each),
         variance=each,
     )
-    return _Known(u[on_curve], m[on_curve], variance[on_curve], rest)
+    return CurveData(u[on_curve], m[on_curve], variance[on_curve], solved)
 
 
-def _single(m: np.ndarray, variance: np.ndarray, which: np.ndarray) -> tuple[float, float]:
-    return float(m[which][0]), float(variance[which][0])
+def _pinned(window: Window, variance: np.ndarray) -> tuple[float, float, float] | None:
+    """The log2, mean loss and variance of that mean of the pinned value."""
+    i = window.pinned
+    if i is None:
+        return None
+    return float(window.slice.log2_x[i]), float(window.means[i]), float(variance[i])
 
 
-def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
+def _noise_of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
     """Noise of one seed: the scatter about a quadratic, from 6 values on about a cubic.
 
-    What the polynomial misses counts as noise; what differs from seed to seed stays unseen.
+    Misfit of the polynomial counts as noise; differences between seeds stay unseen.
     """
     degree = 3 if u.size >= 6 else 2
     residual = m - np.polynomial.Polynomial.fit(u, m, degree)(u)
@@ -135,8 +146,3 @@ def _of_residuals(u: np.ndarray, m: np.ndarray, n: int) -> noise.Noise:
     floor = (noise.ROUNDING * float(np.abs(m).max())) ** 2
     shared = float((residual**2).sum()) / df + floor if df else float("nan")
     return noise.Noise(shared=shared, each=np.full(n, shared), df=float(df), p_loudest=1.0)
-
-
-def step_sd(scale: float, roughness: float, n: int) -> np.ndarray:
-    """Standard deviations of n steps of the walk, loss/octave²."""
-    return np.full(n, roughness * scale * valley.KNOT_OCTAVES**0.5)

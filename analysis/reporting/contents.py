@@ -1,7 +1,7 @@
-"""What a report is made of: everything that is known about a study, as far as it has run."""
+"""The inputs of a report: everything that is known about a study, finished or under way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,22 +11,25 @@ from mutransfer.analysis.figures.canvas import Plot
 from mutransfer.analysis.figures.convergence import ConvergenceInfo, convergence_plot
 from mutransfer.analysis.figures.figure_set import FigureData, all_figures, figure_data
 from mutransfer.analysis.reporting.samples import Gallery
-from mutransfer.analysis.table.axis import WORDS
-from mutransfer.analysis.transfer.speed_up import Convergence
+from mutransfer.analysis.table.axis import AXIS_LABELS
+from mutransfer.analysis.transfer.speed_up import ConvergenceResult
 from mutransfer.analysis.verdict.coordcheck import Check
+from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.words import Axis
 
 
-class Progress(NamedTuple):
-    """How far a study is: trials that ended and that are known to be wanted.
+class StudyProgress(NamedTuple):
+    """How many trials of a study have ended.
 
     Attributes:
         done: Trials that ended.
-        planned: Trials wanted, as far as is known.
-        missing: Stages that lack trials, and how many.
-        note: What keeps the study from going on.
+        planned: Trials of the study as far as they are known: a lower bound while it runs, since
+            later requests depend on results.
+        missing: Stages with missing trials, and the number missing in each.
+        note: Why the study cannot continue; empty if it can.
+        finished: Nothing is missing.
     """
 
     done: int
@@ -37,9 +40,9 @@ class Progress(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """How far it is, in words."""
-        left = ", ".join(f"{n} of {stage}" for stage, n in self.missing) or "what follows from it"
-        text = f"Under way: {self.done} of about {self.planned} trials. Still missing: {left}."
+        """The progress of an unfinished study in words."""
+        missing = ", ".join(f"{n} of {stage}" for stage, n in self.missing) or "the next stages"
+        text = f"Under way: {self.done} of about {self.planned} trials. Still missing: {missing}."
         return f"{text} {self.note}".rstrip()
 
 
@@ -49,17 +52,19 @@ class ReportInputs:
 
     Attributes:
         run_info: Provenance by name (study, versions, commit, host, …); ``study`` is the title,
-            ``command`` what makes the report again.
-        df: The results table, perhaps of a study under way.
-        search_at: Place of the search on the axis.
+            ``command`` reproduces the report.
+        df: The results table, of a finished study or one under way.
+        search_at: Axis value of the search.
         verdict: The verdict; None as long as there is no slice to judge.
-        question: What was asked; None with no verdict.
-        progress: How far the study is; None: it is over.
-        axis: Along which transfer is asked about.
+        question: The question that was judged; None without a verdict.
+        fits: The fitted slices that the verdict rests on, by HP; needed with a question.
+        progress: Progress of the study; None: it is finished.
+        axis: The axis along which transfer is judged.
         gallery: Samples to show beside real images.
-        check: The coordinate check, and ``check_text``, what it said.
-        convergence: How soon μP is where SP ends, and ``convergence_info``, its curves; None where
-            it was not asked for.
+        check: The coordinate check.
+        check_text: Its result in words, one line per paragraph.
+        convergence: Steps of μP to the final loss of SP; None if the study does not compare them.
+        convergence_info: Its validation curves.
     """
 
     run_info: Mapping[str, Any]
@@ -67,23 +72,26 @@ class ReportInputs:
     search_at: int
     verdict: Verdict | None = None
     question: TransferQuestion | None = None
-    progress: Progress | None = None
+    fits: Mapping[str, Fits] = field(default_factory=dict)
+    progress: StudyProgress | None = None
     axis: Axis = "width"
     gallery: Gallery | None = None
     check: Check | None = None
     check_text: str = ""
-    convergence: Convergence | None = None
+    convergence: ConvergenceResult | None = None
     convergence_info: ConvergenceInfo | None = None
 
     @cached_property
     def data(self) -> FigureData:
         """The data of the figures."""
-        return figure_data(self.df, self.question, self.verdict, self.search_at, self.axis)
+        return figure_data(
+            self.df, self.question, self.verdict, self.fits, self.search_at, self.axis
+        )
 
     @property
-    def one(self) -> str:
-        """What the axis is called: width, batch size, and so on."""
-        return WORDS[self.axis].one
+    def axis_name(self) -> str:
+        """The name of the axis: width, batch size, and so on."""
+        return AXIS_LABELS[self.axis].singular
 
     @property
     def is_under_way(self) -> bool:
@@ -91,9 +99,9 @@ class ReportInputs:
         return self.progress is not None and not self.progress.finished
 
 
-def of_material(material: ReportInputs) -> dict[str, Plot]:
-    """Return the plots of a study, that of convergence among them, by file name without suffix."""
-    info = material.convergence_info
-    return all_figures(material.data) | (
-        {} if info is None else {"convergence": convergence_plot(info)}
-    )
+def all_plots(inputs: ReportInputs) -> dict[str, Plot]:
+    """Return the plots of a study, including convergence, by file name without suffix."""
+    plots = all_figures(inputs.data)
+    if inputs.convergence_info is not None:
+        plots["convergence"] = convergence_plot(inputs.convergence_info)
+    return plots

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML file with the answer on top."""
+"""The report: one self-contained HTML file with the answer at the top."""
 
 import base64
 import hashlib
@@ -13,42 +13,43 @@ from mutransfer.analysis.figures import style
 from mutransfer.analysis.reporting import answer
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.sections import sections
-from mutransfer.analysis.table.axis import at
+from mutransfer.analysis.table.axis import axis_value_text
 
 TEMPLATES = resources.files("mutransfer.analysis.reporting") / "templates"
 
 
-def html(material: ReportInputs) -> str:
-    """Return the report as one HTML page without outside references.
+def html(inputs: ReportInputs) -> str:
+    """Return the report as one HTML page without external references.
 
-    The page's only script is named by its hash in the page's content security policy: nothing
-    that came in with a name or an error message would run, or be fetched.
+    The content security policy of the page allows one script, by its hash, and no requests: markup
+    in a name or an error message is neither run nor fetched.
     """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    script = _read("report.js")
-    return environment.from_string(_read("report.html.j2")).render(
-        title=str(material.run_info.get("study") or "study"),
-        word=answer.word(material),
-        sentence=answer.sentence(material),
-        facts=answer.facts(material),
-        progress=material.progress.sentence if material.is_under_way and material.progress else "",
-        sections=sections(material),
-        at=partial(at, material.axis),
-        css=Markup(_read("report.css")),
+    script = _template("report.js")
+    progress = inputs.progress.sentence if inputs.is_under_way and inputs.progress else ""
+    return environment.from_string(_template("report.html.j2")).render(
+        title=str(inputs.run_info.get("study") or "study"),
+        word=answer.word(inputs),
+        sentence=answer.sentence(inputs),
+        facts=answer.facts(inputs),
+        progress=progress,
+        sections=sections(inputs),
+        axis_value_text=partial(axis_value_text, inputs.axis),
+        css=Markup(_template("report.css")),
         dark=Markup(style.dark_css()),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
-def _read(name: str) -> str:
+def _template(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def write(material: ReportInputs, out_path: str | Path) -> Path:
+def write(inputs: ReportInputs, out_path: str | Path) -> Path:
     """Write `html` to a local file and return its path."""
     path = Path(out_path)
-    path.write_text(html(material), encoding="utf-8")
+    path.write_text(html(inputs), encoding="utf-8")
     return path

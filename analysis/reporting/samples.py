@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Pair(NamedTuple):
-    """A real image and a sample of the same condition, both PNG, and what they are of."""
+class SamplePair(NamedTuple):
+    """A real image and a sample of the same condition, both PNG, and the condition as text."""
 
     text: str
     real_png: bytes
@@ -14,22 +14,22 @@ class Pair(NamedTuple):
 
     @property
     def real_url(self) -> str:
-        """The real image as a URL that needs no file."""
-        return _url(self.real_png)
+        """The real image as a data URL."""
+        return _data_url(self.real_png)
 
     @property
     def drawn_url(self) -> str:
-        """The sample as a URL that needs no file."""
-        return _url(self.drawn_png)
+        """The sample as a data URL."""
+        return _data_url(self.drawn_png)
 
 
 class Gallery(NamedTuple):
-    """The samples of one trial."""
+    """The samples of one trial, and the axis value at which it was trained."""
 
     trial_id: str
-    width: int
-    pairs: Sequence[Pair]
+    axis_value: int
+    pairs: Sequence[SamplePair]
 
 
-def _url(png: bytes) -> str:
+def _data_url(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

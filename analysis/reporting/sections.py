@@ -1,25 +1,24 @@
-"""The sections of the report, in order. A new one is a function and a line in `SECTIONS`."""
+"""The sections of the report. A new section is one function and one entry in `SECTIONS`."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from mutransfer.analysis.figures import canvas, coordcheck, figure_set
-from mutransfer.analysis.figures import convergence as figure_tables_convergence
+from mutransfer.analysis.figures import canvas, coordcheck
 from mutransfer.analysis.figures.canvas import Plot
-from mutransfer.analysis.figures.convergence import convergence_plot
+from mutransfer.analysis.figures.convergence import convergence_plot, convergence_table
+from mutransfer.analysis.figures.figure_set import all_figures, all_tables
 from mutransfer.analysis.labels import hp_label
-from mutransfer.analysis.reporting import convergence as convergence_rows
-from mutransfer.analysis.reporting import tables as rows
+from mutransfer.analysis.reporting import convergence, tables
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.samples import Gallery
-from mutransfer.analysis.table.axis import at
+from mutransfer.analysis.table.axis import axis_value_text
 from mutransfer.analysis.text_table import TextTable
 
 
-class Shown(NamedTuple):
-    """A figure in the report: its pictures, what it shows, and its data."""
+class FigureBlock(NamedTuple):
+    """A figure in the report: its pictures, caption and data."""
 
     name: str
     pictures: tuple[Markup, ...]
@@ -28,234 +27,242 @@ class Shown(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the report; one that holds nothing is left out."""
+    """A part of the report; an empty section is omitted.
+
+    Attributes:
+        key: Its anchor in the page.
+        title: Its heading.
+        text: Paragraphs before the figures.
+        figures: Figures with captions and data.
+        tables: Tables that are open.
+        more: Tables that are folded.
+        points: A list at the end.
+        gallery: Samples beside real images.
+    """
 
     key: str
     title: str
     text: tuple[str, ...] = ()
-    figures: tuple[Shown, ...] = ()
+    figures: tuple[FigureBlock, ...] = ()
     tables: tuple[TextTable, ...] = ()
-    more: tuple[TextTable, ...] = ()  # folded away
+    more: tuple[TextTable, ...] = ()
     points: tuple[str, ...] = ()
     gallery: Gallery | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show."""
-        tables = [t for t in (*self.tables, *self.more) if t.rows]
-        return not (self.text or self.figures or tables or self.points or self.gallery)
+        filled = [t for t in (*self.tables, *self.more) if t.rows]
+        return not (self.text or self.figures or filled or self.points or self.gallery)
 
 
-def sections(material: ReportInputs) -> list[Section]:
-    """Return the sections that have something to show."""
-    made = [make(material) for make in SECTIONS]
-    return [section for section in made if not section.is_empty]
+def sections(inputs: ReportInputs) -> list[Section]:
+    """Return the sections that are not empty, in order."""
+    return [section for make in SECTIONS if not (section := make(inputs)).is_empty]
 
 
-def _shown(
-    plots: Mapping[str, Plot], material: ReportInputs, caption: str, *kinds: str
-) -> list[Shown]:
-    """The figures of some kinds, drawn for the screen, with their tables."""
-    tables = figure_set.all_tables(material.data)
-    chosen = {n: drawn for n, drawn in plots.items() if n.partition("_")[0] in kinds}
-    return [
-        Shown(n, tuple(canvas.on_screen(n, drawn)), caption if i == 0 else "", tables[n])
-        for i, (n, drawn) in enumerate(chosen.items())
-    ]
+def _blocks(
+    plots: Mapping[str, Plot], inputs: ReportInputs, kind: str, caption: str
+) -> tuple[FigureBlock, ...]:
+    """The figures of one kind for the screen, with their data; the first has the caption."""
+    data = all_tables(inputs.data)
+    chosen = {name: plot for name, plot in plots.items() if name.partition("_")[0] == kind}
+    return tuple(
+        FigureBlock(
+            name, tuple(canvas.on_screen(name, plot)), caption if i == 0 else "", data[name]
+        )
+        for i, (name, plot) in enumerate(chosen.items())
+    )
 
 
-def _of(material: ReportInputs, caption: str, *kinds: str) -> tuple[Shown, ...]:
-    return tuple(_shown(figure_set.all_figures(material.data), material, caption, *kinds))
-
-
-def reasons(material: ReportInputs) -> Section:
-    """Why there is no PASS, and what would settle it."""
-    verdict = material.verdict
+def reasons_section(inputs: ReportInputs) -> Section:
+    """Why the verdict is not PASS, and what would settle it."""
+    verdict = inputs.verdict
     if verdict is None:
         return Section("reasons", "Reasons")
-    tables = (rows.causes_table(verdict), rows.settle_table(verdict))
-    return Section("reasons", "Why not PASS, and what would settle it", tables=tables)
+    open_tables = (tables.causes_table(verdict), tables.settle_table(verdict))
+    return Section("reasons", "Why not PASS, and what would settle it", tables=open_tables)
 
 
-def curves(material: ReportInputs) -> Section:
-    """Loss against each HP, and the minima."""
+def curves_section(inputs: ReportInputs) -> Section:
+    """Loss against each HP, with the minima."""
     caption = (
-        f"Final validation loss at each {material.one}: mean of the seeds with their range (band), "
-        "minimum of the fitted curve with its 95 % interval (bar), divergence (hatched), "
-        "transferred value (dotted)."
+        f"Final validation loss at each {inputs.axis_name}. Points: mean of the seeds; band: their "
+        "range; bar: minimum of the fitted curve with its 95 % interval; hatched: diverged; "
+        "dotted: the transferred value."
     )
-    verdict = material.verdict
-    more = (rows.optima_table(verdict),) if verdict else ()
-    return Section(
-        "curves", "Loss against each HP", figures=_of(material, caption, "loss"), more=more
-    )
+    figures = _blocks(all_figures(inputs.data), inputs, "loss", caption)
+    more = (tables.optima_table(inputs.verdict),) if inputs.verdict else ()
+    return Section("curves", "Loss against each HP", figures=figures, more=more)
 
 
-def drift(material: ReportInputs) -> Section:
+def drift_section(inputs: ReportInputs) -> Section:
     """The optimum along the axis."""
     caption = (
-        f"The best value against {material.one} with 95 % intervals (an arrow: open end; hollow: "
-        "not bracketed) and the fitted drift. The star is the check at the target, not fitted."
+        f"Best value against {inputs.axis_name}, with 95 % intervals and the fitted drift. Arrow: "
+        "the interval is open on this side; hollow marker: the optimum is not bracketed. The star "
+        "is the check at the target; it is not part of the fit."
     )
-    verdict = material.verdict
-    tables = (rows.drift_table(verdict),) if verdict and verdict.hps else ()
-    more = (rows.scaling_table(verdict),) if verdict else ()
+    verdict = inputs.verdict
+    is_judged = verdict is not None and bool(verdict.hps)
     return Section(
         "drift",
-        f"Optimum against {material.one}",
-        figures=_of(material, caption, "drift"),
-        tables=tables,
-        more=more,
+        f"Optimum against {inputs.axis_name}",
+        figures=_blocks(all_figures(inputs.data), inputs, "drift", caption),
+        tables=(tables.drift_table(verdict),) if verdict and is_judged else (),
+        more=(tables.scaling_table(verdict),) if verdict else (),
+        points=("The p values in the remarks test a drift of 0 and a drift of −1.",)
+        if is_judged
+        else (),
     )
 
 
-OF_CONTROL = {
-    "sp": "SP's own is its optimum at the search width, kept as the width grows; its regret is on "
-    "SP's curve.",
-    "unscaled": "Kept, without the rule: the optimum at the search place on the control's curve at "
-    "the last place that has one.",
+CONTROL_VALUE = {
+    "sp": "“SP's own” is SP's optimum at the search width, kept unchanged as the width grows; its "
+    "regret is read from SP's curve.",
+    "unscaled": "The value kept without the rule is the optimum at the search; its regret is read "
+    "from the control's curve at the last axis value that has one.",
 }
 
 
-def regret(material: ReportInputs) -> Section:
-    """What the transferred value loses at the target, beside other values."""
+def regret_section(inputs: ReportInputs) -> Section:
+    """Regret of the transferred value at the target, beside other values."""
+    control = inputs.question.control if inputs.question else None
     caption = (
-        "What a value loses against the curve's best at the target: estimate with 95 % bounds, "
-        "against the accepted regret (dashed). Values off the axis are written out. "
-        + OF_CONTROL.get(material.question.control or "" if material.question else "", "")
-    )
-    verdict = material.verdict
-    more = (rows.alternatives_table(verdict),) if verdict else ()
-    return Section(
-        "regret", "Regret at the target", figures=_of(material, caption, "regret"), more=more
-    )
+        "Loss of a value above the best loss of the fitted curve at the target: estimate with 95 % "
+        "bounds; dashed: the accepted regret. Values beyond the axis are written as numbers. "
+    ) + CONTROL_VALUE.get(control or "", "")
+    figures = _blocks(all_figures(inputs.data), inputs, "regret", caption)
+    more = (tables.alternatives_table(inputs.verdict),) if inputs.verdict else ()
+    return Section("regret", "Regret at the target", figures=figures, more=more)
 
 
-def search(material: ReportInputs) -> Section:
-    """The trials of the search: each HP, pairs, importance."""
-    place = at(material.axis, material.search_at)
-    drawn = figure_set.all_figures(material.data)
-    alone = f"All trials of the search at {place}; crosses diverged."
-    maps = (
-        "Pairs of HPs: every place has the colour of its nearest trial, nothing is smoothed; grey: "
-        "that one diverged. The other HPs differ from trial to trial."
-    )
-    ranked = material.data.importance
-    shares = (
-        "Share of the variation of the losses' ranks (diverged last) that an HP explains alone in "
-        "the searched range: functional ANOVA of a random forest, median and 90 % over resampled "
-        f"trials ({ranked.n_trials}). A share under the dashed line is what random numbers get. "
-        "Trials crowd where losses are low, and what HPs do together is not shown."
-    )
-    shown = [
-        *_shown(drawn, material, alone, "search"),
-        *_shown(drawn, material, maps, "heatmap"),
-        *_shown(drawn, material, shares, "importance"),
+def search_section(inputs: ReportInputs) -> Section:
+    """The trials of the search: each HP, pairs of HPs, importance."""
+    search_at = axis_value_text(inputs.axis, inputs.search_at)
+    importance = inputs.data.importance
+    captions = {
+        "search": f"All trials of the search at {search_at}; crosses: diverged.",
+        "heatmap": "Pairs of HPs: each cell has the colour of its nearest trial, without "
+        "smoothing; grey: that trial diverged. The other HPs differ from trial to trial.",
+        "importance": "Share of the variation in the ranks of the losses (diverged trials rank "
+        "last) that an HP explains alone in the searched range: functional ANOVA of a random "
+        f"forest, median and 90 % interval over resampled trials ({importance.n_trials} trials). A "
+        "share below the dashed line is no larger than that of random numbers. The trials are "
+        "concentrated where losses are low, and interactions of HPs are not shown.",
+    }
+    plots = all_figures(inputs.data)
+    figures = [
+        block
+        for kind, caption in captions.items()
+        for block in _blocks(plots, inputs, kind, caption)
     ]
-    text = (f"Importance: {ranked.reason}",) if ranked.reason and shown else ()
-    return Section("search", "Search", text, tuple(shown))
+    text = (f"Importance: {importance.reason}",) if importance.reason and figures else ()
+    return Section("search", "Search", text, tuple(figures))
 
 
-def coordinates(material: ReportInputs) -> Section:
+def coordcheck_section(inputs: ReportInputs) -> Section:
     """The coordinate check."""
-    check = material.check
-    shown = []
-    for name, drawn in coordcheck.all_figures(check).items() if check else ():
-        kind = name.removeprefix("coordcheck_")
-        caption = (
-            f"{coordcheck.KINDS[kind]} against width at the last step, "
-            "a line for each series: under μP it is to be flat."
-        )
-        table = coordcheck.coordinate_table(check, kind)  # type: ignore[arg-type]
-        shown.append(Shown(name, tuple(canvas.on_screen(name, drawn)), caption, table))
-    text = tuple(material.check_text.splitlines())
-    return Section("coordinates", "Coordinate check", text, tuple(shown))
+    figures = []
+    if inputs.check is not None:
+        for name, plot in coordcheck.coordcheck_plots(inputs.check).items():
+            kind = name.removeprefix("coordcheck_")
+            caption = (
+                f"{coordcheck.KIND_LABELS[kind]} against width at the last step, one line per "
+                "series. Under μP the lines should be flat."
+            )
+            pictures = tuple(canvas.on_screen(name, plot))
+            table = coordcheck.coordcheck_table(inputs.check, kind)
+            figures.append(FigureBlock(name, pictures, caption, table))
+    text = tuple(inputs.check_text.splitlines())
+    return Section("coordinates", "Coordinate check", text, tuple(figures))
 
 
-def convergence(material: ReportInputs) -> Section:
-    """How soon μP with the transferred set is where SP ends."""
-    found, info = material.convergence, material.convergence_info
-    if found is None:
+def convergence_section(inputs: ReportInputs) -> Section:
+    """Steps that μP with the transferred set needs to the final loss of SP."""
+    info = inputs.convergence_info
+    if inputs.convergence is None:
         return Section("convergence", "Convergence")
-    told = convergence_rows.told(found)
-    shown: tuple[Shown, ...] = ()
+    summary = convergence.summary(inputs.convergence)
+    figures: tuple[FigureBlock, ...] = ()
     if info is not None:
         caption = (
-            f"Validation loss against steps at width {info.width}, a line for each seed, and "
-            "where μP reaches the final loss of SP with the same seed."
+            f"Validation loss against steps at width {info.width}, one line per seed. Markers: the "
+            "final loss of SP, and where μP reaches it with the same seed."
         )
         pictures = tuple(canvas.on_screen("convergence", convergence_plot(info)))
-        table = figure_tables_convergence.convergence_table(info)
-        shown = (Shown("convergence", pictures, caption, table),)
+        figures = (FigureBlock("convergence", pictures, caption, convergence_table(info)),)
     return Section(
         "convergence",
         "Convergence",
-        told.sentences,
-        shown,
-        tables=told.tables[:1],
-        more=told.tables[1:],
-        points=told.caveats,
+        summary.sentences,
+        figures,
+        tables=summary.tables[:1],
+        more=summary.tables[1:],
+        points=summary.caveats,
     )
 
 
-def samples(material: ReportInputs) -> Section:
+def samples_section(inputs: ReportInputs) -> Section:
     """Samples of the transferred set beside real images."""
-    return Section("samples", "Samples", gallery=material.gallery)
+    return Section("samples", "Samples", gallery=inputs.gallery)
 
 
-def cost(material: ReportInputs) -> Section:
-    """What it cost."""
-    tables = (rows.cost_table(material.verdict.cost),) if material.verdict else ()
-    return Section("cost", "Cost", tables=tables)
+def cost_section(inputs: ReportInputs) -> Section:
+    """FLOPs by stage."""
+    open_tables = (tables.cost_table(inputs.verdict.cost),) if inputs.verdict else ()
+    return Section("cost", "Cost", tables=open_tables)
 
 
-def basis(material: ReportInputs) -> Section:
-    """What the verdict rests on, and what it does not cover."""
-    verdict, question = material.verdict, material.question
+def basis_section(inputs: ReportInputs) -> Section:
+    """The evidence and the conditions that the verdict rests on."""
+    verdict, question = inputs.verdict, inputs.question
     if verdict is None or question is None:
         return Section("basis", "What the verdict rests on")
     counts = ", ".join(f"{n} {status}" for status, n in verdict.counts.items())
     names = ", ".join(hp_label(hp) for hp in question.parameters)
     text = (
-        f"{counts} trials; {names} sliced at {material.one} "
-        f"{', '.join(map(str, question.axis_values))} with {len(question.seeds)} seed(s) and at "
+        f"Trials: {counts}. Sliced HPs: {names}, at {inputs.axis_name} "
+        f"{', '.join(map(str, question.axis_values))} with {len(question.seeds)} seed(s), and at "
         f"the target, {verdict.target_at}, with {len(question.target_seeds)}. Accepted regret, "
-        f"fixed beforehand: {verdict.tolerance.text}.",
-        "Conditions: (a) upper bound of the regret under the tolerance; (b) optimum bracketed at "
-        "search and target; (c) the HP matters in its range; (d) half an octave from divergence; "
-        "(e) rows complete, at least two seeds and four values. Intervals are of 95 %, from the "
-        "fitted curve with seeds as blocks; with one seed from the scatter about the curve.",
+        f"fixed in advance: {verdict.tolerance.text}.",
+        "Conditions of a PASS: (a) the upper bound of the regret is below the tolerance; (b) the "
+        "optimum is bracketed at the search and at the target; (c) the HP matters in its range; "
+        "(d) the transferred value is at least half an octave from divergence; (e) no rows are "
+        "missing, and there are at least two seeds and four values at the target. Intervals have "
+        "95 % confidence and come from the fitted curve with seeds as blocks; with one seed, from "
+        "the scatter about the curve.",
     )
-    tables = (rows.conditions_table(verdict), rows.hps_table(question))
-    return Section("basis", "What the verdict rests on", text, tables=tables)
+    open_tables = (tables.conditions_table(verdict), tables.hps_table(question))
+    return Section("basis", "What the verdict rests on", text, tables=open_tables)
 
 
-def limits(material: ReportInputs) -> Section:
+def limits_section(inputs: ReportInputs) -> Section:
     """What the verdict does not cover."""
-    verdict, question = material.verdict, material.question
-    points = rows.limits(question, verdict) if verdict and question else ()
+    verdict, question = inputs.verdict, inputs.question
+    points = tables.limitations(question, verdict) if verdict and question else ()
     return Section("limits", "What it does not cover", points=points)
 
 
-def provenance(material: ReportInputs) -> Section:
-    """Where the numbers come from, and the command that makes them again."""
-    found = [(str(key), str(value)) for key, value in material.run_info.items()]
-    found.append(("rows", str(len(material.df))))
-    table = TextTable("Provenance", ("what", "value"), tuple(found))
+def provenance_section(inputs: ReportInputs) -> Section:
+    """Where the numbers come from, and the command that reproduces them."""
+    rows = [(str(key), str(value)) for key, value in inputs.run_info.items()]
+    rows.append(("rows", str(len(inputs.df))))
+    table = TextTable("Provenance", ("item", "value"), tuple(rows))
     return Section("provenance", "Provenance", tables=(table,))
 
 
 SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
-    reasons,
-    curves,
-    drift,
-    regret,
-    search,
-    coordinates,
-    convergence,
-    samples,
-    cost,
-    basis,
-    limits,
-    provenance,
+    reasons_section,
+    curves_section,
+    drift_section,
+    regret_section,
+    search_section,
+    coordcheck_section,
+    convergence_section,
+    samples_section,
+    cost_section,
+    basis_section,
+    limits_section,
+    provenance_section,
 )

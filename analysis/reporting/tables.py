@@ -1,28 +1,25 @@
-"""Tables of a verdict as plain rows, for the terminal and the report."""
+"""The tables of a verdict, for the terminal and the report."""
 
 from collections.abc import Mapping
 
 from mutransfer.analysis.fit.optimum import Optimum
 from mutransfer.analysis.labels import arm_label
-from mutransfer.analysis.table.axis import WORDS
-from mutransfer.analysis.text_table import TextTable, columns_of, number
+from mutransfer.analysis.table.axis import AXIS_LABELS
+from mutransfer.analysis.text_table import TextTable, number, select_columns
 from mutransfer.analysis.transfer.drift import Drift, FiniteWidth
 from mutransfer.analysis.transfer.scaling_law import Exponent, degradation
 from mutransfer.analysis.verdict.cost import Cost
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
 
-# What fits a terminal of 80 columns; the report holds them all.
-SHORT_OPTIMA = ("HP", "arm", "width", "log2", "95 % interval (log2)", "loss", "flags")
-
 
 def text_summary(verdict: Verdict) -> list[TextTable]:
-    """Return the tables that tell a verdict: conditions, reasons, optima, drift, cost."""
+    """Return all tables of a verdict for the terminal, some with fewer columns."""
     return [
         conditions_table(verdict),
         causes_table(verdict),
         settle_table(verdict),
-        columns_of(optima_table(verdict), short_optima(verdict)),
+        select_columns(optima_table(verdict), short_optima(verdict)),
         drift_table(verdict),
         alternatives_table(verdict),
         scaling_table(verdict),
@@ -31,12 +28,13 @@ def text_summary(verdict: Verdict) -> list[TextTable]:
 
 
 def short_optima(verdict: Verdict) -> list[str]:
-    """Return `SHORT_OPTIMA` with the axis of a verdict in the place of width."""
-    return [WORDS[verdict.axis].one if name == "width" else name for name in SHORT_OPTIMA]
+    """Return the columns of `optima_table` that fit a terminal of 80 characters."""
+    axis = AXIS_LABELS[verdict.axis].singular
+    return ["HP", "arm", axis, "log2", "95 % interval (log2)", "loss", "flags"]
 
 
 def conditions_table(verdict: Verdict) -> TextTable:
-    """Return the conditions of each HP and of the set."""
+    """Return the conditions of a PASS for each HP and for the set."""
     rows = [
         (e.hp, e.word, c.name, "yes" if c.holds else "no", c.text)
         for e in verdict.hps
@@ -47,15 +45,15 @@ def conditions_table(verdict: Verdict) -> TextTable:
         f"sum of the HPs' upper bounds {number(s.regret_upper)}, "
         f"tolerance {number(s.tolerance_loss)} (loss)"
     )
-    under = None not in (s.regret_upper, s.tolerance_loss)
-    holds = under and float(s.regret_upper or 0.0) < float(s.tolerance_loss or 0.0)
+    is_known = None not in (s.regret_upper, s.tolerance_loss)
+    holds = is_known and float(s.regret_upper or 0.0) < float(s.tolerance_loss or 0.0)
     rows.append(("the set", s.word, "sum", "yes" if holds else "no", text))
     columns = ("HP", "verdict", "condition", "holds", "figures")
     return TextTable("Conditions", columns, tuple(rows))
 
 
 def causes_table(verdict: Verdict) -> TextTable:
-    """Return why there is no PASS, and what would settle it; no rows for a PASS."""
+    """Return why the verdict is not PASS, with a remedy each; no rows for a PASS."""
     rows = dict.fromkeys((c.code, c.text, c.remedy) for c in verdict.set.causes)
     notes = [("note", text, "") for text in verdict.set.notes]
     return TextTable("Reasons", ("code", "reason", "what would settle it"), (*rows, *notes))
@@ -63,14 +61,16 @@ def causes_table(verdict: Verdict) -> TextTable:
 
 def settle_table(verdict: Verdict) -> TextTable:
     """Return the trials that `mutransfer run --settle` would run."""
-    words = {True: "should do", False: "helps, but will not do", None: "cannot be foretold"}
-    rows = tuple((p.cause, p.text, number(p.flops, 3), words[p.settles]) for p in verdict.settle)
-    columns = ("settles", "trials (mutransfer run --settle)", "FLOPs", "as it looks now")
+    predictions = {True: "probably enough", False: "helps, not enough", None: "not predictable"}
+    rows = tuple(
+        (p.cause, p.text, number(p.flops, 3), predictions[p.settles]) for p in verdict.settle
+    )
+    columns = ("reason", "trials (mutransfer run --settle)", "FLOPs", "prediction")
     return TextTable("What would settle it", columns, rows)
 
 
 def optima_table(verdict: Verdict) -> TextTable:
-    """Return the optimum of each HP at each width and arm."""
+    """Return the optimum of each HP for each axis value and arm."""
     rows = []
     for e in verdict.hps:
         rows += [_optimum_row(o, "", verdict.rule) for o in e.optima]
@@ -78,7 +78,7 @@ def optima_table(verdict: Verdict) -> TextTable:
     columns = (
         "HP",
         "arm",
-        WORDS[verdict.axis].one,
+        AXIS_LABELS[verdict.axis].singular,
         "optimum",
         "log2",
         "95 % interval (log2)",
@@ -92,106 +92,103 @@ def optima_table(verdict: Verdict) -> TextTable:
     return TextTable("Optima", columns, tuple(rows))
 
 
-def _optimum_row(place: Optimum, mark: str, rule: str | None) -> tuple[str, ...]:
+def _optimum_row(optimum: Optimum, mark: str, rule: str | None) -> tuple[str, ...]:
     return (
-        place.hp,
-        arm_label(place.arm, rule),
-        f"{place.axis_value}{mark}",
-        number(place.opt),
-        _fixed(place.log2_opt),
-        f"{_fixed(place.log2_low, 'open')} … {_fixed(place.log2_high, 'open')}",
-        number(place.loss, 5),
-        number(place.curvature, 3),
-        _fixed(place.octaves_to_divergence),
-        str(place.n_seeds),
-        "yes" if place.bracketed else "no",
-        ", ".join(place.flags),
+        optimum.hp,
+        arm_label(optimum.arm, rule),
+        f"{optimum.axis_value}{mark}",
+        number(optimum.opt),
+        _fixed(optimum.log2_opt),
+        f"{_fixed(optimum.log2_low, 'open')} … {_fixed(optimum.log2_high, 'open')}",
+        number(optimum.loss, 5),
+        number(optimum.curvature, 3),
+        _fixed(optimum.octaves_to_divergence),
+        str(optimum.n_seeds),
+        "yes" if optimum.bracketed else "no",
+        ", ".join(optimum.flags),
     )
 
 
 def _fixed(value: float | None, none: str = "–") -> str:
+    """A number with two decimals; no minus zero."""
     return none if value is None else f"{round(value, 2) + 0.0:.2f}"
 
 
 def drift_table(verdict: Verdict) -> TextTable:
     """Return the drift of each HP's optimum for μP and the control, octaves per doubling."""
     rows = []
-    one, many = WORDS[verdict.axis]
-    least = "narrowest width" if verdict.axis == "width" else f"least {one}"
+    singular, plural = AXIS_LABELS[verdict.axis]
+    smallest = "narrowest width" if verdict.axis == "width" else f"smallest {singular}"
     contrast = "unscaled − scaled" if verdict.control == "unscaled" else "SP − μP"
     for e in verdict.hps:
-        for arm, found in (("mup", e.drift_mup), (verdict.control or "sp", e.drift_sp)):
-            if found is None:
+        for arm, drift in (("mup", e.drift_mup), (verdict.control or "sp", e.drift_sp)):
+            if drift is None:
                 continue
-            rows.append((e.hp, arm_label(arm, verdict.rule), *_drift_cells(found)))
-            if found.finite_width is not None:
-                rows.append(
-                    (
-                        e.hp,
-                        f"{arm_label(arm, verdict.rule)}, limit + bias/width",
-                        *_bias_cells(found.finite_width),
-                    )
-                )
-            if found.without_narrowest is not None:
-                label = f"{arm_label(arm, verdict.rule)}, without the {least}"
-                rows.append((e.hp, label, *_drift_cells(found.without_narrowest)))
+            label = arm_label(arm, verdict.rule)
+            rows.append((e.hp, label, *_drift_cells(drift)))
+            if drift.finite_width is not None:
+                cells = _finite_width_cells(drift.finite_width)
+                rows.append((e.hp, f"{label}, limit + bias/width", *cells))
+            if drift.without_smallest is not None:
+                cells = _drift_cells(drift.without_smallest)
+                rows.append((e.hp, f"{label}, without the {smallest}", *cells))
         if e.contrast is not None and e.contrast.estimate is not None:
             c = e.contrast
             interval = f"{_fixed(c.low, 'open')} … {_fixed(c.high, 'open')}"
-            differs = {True: "differ", False: "not told apart", None: c.reason or ""}[c.differs]
-            rows.append((e.hp, contrast, _fixed(c.estimate), interval, "", differs))
-    columns = ("HP", "arm", "octaves per doubling", "95 % interval", many, "remark")
+            remarks = {True: "differ", False: "no difference shown", None: c.reason or ""}
+            rows.append((e.hp, contrast, _fixed(c.estimate), interval, "", remarks[c.differs]))
+    columns = ("HP", "arm", "octaves per doubling", "95 % interval", plural, "remark")
     return TextTable("Drift of the optimum", columns, tuple(rows))
 
 
-def _drift_cells(found: Drift) -> tuple[str, ...]:
-    interval = f"{_fixed(found.low, 'open')} … {_fixed(found.high, 'open')}"
-    if found.estimate is None:
+def _drift_cells(drift: Drift) -> tuple[str, str, str, str]:
+    interval = f"{_fixed(drift.low, 'open')} … {_fixed(drift.high, 'open')}"
+    if drift.estimate is None:
         interval = "–"
     tests = ""
-    if found.p_zero is not None:
-        tests = f"p {_p(found.p_zero)} for 0"
-    if found.p_minus_one is not None:
-        tests += f", p {_p(found.p_minus_one)} for −1"
-    return _fixed(found.estimate), interval, str(found.n_widths), found.reason or tests
+    if drift.p_zero is not None:
+        tests = f"p {_p_value(drift.p_zero)} for 0"
+    if drift.p_minus_one is not None:
+        tests += f", p {_p_value(drift.p_minus_one)} for −1"
+    return _fixed(drift.estimate), interval, str(drift.n_axis_values), drift.reason or tests
 
 
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
+def _p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
-def _bias_cells(found: FiniteWidth) -> tuple[str, ...]:
-    limit = f"{found.log2_limit_low:.2f} … {found.log2_limit_high:.2f}"
-    bias = f"bias {found.bias:.3g} ({found.bias_low:.3g} … {found.bias_high:.3g}) octaves·channels"
-    return "–", "–", str(found.n_widths), f"log2 limit {found.log2_limit:.2f} ({limit}), {bias}"
+def _finite_width_cells(law: FiniteWidth) -> tuple[str, str, str, str]:
+    limit = f"{law.log2_limit_low:.2f} … {law.log2_limit_high:.2f}"
+    bias = f"bias {law.bias:.3g} ({law.bias_low:.3g} … {law.bias_high:.3g}) octaves·channels"
+    return "–", "–", str(law.n_widths), f"log2 limit {law.log2_limit:.2f} ({limit}), {bias}"
 
 
 def alternatives_table(verdict: Verdict) -> TextTable:
-    """Return what the transferred and other values lose, estimate and bounds."""
+    """Return the regret of the transferred and other values, estimate and bounds."""
     rows = [
         (
-            loss.hp,
-            loss.name,
-            str(loss.axis_value),
-            number(2.0**loss.log2_x),
-            loss.note or _bounded(loss.in_loss),
-            _bounded(loss.percent),
-            _bounded(loss.seed_noise),
-            _bounded(loss.width_gain),
+            a.hp,
+            a.name,
+            str(a.axis_value),
+            number(2.0**a.log2_x),
+            a.note or _bounded(a.in_loss),
+            _bounded(a.percent),
+            _bounded(a.seed_noise),
+            _bounded(a.width_gain),
         )
         for e in verdict.hps
-        for loss in e.alternatives
+        for a in e.alternatives
     ]
-    one = WORDS[verdict.axis].one
-    gain = "of width's gain" if verdict.axis == "width" else "of the gain along the axis"
-    columns = ("HP", "value", one, "", "regret", "% of loss", "seed noise", gain)
+    axis = AXIS_LABELS[verdict.axis].singular
+    gain = "share of the gain by width" if axis == "width" else f"share of the gain by {axis}"
+    columns = ("HP", "choice", axis, "value", "regret", "% of loss", "in seed noise", gain)
     return TextTable("Regret of the transferred and other values", columns, tuple(rows))
 
 
-def _bounded(cell: tuple[float, float, float] | None) -> str:
-    if cell is None:
+def _bounded(bounds: tuple[float, float, float] | None) -> str:
+    if bounds is None:
         return "–"
-    estimate, lower, upper = cell
+    estimate, lower, upper = bounds
     return f"{estimate:.3g} ({lower:.3g} … {upper:.3g})"
 
 
@@ -204,21 +201,23 @@ def scaling_table(verdict: Verdict) -> TextTable:
             if s.reason:
                 rows.append((*start, *("–",) * 6, s.reason))
                 continue
-            useful = {True: "yes", False: "no", None: "not told apart"}[s.useful]
-            figures = (s.loss_limit, s.alpha, s.beta, s.kappa)
+            useful = {True: "yes", False: "no", None: "not decided"}[s.useful]
+            exponents = (s.loss_limit, s.alpha, s.beta, s.kappa)
             error = f"{number(s.error_octaves, 2)} ({number(s.error_loss, 2)} in loss)"
-            reason = next((f.reason for f in figures if f.reason), "")
-            rows.append((*start, *map(_exponent, figures), error, useful, reason))
-        arms = {s.arm: s for s in e.scaling}
-        if "sp" in arms:
-            gap = degradation(arms["sp"], arms.get("mup"))
+            reason = next((x.reason for x in exponents if x.reason), "")
+            rows.append((*start, *map(_exponent, exponents), error, useful, reason))
+        laws = {s.arm: s for s in e.scaling}
+        if "sp" in laws:
+            gap = degradation(laws["sp"], laws.get("mup"))
             rows.append((e.hp, "SP − μP, 𝓡(∞)", "", _exponent(gap), *("–",) * 5, gap.reason or ""))
     columns = ("HP", "arm", "widths", "L∞", "α", "β", "κ", "𝓔, octaves", "useful", "remark")
     return TextTable("Scaling (working definitions)", columns, tuple(rows))
 
 
-def _exponent(found: Exponent) -> str:
-    return "–" if found.estimate is None else f"{found.estimate:.3g} ± {number(found.error, 2)}"
+def _exponent(exponent: Exponent) -> str:
+    if exponent.estimate is None:
+        return "–"
+    return f"{exponent.estimate:.3g} ± {number(exponent.error, 2)}"
 
 
 def cost_table(cost: Cost) -> TextTable:
@@ -227,9 +226,9 @@ def cost_table(cost: Cost) -> TextTable:
     for stage, n in cost.trials_by_stage.items():
         flops = cost.by_stage.get(stage, 0.0)
         rows.append((stage, str(n), number(flops, 3), _share(flops, cost.target_flops)))
-    n_all = sum(cost.trials_by_stage.values())
+    n_trials = sum(cost.trials_by_stage.values())
     total = (number(cost.total_flops, 3), _share(cost.total_flops, cost.target_flops))
-    rows.append(("all", str(n_all), *total))
+    rows.append(("all", str(n_trials), *total))
     columns = ("stage", "trials", "FLOPs", f"share of {cost.denominator}")
     return TextTable("Cost", columns, tuple(rows))
 
@@ -244,43 +243,35 @@ def _share(flops: float, target_flops: float | None) -> str:
 def hps_table(question: TransferQuestion) -> TextTable:
     """Return the search best beside the transferred set."""
     best: Mapping[str, float | None] = question.search_best or {}
-    carried: Mapping[str, float | None] = question.transferred or {}
-    names = dict.fromkeys([*carried, *best])
+    transferred: Mapping[str, float | None] = question.transferred or {}
     rows = tuple(
         (
             hp,
             number(best.get(hp), 6),
-            number(carried.get(hp), 6),
+            number(transferred.get(hp), 6),
             ", ".join(question.transferred_flags.get(hp, ())),
         )
-        for hp in names
+        for hp in dict.fromkeys([*transferred, *best])
     )
     columns = ("HP (base)", "search best", "transferred set", "remarks")
     return TextTable("Search best and transferred set", columns, rows)
 
 
-def _held(question: TransferQuestion) -> list[str]:
-    """What was the same in all trials besides the data."""
-    held = {"width": "width", "depth": "depth", "batch_size": "batch size", "steps": "steps"}
-    return [name for axis, name in held.items() if axis != question.axis] + ["schedule"]
-
-
-def limits(question: TransferQuestion, verdict: Verdict) -> tuple[str, ...]:
+def limitations(question: TransferQuestion, verdict: Verdict) -> tuple[str, ...]:
     """Return what a verdict does not cover, in sentences."""
-    held = [name if k else name.capitalize() for k, name in enumerate(_held(question))]
+    singular, plural = AXIS_LABELS[question.axis]
+    held_fixed = [label.singular for axis, label in AXIS_LABELS.items() if axis != question.axis]
+    rule = f"Base HPs were scaled along the axis by the rule {question.rule}."
     return (
-        f"{WORDS[question.axis].many.capitalize()} above {verdict.target_at} were not run: "
-        "there an export is at best EXTRAPOLATED.",
-        f"{', '.join(held)} and data were the same in all trials; nothing is said about other "
-        "values.",
-        *(
-            [f"Base HPs were scaled along the axis by the rule {question.rule}."]
-            if question.rule
-            else []
-        ),
-        "The bound on the set adds the HPs' bounds up: it takes for granted that the sliced HPs "
-        "do not interact around the transferred set.",
-        f"HPs that were not sliced (all but {', '.join(question.parameters) or 'none'}) were "
-        f"only searched at one {question.one} or held fixed.",
-        "The losses are final validation losses of the proxies' own length, not sample quality.",
+        f"{plural.capitalize()} above {verdict.target_at} were not run: there an export is at best "
+        "EXTRAPOLATED.",
+        f"{', '.join([*held_fixed, 'schedule']).capitalize()} and data were the same in all "
+        "trials; the verdict holds for these values only.",
+        *([rule] if question.rule else []),
+        "The bound on the set is the sum of the HPs' bounds: it assumes that the sliced HPs do not "
+        "interact near the transferred set.",
+        f"HPs that were not sliced (all but {', '.join(question.parameters) or 'none'}) were only "
+        f"searched at one {singular} or held fixed.",
+        "The losses are final validation losses at the proxies' own training length, not sample "
+        "quality.",
     )

@@ -1,7 +1,7 @@
-"""The axis along which transfer is asked about. A slice sits at a place on it, all else fixed.
+"""The axes along which transfer is judged, in words.
 
-The place of a row stands in the table's column of the axis's name. Where the code speaks of the
-width of a slice or an optimum it means its place: the model's width where that is the axis.
+An axis value is the cell of a row in the column of the axis's name: a width, batch size, number of
+steps or depth.
 """
 
 from collections.abc import Mapping
@@ -10,21 +10,23 @@ from typing import NamedTuple
 from mutransfer.words import Axis
 
 
-class Words(NamedTuple):
-    """What an axis is called: one place, several."""
+class AxisLabel(NamedTuple):
+    """The name of an axis, for one value and for several."""
 
-    one: str
-    many: str
+    singular: str
+    plural: str
 
 
-WORDS: Mapping[Axis, Words] = {
-    "width": Words("width", "widths"),
-    "batch_size": Words("batch size", "batch sizes"),
-    "steps": Words("number of steps", "numbers of steps"),
-    "depth": Words("depth", "depths"),
+AXIS_LABELS: Mapping[Axis, AxisLabel] = {
+    "width": AxisLabel("width", "widths"),
+    "batch_size": AxisLabel("batch size", "batch sizes"),
+    "steps": AxisLabel("number of steps", "numbers of steps"),
+    "depth": AxisLabel("depth", "depths"),
 }
 
 
-def at(axis: Axis, place: int) -> str:
-    """Return a place in words: width 128, batch size 64, 300 steps, depth 8."""
-    return f"{place} steps" if axis == "steps" else f"{WORDS[axis].one} {place}"
+def axis_value_text(axis: Axis, axis_value: int) -> str:
+    """Return an axis value in words: width 128, batch size 64, 300 steps, depth 8."""
+    if axis == "steps":
+        return f"{axis_value} steps"
+    return f"{AXIS_LABELS[axis].singular} {axis_value}"

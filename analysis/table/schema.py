@@ -11,7 +11,7 @@ HP_PREFIX = "hp."
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: name, storage type, whether nulls are legal, whether a reader needs it."""
+    """One column: name, storage type, meaning, unit, whether nulls are legal, whether required."""
 
     name: str
     dtype: str
@@ -40,39 +40,39 @@ HPS: Mapping[str, str] = {
 }
 
 
-def _must(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
+def _required(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
     return Column(name=name, dtype=dtype, meaning=meaning, unit=unit, required=True)
 
 
-def _may(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
+def _optional(name: str, dtype: str, meaning: str, unit: str = "") -> Column:
     return Column(name=name, dtype=dtype, meaning=meaning, unit=unit, nullable=True)
 
 
 COLUMNS: tuple[Column, ...] = (
-    _must("schema", "int64", f"version of this table, {SCHEMA_VERSION}"),
-    _must("trial_id", "str", "hash of what determines the result"),
-    _must("study", "str", "study that asked for the trial"),
-    _may("asked_by", "str", "stage that asked first: " + ", ".join(STAGES)),
-    _may("generation", "int64", "generation of the search, null for other stages"),
-    _must(
+    _required("schema", "int64", f"version of this table, {SCHEMA_VERSION}"),
+    _required("trial_id", "str", "hash of what determines the result"),
+    _required("study", "str", "study that requested the trial"),
+    _optional("asked_by", "str", "stage that requested it first: " + ", ".join(STAGES)),
+    _optional("generation", "int64", "generation of the search, null for other stages"),
+    _required(
         "arm",
         "str",
         "parametrization: mup, sp or unscaled (mup without the study's rule for its axis); at the "
         "base they are one trial",
     ),
-    _may("family", "str", "model family"),
-    _must("width", "int64", "model width", "channels"),
-    _may("depth", "int64", "number of blocks"),
-    _must("base_width", "int64", "width at which base HPs are written", "channels"),
-    _may("batch_size", "int64", "samples per step"),
-    _may("steps", "int64", "optimizer steps asked for"),
-    _may("n_val", "int64", "validations along the training, the last at its end"),
-    _must("seed", "int64", "seed of init, data order, timesteps and noise"),
-    *(_may(HP_PREFIX + name, "float64", meaning) for name, meaning in HPS.items()),
-    _must("status", "str", "done, diverged, pruned or failed"),
-    _may("diverged_step", "int64", "step at which the trial diverged"),
-    _may("error", "str", "why the trial failed"),
-    _may("train_loss", "float64", "mean training loss of the last 5 % of the steps", "loss"),
+    _optional("family", "str", "model family"),
+    _required("width", "int64", "model width", "channels"),
+    _optional("depth", "int64", "number of blocks"),
+    _required("base_width", "int64", "width at which base HPs are written", "channels"),
+    _optional("batch_size", "int64", "samples per step"),
+    _optional("steps", "int64", "optimizer steps requested"),
+    _optional("n_val", "int64", "validations along the training, the last at its end"),
+    _required("seed", "int64", "seed of init, data order, timesteps and noise"),
+    *(_optional(HP_PREFIX + name, "float64", meaning) for name, meaning in HPS.items()),
+    _required("status", "str", "done, diverged, pruned or failed"),
+    _optional("diverged_step", "int64", "step at which the trial diverged"),
+    _optional("error", "str", "why the trial failed"),
+    _optional("train_loss", "float64", "mean training loss of the last 5 % of the steps", "loss"),
     Column(
         name="val_loss",
         dtype="float64",
@@ -81,24 +81,25 @@ COLUMNS: tuple[Column, ...] = (
         nullable=True,
         required=True,
     ),
-    _may("init_val_loss", "float64", "validation loss at initialization", "loss"),
-    _may("trivial_val_loss", "float64", "validation loss of the zero predictor", "loss"),
-    _may("flops", "float64", "training FLOPs actually spent", "FLOPs"),
-    _may("n_params", "int64", "number of parameters"),
-    _may("train_s", "float64", "time in training steps", "s"),
-    _may("wall_s", "float64", "wall time of the trial", "s"),
-    _may("resumed_from_step", "int64", "step of the checkpoint it went on from"),
-    _may("device", "str", "cpu or cuda"),
-    _may("device_name", "str", "name of the device"),
-    _may("host", "str", "name of the machine"),
-    _may("threads", "int64", "CPU threads"),
-    _may("precision", "str", "number format of training"),
-    _may("started_at", "str", "start", "ISO 8601, UTC"),
-    _may("finished_at", "str", "end", "ISO 8601, UTC"),
-    _may("versions", "str", "JSON: versions of mutransfer, torch, optuna, ray, python"),
+    _optional("init_val_loss", "float64", "validation loss at initialization", "loss"),
+    _optional("trivial_val_loss", "float64", "validation loss of the zero predictor", "loss"),
+    _optional("flops", "float64", "training FLOPs actually spent", "FLOPs"),
+    _optional("n_params", "int64", "number of parameters"),
+    _optional("train_s", "float64", "time in training steps", "s"),
+    _optional("wall_s", "float64", "wall time of the trial", "s"),
+    _optional("resumed_from_step", "int64", "step of the checkpoint from which it resumed"),
+    _optional("device", "str", "cpu or cuda"),
+    _optional("device_name", "str", "name of the device"),
+    _optional("host", "str", "name of the machine"),
+    _optional("threads", "int64", "CPU threads"),
+    _optional("precision", "str", "number format of training"),
+    _optional("started_at", "str", "start", "ISO 8601, UTC"),
+    _optional("finished_at", "str", "end", "ISO 8601, UTC"),
+    _optional("versions", "str", "JSON: versions of mutransfer, torch, optuna, ray, python"),
 )
 
-# asked_by and generation say who asked first: another order of asking is another table.
+# Columns that two tables of equal results may differ in. asked_by and generation are not among
+# them: another order of requests is another table.
 VOLATILE = frozenset(
     {
         "train_s",

@@ -1,4 +1,4 @@
-"""A slice: one HP varied, the others fixed, at one place of the axis, arm and set of seeds."""
+"""A slice: one HP varied and the others fixed, at one axis value, in one arm, for some seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,13 @@ from mutransfer.analysis.table.schema import HP_PREFIX
 from mutransfer.analysis.table.table import TableError, hp_columns, in_arm
 from mutransfer.words import FINISHED, Axis, round_hp
 
-# log2 of a value with 6 significant digits is known to about 1e-6; lattice values become exact.
+# log2 of a value with 6 significant digits is known to about 1e-6; rounding makes lattice values
+# exact.
 LOG2_DECIMALS = 5
 N_WORSE_WANTED = 2
 
-_ONE_KIND = ("study", "family", "width", "depth", "base_width", "batch_size", "steps")
+# Columns that must hold one value in all rows of a slice, apart from the axis.
+_HELD_FIXED = ("study", "family", "width", "depth", "base_width", "batch_size", "steps")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,10 +28,10 @@ class Slice:
     Attributes:
         hp: Name of the varied HP.
         arm: ``mup``, ``sp`` or ``unscaled``.
-        axis_value: Place on the axis: the model's width where that is the axis.
-        log2_x: Values of the HP, octaves, (P,) ascending.
+        axis_value: Value on the axis: the width, where that is the axis.
+        log2_x: log2 of the values of the HP, (P,) ascending.
         loss: Validation loss, (P, S); NaN where there is none.
-        seeds: Seeds asked for, (S,).
+        seeds: The seeds, (S,).
         diverged: (P,) True where any seed diverged.
         fixed: Values of the other HPs.
     """
@@ -45,9 +47,9 @@ class Slice:
 
     @property
     def usable(self) -> np.ndarray:
-        """(P,) True where a loss exists and no seed diverged.
+        """(P,) True where there is a loss and no seed diverged.
 
-        The surviving seeds of a value at which another diverged are a selected sample.
+        If one seed of a value diverged, the others are a selected sample.
         """
         return np.isfinite(self.loss).any(axis=1) & ~self.diverged
 
@@ -57,18 +59,18 @@ class Slice:
         return int(np.isnan(self.loss[~self.diverged]).sum())
 
     def index(self, log2_x: float) -> int | None:
-        """Return the position of a value, or None if it was not run."""
+        """Return the index of a value, or None if it was not run."""
         near = np.flatnonzero(np.abs(self.log2_x - log2_x) < 2 * 10**-LOG2_DECIMALS)
         return int(near[0]) if near.size else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bracket:
-    """What stands on either side of the best value of a slice.
+    """The values on either side of the best value of a slice.
 
     Attributes:
-        best: Index of the usable value of lowest mean loss, None if there is none.
-        n_worse_left: Usable values below the best one, up to the nearest diverged.
+        best: Index of the usable value of lowest mean loss; None if there is none.
+        n_worse_left: Number of usable values below the best one, up to the nearest diverged.
         n_worse_right: The same above it.
         diverged_left: log2 of the nearest diverged value below the best, or None.
         diverged_right: log2 of the nearest diverged value above the best, or None.
@@ -101,39 +103,43 @@ def slice_of(
     axis: Axis = "width",
     base: int | None = None,
 ) -> Slice:
-    """Return the slice of ``hp``, computed from HP values, never from who asked for a trial.
+    """Return the slice of ``hp`` in a table.
+
+    Rows are selected by their HP values alone, whichever stage requested the trial. A row belongs
+    to the slice if its arm, axis value and seed match and all its other HPs equal ``fixed``; it
+    fills the cell of its value of ``hp`` and its seed.
 
     Args:
         df: A validated results table.
-        hp: The varied HP; values that are null or not above 0 have no log2 and are left out.
+        hp: The varied HP; rows in which it is null or not above 0 have no log2 and are left out.
         fixed: Values that all other HPs must equal; None (or absent) matches null.
-        axis_value: Place on the axis.
+        axis_value: Value on the axis.
         arm: ``mup``, ``sp`` or ``unscaled``; rows of the base width count for all.
-        seeds: Seeds, in this order.
-        axis: The axis: the column that holds places.
-        base: Along another axis than width: the place whose rows count for all arms.
+        seeds: Seeds, in the order of the columns of the slice.
+        axis: The axis, which is the name of the column of axis values.
+        base: Along another axis than width: the axis value whose rows count for all arms.
 
     Returns:
         The slice; of length 0 if no row matches. Failed and pruned rows give NaN.
 
     Raises:
-        TableError: ``fixed`` or ``hp`` names an HP the table lacks, two results for one cell,
-            or rows that differ in anything that is held fixed: study, family, base width, and
-            width, depth, batch size and steps but for the axis.
+        TableError: ``fixed`` or ``hp`` names an HP that the table lacks, two results for one cell,
+            or rows that differ in something that is held fixed: study, family, base width, and
+            width, depth, batch size and steps, apart from the axis.
     """
     others = {name: value for name, value in fixed.items() if name != hp}
-    here = in_arm(df, arm, axis=axis, base=base) & _at(df, axis, axis_value)
+    here = in_arm(df, arm, axis=axis, base=base) & _has_axis_value(df, axis, axis_value)
     rows = _matching(df[here], hp, others, seeds)
-    cells = _one_result_a_cell(rows, hp=hp, arm=arm, axis=axis)
+    cells = _cells(rows, hp=hp, arm=arm, axis=axis)
     values = sorted({x for x, _ in cells})
-    place = {x: i for i, x in enumerate(values)}
+    index = {x: i for i, x in enumerate(values)}
     column = {seed: j for j, seed in enumerate(seeds)}
     loss = np.full((len(values), len(seeds)), np.nan)
     diverged = np.zeros(len(values), dtype=bool)
     for (x, seed), row in cells.items():
-        diverged[place[x]] |= row.status == "diverged"
+        diverged[index[x]] |= row.status == "diverged"
         if row.status == "done":
-            loss[place[x], column[seed]] = row.val_loss
+            loss[index[x], column[seed]] = row.val_loss
     return Slice(
         hp=hp,
         arm=arm,
@@ -152,6 +158,7 @@ def _matching(
     others: Mapping[str, float | None],
     seeds: Sequence[int],
 ) -> pd.DataFrame:
+    """The rows of these seeds with a positive ``hp`` and all other HPs as given."""
     columns = hp_columns(df)
     needed = [hp, *(name for name, value in others.items() if value is not None)]
     lacking = [name for name in needed if HP_PREFIX + name not in columns]
@@ -167,12 +174,12 @@ def _matching(
     return df[keep]
 
 
-def _at(df: pd.DataFrame, axis: Axis, place: int) -> np.ndarray:
-    return df[axis].to_numpy(dtype=float, na_value=np.nan) == place
+def _has_axis_value(df: pd.DataFrame, axis: Axis, axis_value: int) -> np.ndarray:
+    return df[axis].to_numpy(dtype=float, na_value=np.nan) == axis_value
 
 
 def equals(cells: np.ndarray, value: float | None) -> np.ndarray:
-    """Return where HP values equal one, (rows,); None matches null."""
+    """Return the mask of the cells that equal an HP value, (rows,); None matches null."""
     if value is None:
         return np.isnan(cells)
     return np.isclose(cells, round_hp(value), rtol=10**-LOG2_DECIMALS, atol=0.0)
@@ -186,15 +193,13 @@ class _Row(NamedTuple):
     trial_id: str
 
 
-def _one_result_a_cell(
-    rows: pd.DataFrame, *, hp: str, arm: str, axis: Axis
-) -> dict[tuple[float, int], _Row]:
-    """The row of each (log2 value, seed): a result rather than an unfinished trial."""
-    for name in _ONE_KIND:
-        kinds = sorted({str(kind) for kind in rows[name]})
-        if len(kinds) > 1 and name != axis:
+def _cells(rows: pd.DataFrame, *, hp: str, arm: str, axis: Axis) -> dict[tuple[float, int], _Row]:
+    """The row of each cell (log2 value, seed): a result rather than an unfinished trial."""
+    for name in _HELD_FIXED:
+        distinct = sorted({str(value) for value in rows[name]})
+        if len(distinct) > 1 and name != axis:
             raise TableError(
-                f"slice of {hp}: rows of one {name}; got {kinds}; analyze one study at a time"
+                f"slice of {hp}: rows of one {name}; got {distinct}; analyze one study at a time"
             )
     cells: dict[tuple[float, int], _Row] = {}
     columns = [HP_PREFIX + hp, "seed", *_Row._fields]
@@ -205,17 +210,18 @@ def _one_result_a_cell(
             cells[key] = row
         elif row.status in FINISHED and _rank(row, arm) == _rank(other, arm):
             raise TableError(
-                f"slice of {hp}: one result a value and seed; got trials {other.trial_id} and "
-                f"{row.trial_id}; drop one"
+                f"slice of {hp}: one result for each value and seed; got trials {other.trial_id} "
+                f"and {row.trial_id}; drop one"
             )
     return cells
 
 
 def _rank(row: _Row, arm: str) -> tuple[bool, bool, float]:
-    """Results before unfinished trials; of a foreign table's two arms at base width, its own.
+    """The precedence of a row for its cell; the highest counts.
 
-    Validations change nothing in a training: of two trials that differ in their number, that with
-    fewer counts, so that stage `convergence` adds nothing to a slice.
+    Results before unfinished trials. A table from elsewhere may hold both arms at the base width:
+    there the requested arm. Validations do not affect training: of two trials that differ in their
+    number, the one with fewer counts, so that stage `convergence` adds nothing to a slice.
     """
     finished = row.status in FINISHED
     fewer = 0.0 if pd.isna(row.n_val) else -float(row.n_val)
@@ -224,10 +230,10 @@ def _rank(row: _Row, arm: str) -> tuple[bool, bool, float]:
 
 @lru_cache(maxsize=512)
 def mean_loss(slice_: Slice) -> np.ndarray:
-    """Return the loss of each value, (P,), adjusted for seeds; NaN where not usable.
+    """Return the mean loss of each value, (P,), adjusted for seed effects; NaN where not usable.
 
-    Least squares for y_ij = m_i + b_j with Σ b_j = 0: the plain mean if no cell is missing,
-    and fair to a value that lacks a lucky seed otherwise.
+    Least squares for y_ij = m_i + b_j with Σ b_j = 0, b_j the effect of seed j: the plain mean if
+    no cell is missing, and unbiased if a value lacks some seed.
     """
     means = np.full(len(slice_.log2_x), np.nan)
     used = np.isfinite(slice_.loss) & slice_.usable[:, None]
@@ -242,20 +248,20 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     rows[np.arange(i.size), n_values + j] = 1.0
     rows[-1, n_values:] = used.any(axis=0)
     y = np.append(slice_.loss[used], 0.0)
-    level = float(y[:-1].mean())
-    y[:-1] -= level
+    grand_mean = float(y[:-1].mean())
+    y[:-1] -= grand_mean
     solution = np.linalg.lstsq(rows, y, rcond=None)[0]
-    means[slice_.usable] = solution[:n_values][slice_.usable] + level
+    means[slice_.usable] = solution[:n_values][slice_.usable] + grand_mean
     means.setflags(write=False)
     return means
 
 
 @lru_cache(maxsize=512)
 def bracket(slice_: Slice) -> Bracket:
-    """Return what stands on either side of the best value, and whether to extend.
+    """Return the values on either side of the best one, and whether to extend the slice.
 
-    A slice is extended outwards until two worse values or one diverged stand on each side
-    (design §3). If every value diverged it wants smaller ones.
+    A slice is extended outwards until there are two worse values or a diverged one on each side
+    (design §3). If every value diverged it is extended to smaller ones.
     """
     usable = slice_.usable
     if not usable.any():

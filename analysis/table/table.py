@@ -1,6 +1,6 @@
-"""The results table: the checks every reader applies, reading and comparing.
+"""The results table: validation, reading and comparing. One row is one trial.
 
-One row is one trial. The writer and every reader take the schema from `analysis.schema`.
+The writer and all readers take the columns from `analysis.table.schema`.
 """
 
 import io
@@ -20,33 +20,14 @@ from mutransfer.analysis.table.schema import (
     SCHEMA_VERSION,
     VOLATILE,
     Column,
-    markdown,
 )
 from mutransfer.words import ARMS, STAGES, STATUSES, Axis
 
-__all__ = [
-    "COLUMNS",
-    "SCHEMA_VERSION",
-    "VOLATILE",
-    "Column",
-    "TableError",
-    "empty",
-    "from_rows",
-    "in_arm",
-    "markdown",
-    "read",
-    "rows_of_arm",
-    "same",
-    "to_arrow_schema",
-    "validate",
-]
+_ARROW = {"int64": pa.int64(), "float64": pa.float64(), "str": pa.string()}
 
 
 class TableError(ValueError):
-    """A table that cannot be analyzed; the message lists every fault found."""
-
-
-_ARROW = {"int64": pa.int64(), "float64": pa.float64(), "str": pa.string()}
+    """A table that cannot be analyzed; the message lists all faults."""
 
 
 def hp_columns(df: pd.DataFrame) -> list[str]:
@@ -85,7 +66,7 @@ def to_arrow_schema() -> pa.Schema:
 
 
 def rows_of_arm(df: pd.DataFrame, arm: str) -> pd.DataFrame:
-    """Return the rows of ``arm``, shared rows of the base width included.
+    """Return the rows of ``arm``, including the shared rows of the base width.
 
     At width == base_width μP and SP are the same trial and share one row.
     """
@@ -95,10 +76,10 @@ def rows_of_arm(df: pd.DataFrame, arm: str) -> pd.DataFrame:
 def in_arm(
     df: pd.DataFrame, arm: str, *, axis: Axis = "width", base: int | None = None
 ) -> np.ndarray:
-    """Return the mask of the rows of an arm, (rows,), those that the arms share included.
+    """Return the mask of the rows of an arm, (rows,), including those that the arms share.
 
-    Along another axis than width they share those of the place ``base``, where a scaling rule
-    does nothing; None: none.
+    Along width the arms share the rows of the base width. Along another axis they share those of
+    the axis value ``base``, at which a scaling rule changes nothing; None: no rows.
     """
     shared = df["base_width"].to_numpy() if axis == "width" else -1 if base is None else base
     return (df["arm"] == arm).to_numpy() | (
@@ -109,7 +90,7 @@ def in_arm(
 def validate(df: pd.DataFrame) -> pd.DataFrame:
     """Return a copy with the column types of the schema; absent optional columns are null.
 
-    HP columns beyond the known ones are kept; an absent HP column stays absent.
+    HP columns that are not in the schema are kept; an absent HP column stays absent.
 
     Raises:
         TableError: another schema version, missing columns, wrong types, unknown arm, stage
@@ -142,18 +123,19 @@ def _missing_columns(df: pd.DataFrame) -> list[str]:
 
 
 def _typed(df: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    known = {c.name: c for c in COLUMNS}
-    extra_hps = [name for name in hp_columns(df) if name not in known]
-    absent_hp = [n for n in known if n.startswith(HP_PREFIX) and n not in df.columns]
-    names = [n for n in known if n not in absent_hp] + extra_hps
+    """The columns of a table with their types, and the faults of those that do not convert."""
+    schema = {c.name: c for c in COLUMNS}
+    extra_hps = [name for name in hp_columns(df) if name not in schema]
+    absent_hps = [n for n in schema if n.startswith(HP_PREFIX) and n not in df.columns]
+    names = [n for n in schema if n not in absent_hps] + extra_hps
     out, faults = {}, []
     for name in names:
-        column = known.get(name) or Column(name=name, dtype="float64", meaning="", nullable=True)
+        column = schema.get(name) or Column(name=name, dtype="float64", meaning="", nullable=True)
         cells = df[name] if name in df.columns else pd.Series([None] * len(df), index=df.index)
         try:
             out[name] = _cast(cells, column)
         except (TypeError, ValueError) as error:
-            faults.append(f"table.{name}: must be {column.dtype}; got {error}; mend the column")
+            faults.append(f"table.{name}: must be {column.dtype}; got {error}; correct the column")
             continue
         if not column.nullable and out[name].isna().any():
             faults.append(f"table.{name}: must not be null; got null; fill the column")
@@ -166,8 +148,8 @@ def _cast(cells: pd.Series, column: Column) -> pd.Series:
     numbers = pd.to_numeric(cells)
     if column.dtype == "float64":
         return numbers.astype("float64")
-    whole = numbers.astype("Int64")
-    return whole if whole.isna().any() else whole.astype(column.pandas_dtype)
+    integers = numbers.astype("Int64")
+    return integers if integers.isna().any() else integers.astype(column.pandas_dtype)
 
 
 def _bad_words(df: pd.DataFrame) -> list[str]:
@@ -199,24 +181,24 @@ def _bad_rows(df: pd.DataFrame) -> list[str]:
 
 
 def same(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    """Return the differences of two tables in words; none if they are the same table.
+    """Return the differences of two tables in words; an empty list if they are the same table.
 
-    Rows are matched by trial_id. Times, host, device name, dates and versions are left out.
+    Rows are matched by trial_id. Times, host, device name, dates and versions are ignored.
     """
     left, right = a.set_index("trial_id"), b.set_index("trial_id")
     only = [(left.index.difference(right.index), "first")]
     only.append((right.index.difference(left.index), "second"))
-    found = [f"trial {i}: only in the {where} table" for ids, where in only for i in ids]
+    differences = [f"trial {i}: only in the {where} table" for ids, where in only for i in ids]
     shared = left.index.intersection(right.index)
     columns = [c for c in left.columns.union(right.columns, sort=False) if c not in VOLATILE]
     for name in columns:
         if name not in left.columns or name not in right.columns:
-            found.append(f"column {name}: only in one table")
+            differences.append(f"column {name}: only in one table")
             continue
         x, y = left.loc[shared, name], right.loc[shared, name]
         differ = ~((x == y).fillna(False).astype(bool) | (x.isna() & y.isna()))
-        found += [f"trial {i}: {name} is {x[i]} and {y[i]}" for i in shared[differ]]
-    return found
+        differences += [f"trial {i}: {name} is {x[i]} and {y[i]}" for i in shared[differ]]
+    return differences
 
 
 def read(path: str | Path, filesystem: pafs.FileSystem | None = None) -> pd.DataFrame:

@@ -1,4 +1,5 @@
-"""How the optimum moves with width, and what a transferred value costs at the target.
+"""How the optimum and the best loss change along the axis, and the regret of a transferred value.
 
-Public: `drift`, `regret`, `scaling_law` and `speed_up`, a function of that name or like it in each.
+Public: `drift.drift`, `regret.regret`, `regret.sensitivity`, `scaling_law.scaling_law` and
+`speed_up.compare_convergence`.
 """

@@ -1,16 +1,16 @@
-"""When a noisy curve reaches a value: isotonic regression and first passage."""
+"""When a noisy loss curve reaches a value: isotonic regression and first passage."""
 
 import numpy as np
 
 
-def monotone(steps: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the curve that never rises and is nearest in squares: log2 steps and loss of its runs.
+def isotonic_fit(steps: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the isotonic regression of a loss curve: log2 steps and losses of pools, (M,) each.
 
-    Neighbours that do not fall are pooled (pool adjacent violators); a pool stands at the mean of
-    its log2 steps.
+    The nonincreasing curve that is nearest in squares. Neighbours that do not fall are pooled (pool
+    adjacent violators); a pool lies at the mean of its log2 steps.
 
     Args:
-        steps: Steps, (K,) ascending, above 0.
+        steps: Training steps, (K,) ascending, above 0.
         losses: Loss at each, (K,).
     """
     pools: list[list[float]] = []  # sum of log2 steps, sum of losses, number
@@ -23,10 +23,11 @@ def monotone(steps: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, np.ndar
     return table[:, 0] / table[:, 2], table[:, 1] / table[:, 2]
 
 
-def reached(log2_steps: np.ndarray, losses: np.ndarray, loss: float) -> float | None:
-    """Return the step at which a monotone curve reaches a loss, None if it does not.
+def step_at_loss(log2_steps: np.ndarray, losses: np.ndarray, loss: float) -> float | None:
+    """Return the step at which a nonincreasing curve first has a loss, interpolated in log step.
 
-    One that begins below it is said to reach it at its first point: later than it did.
+    None if it never gets there. A curve that starts below the loss has it at its first point, which
+    is later than the true step.
     """
     below = np.flatnonzero(losses <= loss)
     if not below.size:

@@ -1,4 +1,5 @@
-"""PASS, FAIL or INCONCLUSIVE: what is asked, the evidence, the conditions, their causes.
+"""PASS, FAIL or INCONCLUSIVE: the question, the fitted slices, the conditions and their causes.
 
-Public: `judge.judge` and the records that it takes and returns.
+Public: `judge.judge`, `external.judge_table`, `verdict_file.read_verdict` and
+`evidence.gather`, with the records that they take and return; `coordcheck.judge` for the gate.
 """

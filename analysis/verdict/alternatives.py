@@ -13,21 +13,21 @@ from mutransfer.analysis.verdict.question import TransferQuestion
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loss:
-    """The regret of one value at one width: estimate, lower and upper bound in each unit.
+class Alternative:
+    """The regret of one value at one axis value: estimate, lower and upper bound in each unit.
 
     Attributes:
         name: transferred, one octave lower, one octave higher, default, or SP's.
         hp: The HP.
         arm: ``mup`` or the control: whose slice it was read from.
-        axis_value: At which place of the axis.
+        axis_value: Axis value of that slice.
         log2_x: log2 of the value.
-        in_loss: In loss; None where nothing can be said (off the curve and not run).
+        in_loss: In loss; None where it is unknown (off the curve and not run).
         percent: In % of the best loss there.
         seed_noise: In standard deviations of one loss from seed to seed.
-        width_gain: In shares of what width gains, best loss at the search width minus best
-            loss here (Ghosh et al. 2025: c/a); None where width gains nothing.
-        note: Where nothing can be read from the curve: what the nearest values say.
+        width_gain: In shares of what width gains, best loss at the search minus best loss here
+            (Ghosh et al. 2025: c/a); None where width gains nothing.
+        note: For a value off the curve: the losses of its neighbours.
     """
 
     name: str
@@ -42,71 +42,71 @@ class Loss:
     note: str
 
 
-def alternatives(evidence: Fits, question: TransferQuestion) -> tuple[Loss, ...]:
-    """Return what the transferred value, ±1 octave, a given default and SP's value lose.
+def alternatives(fits: Fits, question: TransferQuestion) -> tuple[Alternative, ...]:
+    """Return the regret of the transferred value, ±1 octave, a given default and SP's value.
 
-    SP's value is the control's optimum at the search width, kept as the width grows, as somebody
-    without μP would; its regret is that in SP's own slice at the widest width that has one.
+    SP's value is the control's optimum at the search, kept constant along the axis, as somebody
+    without μP would; its regret is that in SP's own slice at the largest axis value with one.
     """
-    value = (question.transferred or {}).get(evidence.hp)
-    if evidence.target is None or value is None or value <= 0:
+    value = question.transferred_value(fits.hp)
+    if fits.target is None or value is None:
         return ()
     x = log2_of(value)
-    asked = {"transferred": x, "one octave lower": x - 1, "one octave higher": x + 1}
-    default = question.defaults.get(evidence.hp)
+    named = {"transferred": x, "one octave lower": x - 1, "one octave higher": x + 1}
+    default = question.defaults.get(fits.hp)
     if default is not None and default > 0:
-        asked["default"] = log2_of(default)
-    search = evidence.ladder["mup", question.search_at]
-    found = [_loss(name, evidence.target, search, at) for name, at in asked.items()]
-    return (*found, *_of_control(evidence, question))
+        named["default"] = log2_of(default)
+    search = fits.ladder["mup", question.search_at]
+    ours = [_alternative(name, fits.target, search, log2_x) for name, log2_x in named.items()]
+    return (*ours, *_of_control(fits, question))
 
 
-def _of_control(evidence: Fits, question: TransferQuestion) -> list[Loss]:
+def _of_control(fits: Fits, question: TransferQuestion) -> list[Alternative]:
     arm = question.control or "sp"
-    fits = [f for f in evidence.of_arm(arm) if f.ok and f.slice.axis_value > question.search_at]
-    search = evidence.ladder.get((arm, question.search_at))
+    beyond = [f for f in fits.of_arm(arm) if f.ok and f.slice.axis_value > question.search_at]
+    search = fits.ladder.get((arm, question.search_at))
     carried = None if search is None else optimum(search).log2_opt
-    if not fits or search is None or carried is None:
+    if not beyond or search is None or carried is None:
         return []
     name = "SP's own, transferred under SP" if arm == "sp" else "kept, without the rule"
-    return [_loss(name, fits[-1], search, carried)]
+    return [_alternative(name, beyond[-1], search, carried)]
 
 
-def _loss(name: str, fitted: Fit, search: Fit, log2_x: float) -> Loss:
-    found = regret(fitted, log2_x)
-    here, before = optimum(fitted), optimum(search).loss
+def _alternative(name: str, fit: Fit, search: Fit, log2_x: float) -> Alternative:
+    excess = regret(fit, log2_x)
+    here, before = optimum(fit), optimum(search).loss
     gain = None if before is None or here.loss is None else before - here.loss
-    return Loss(
+    return Alternative(
         name=name,
-        hp=fitted.slice.hp,
-        arm=fitted.slice.arm,
-        axis_value=fitted.slice.axis_value,
+        hp=fit.slice.hp,
+        arm=fit.slice.arm,
+        axis_value=fit.slice.axis_value,
         log2_x=log2_x,
-        in_loss=_in_units(found, 1.0),
-        percent=_in_units(found, 100 / abs(here.loss) if here.loss else None),
-        seed_noise=_in_units(found, 1 / here.noise_sd if here.noise_sd else None),
-        width_gain=_in_units(found, 1 / gain if gain is not None and gain > 0 else None),
-        note="" if found else _neighbours(fitted, log2_x, here.loss),
+        in_loss=_scaled(excess, 1.0),
+        percent=_scaled(excess, 100 / abs(here.loss) if here.loss else None),
+        seed_noise=_scaled(excess, 1 / here.noise_sd if here.noise_sd else None),
+        width_gain=_scaled(excess, 1 / gain if gain is not None and gain > 0 else None),
+        note="" if excess else _neighbours(fit, log2_x, here.loss),
     )
 
 
-def _neighbours(fitted: Fit, log2_x: float, best: float | None) -> str:
+def _neighbours(fit: Fit, log2_x: float, best: float | None) -> str:
     """What the values on either side of one that is off the curve lose against the best."""
-    x, means = fitted.slice.log2_x, mean_loss(fitted.slice)
-    told = []
+    x, means = fit.slice.log2_x, mean_loss(fit.slice)
+    notes = []
     for side, near in (
         ("below", np.flatnonzero(x < log2_x)[-1:]),
         ("above", np.flatnonzero(x > log2_x)[:1]),
     ):
         for i in near:
-            if fitted.slice.diverged[i]:
-                told.append(f"the value {side} it diverged")
+            if fit.slice.diverged[i]:
+                notes.append(f"the value {side} it diverged")
             elif best is not None and np.isfinite(means[i]):
-                told.append(f"the value {side} it loses {means[i] - best:.3g}")
-    return "not run; " + " and ".join(told or ["outside the values"])
+                notes.append(f"the value {side} it loses {means[i] - best:.3g}")
+    return "not run; " + " and ".join(notes or ["outside the values"])
 
 
-def _in_units(found: Regret | None, scale: float | None) -> tuple[float, float, float] | None:
-    if found is None or scale is None:
+def _scaled(excess: Regret | None, scale: float | None) -> tuple[float, float, float] | None:
+    if excess is None or scale is None:
         return None
-    return found.estimate * scale, found.lower * scale, found.upper * scale
+    return excess.estimate * scale, excess.lower * scale, excess.upper * scale

@@ -1,74 +1,97 @@
-"""The conditions of a PASS (design §7), each met or not."""
+"""The conditions of a PASS, each met or not.
+
+(a) The regret's upper bound is under the tolerance. (b) The optimum is bracketed at the search and
+at the target. (c) The HP matters: some value diverged, or is shown to be worse by more than the
+tolerance. (d) No value diverged close to the transferred one at the target. (e) The rows are
+complete, with enough seeds and values at the target.
+"""
 
 from dataclasses import dataclass
 
-from mutransfer.analysis.verdict.findings import HPFigures
-
-OCTAVES_TO_DIVERGENCE = 0.5
-
-MIN_TARGET_SEEDS = 2
-
-# Three values fix a parabola: nothing is left to see whether the curve is one.
-MIN_TARGET_VALUES = 4
+from mutransfer.analysis.verdict.hp_figures import MIN_TARGET_SEEDS, MIN_TARGET_VALUES, HPFigures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One condition of a PASS: its letter in design §7, whether it holds, and the figures."""
+    """One condition of a PASS: its letter (a) to (e), whether it holds, and the figures."""
 
     name: str
     holds: bool
     text: str
 
 
-def conditions_of(found: HPFigures) -> tuple[Condition, ...]:
-    """Return the conditions (a) to (d) of design §7 and (e), enough complete rows."""
-    tolerance, r = found.tolerance_loss, found.regret
-    gap = found.octaves_to_divergence
-    shown = found.sensitivity
-    upper = "unknown" if r is None else f"{r.upper:.4g}"
-    level = "" if r is None else f" ({100 * r.level:.6g} %)"
-    limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
-    brackets = [
-        f"{found.at(o.axis_value)}: {'yes' if o.bracketed else 'no'}"
-        for o in (found.search_opt, found.target_opt)
-    ]
-    missing = found.search.slice.n_missing + found.target.slice.n_missing
-    n_seeds = found.target.n_seeds
-    worst = "none" if shown is None or shown.lower is None else f"{shown.lower:.4g}"
+def conditions_of(figures: HPFigures) -> tuple[Condition, ...]:
+    """Return the conditions (a) to (e) of one HP."""
     return (
-        Condition(
-            name="a",
-            holds=r is not None and tolerance is not None and r.upper < tolerance,
-            text=f"upper bound of the regret {upper}{level}, tolerance {limit} (loss)",
-        ),
-        Condition(
-            name="b",
-            holds=found.search_opt.bracketed and found.target_opt.bracketed,
-            text="optimum bracketed at " + "; ".join(brackets),
-        ),
-        Condition(
-            name="c",
-            holds=shown is not None and shown.sensitive,
-            text="a value diverged"
-            if shown is not None and shown.by_divergence
-            else f"largest excess shown with 95 % confidence {worst}, tolerance {limit} (loss)",
-        ),
-        Condition(
-            name="d",
-            holds=gap is None or gap >= OCTAVES_TO_DIVERGENCE - 1e-4,
-            text="no value diverged at the target"
-            if gap is None
-            else f"{gap:.2f} octaves to the nearest diverged value at the target",
-        ),
-        Condition(
-            name="e",
-            holds=missing == 0
-            and n_seeds >= MIN_TARGET_SEEDS
-            and found.target_opt.n_values >= MIN_TARGET_VALUES
-            and found.at_target is not None,
-            text=f"{n_seeds} target seeds, {found.target_opt.n_values} values, "
-            f"{missing} runs missing"
-            + ("" if found.at_target is not None else ", the transferred value was not run"),
-        ),
+        _regret_is_tolerated(figures),
+        _is_bracketed(figures),
+        _matters(figures),
+        _is_far_from_divergence(figures),
+        _is_complete(figures),
     )
+
+
+def _regret_is_tolerated(figures: HPFigures) -> Condition:
+    tolerance, regret = figures.tolerance_loss, figures.regret
+    upper = "unknown" if regret is None else f"{regret.upper:.4g}"
+    confidence = "" if regret is None else f" ({100 * regret.confidence:.6g} %)"
+    return Condition(
+        name="a",
+        holds=regret is not None and tolerance is not None and regret.upper < tolerance,
+        text=f"upper bound of the regret {upper}{confidence}, tolerance "
+        f"{_loss_text(tolerance)} (loss)",
+    )
+
+
+def _is_bracketed(figures: HPFigures) -> Condition:
+    optima = (figures.search_opt, figures.target_opt)
+    answers = [f"{figures.at(o.axis_value)}: {'yes' if o.bracketed else 'no'}" for o in optima]
+    return Condition(
+        name="b",
+        holds=all(o.bracketed for o in optima),
+        text="optimum bracketed at " + "; ".join(answers),
+    )
+
+
+def _matters(figures: HPFigures) -> Condition:
+    sensitivity = figures.sensitivity
+    if sensitivity is not None and sensitivity.by_divergence:
+        text = "a value diverged"
+    else:
+        worst = sensitivity.lower if sensitivity is not None else None
+        text = (
+            f"largest excess shown with 95 % confidence "
+            f"{'none' if worst is None else f'{worst:.4g}'}, tolerance "
+            f"{_loss_text(figures.tolerance_loss)} (loss)"
+        )
+    return Condition(name="c", holds=sensitivity is not None and sensitivity.sensitive, text=text)
+
+
+def _is_far_from_divergence(figures: HPFigures) -> Condition:
+    gap = figures.octaves_to_divergence
+    return Condition(
+        name="d",
+        holds=not figures.is_near_divergence,
+        text="no value diverged at the target"
+        if gap is None
+        else f"{gap:.2f} octaves to the nearest diverged value at the target",
+    )
+
+
+def _is_complete(figures: HPFigures) -> Condition:
+    missing = figures.search.slice.n_missing + figures.target.slice.n_missing
+    n_seeds, n_values = figures.target.n_seeds, figures.target_opt.n_values
+    was_run = figures.target_index is not None
+    return Condition(
+        name="e",
+        holds=missing == 0
+        and n_seeds >= MIN_TARGET_SEEDS
+        and n_values >= MIN_TARGET_VALUES
+        and was_run,
+        text=f"{n_seeds} target seeds, {n_values} values, {missing} runs missing"
+        + ("" if was_run else ", the transferred value was not run"),
+    )
+
+
+def _loss_text(loss: float | None) -> str:
+    return "unknown" if loss is None else f"{loss:.4g}"

@@ -1,4 +1,4 @@
-"""The verdict of a coordinate check: sizes against width are flat, growing or vanishing.
+"""The verdict of a coordinate check: each size is flat in width, growing or vanishing.
 
 Each series (a module's output or its change, a parameter or its update) is fitted as log2 size =
 a(seed) + slope · log2 width, at each step. Residual variances of one kind of series are shrunk
@@ -17,27 +17,38 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 RULES = 2  # raise it where a change of this file may change a verdict
-Verdict = Literal["PASS", "FAIL", "BLIND"]
-Word = Literal["flat", "growing", "vanishing", "uncertain"]
-# A slope that must be seen, and one that is let pass: wide models of finite size are not yet flat.
+CheckVerdict = Literal["PASS", "FAIL", "BLIND"]
+TrendWord = Literal["flat", "growing", "vanishing", "uncertain"]
+# Slopes: DETECTABLE must be detected, TOLERANCE passes: models of finite width are not quite flat.
 DETECTABLE, TOLERANCE, CONFIDENCE, POWER = 0.25, 0.15, 0.95, 0.8
-# Updates and the changes they make may fall this much more, to width^-0.25: in models of finite
-# width an update lies the less along its inputs the wider they are. Correct models fell as far as
-# width^-0.29 with an upper bound of -0.16; a multiplier or LR / m too many makes -1, and LR / √m
-# -0.5. Where rates are wrong the invariants see it exactly.
+# Updates, and the changes they cause, may fall this much faster, to width^-0.25: at finite width
+# an update aligns less with its inputs the wider they are. Correct models fell as fast as
+# width^-0.29 with an upper bound of -0.16; one multiplier or LR / m too many gives -1, LR / √m
+# gives -0.5. Wrong learning rates are detected exactly by the invariants.
 FADING = 0.1
-FIRST_JUDGED_STEP = 3  # zero readouts and gates keep gradients from the rest for two steps
-MIN_SEEDS, WIDEST = 2, 4
-MAX_PRIOR_DF = 50.0
+FIRST_JUDGED_STEP = 3  # zero readouts and gates block all other gradients for two steps
+MIN_SEEDS, WIDEST, MAX_PRIOR_DF = 2, 4, 50.0
+# The usual cause of a series that fails, by its kind and whether it grows.
+CAUSES: Mapping[tuple[str, bool], str] = {
+    ("weight", True): "a std that is not divided by √fan_in, or a readout without multiplier 1/m",
+    ("weight", False): "a std that falls with width where it is constant (1/√width tables)",
+    ("update", True): "a learning rate that is not divided by the width multiplier m, or a "
+    "readout without its multiplier 1/m",
+    ("update", False): "a learning rate divided by m where it is constant (a tensor taken for "
+    "hidden), a multiplier applied twice, or an eps that is too large",
+    ("output", True): "a multiplier that is missing, or a sum over a growing dimension without "
+    "1/fan_in",
+    ("change", True): "updates before this module that grow, or a missing multiplier",
+    ("change", False): "updates before this module that vanish, or a multiplier applied twice",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """How one series depends on width at one step.
+    """The dependence of one series on width at one step.
 
-    `low` and `high` are the corrected 95 % interval of the slope; `detectable` is the slope that
-    would be called growing with a probability of 80 %; `sizes` are geometric means over seeds, by
-    width.
+    `low` and `high`: corrected 95 % interval of the slope; `detectable`: the slope that is detected
+    as growing with a probability of 80 %; `sizes`: geometric means over seeds, by width.
     """
 
     arm: str
@@ -50,13 +61,13 @@ class Trend:
     high: float
     detectable: float
     tolerance: float
-    word: Word
+    word: TrendWord
     sizes: dict[int, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A series that fails: its last trend, the parameter behind it, and the usual cause."""
+    """A failing series: its last trend, the parameter that causes it, and the usual reason."""
 
     trend: Trend
     parameter: str | None
@@ -76,11 +87,11 @@ class Finding:
 class Check:
     """The result of a coordinate check.
 
-    PASS: nothing fails under μP, and something grows under SP. FAIL: something fails. BLIND:
-    nothing grows under SP either, so that the check shows nothing.
+    PASS: nothing fails under μP and something grows under SP. FAIL: something fails. BLIND: nothing
+    grows under SP either, so the check has shown nothing.
     """
 
-    verdict: Verdict
+    verdict: CheckVerdict
     findings: tuple[Finding, ...]
     control_grows: tuple[str, ...]
     trends: tuple[Trend, ...]
@@ -93,7 +104,7 @@ class Check:
 
     @property
     def has_power(self) -> bool:
-        """Whether a slope of `DETECTABLE` would be seen in half of the series or more."""
+        """Whether a slope of `DETECTABLE` would be detected in at least half of the series."""
         return self.detectable <= DETECTABLE
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,20 +112,20 @@ class Check:
         return {**asdict(self), "has_power": self.has_power}
 
 
-def from_dict(held: Mapping[str, Any]) -> Check:
-    """Return the check that `Check.to_dict` was made of, be it by way of JSON."""
-    plain = {f.name: held[f.name] for f in fields(Check)}
+def from_dict(content: Mapping[str, Any]) -> Check:
+    """Return the check from the data of `Check.to_dict`, which may have been through JSON."""
+    plain = {f.name: content[f.name] for f in fields(Check)}
     findings = [
         Finding(trend=_read_trend(f["trend"]), parameter=f["parameter"], cause=f["cause"])
-        for f in held["findings"]
+        for f in content["findings"]
     ]
     lists = {name: tuple(plain[name]) for name in ("control_grows", "widths", "left_out")}
-    trends = tuple(_read_trend(t) for t in held["trends"])
+    trends = tuple(_read_trend(t) for t in content["trends"])
     return Check(**plain | lists | {"findings": tuple(findings), "trends": trends})
 
 
-def _read_trend(held: Mapping[str, Any]) -> Trend:
-    return Trend(**{**held, "sizes": {int(w): size for w, size in held["sizes"].items()}})
+def _read_trend(content: Mapping[str, Any]) -> Trend:
+    return Trend(**{**content, "sizes": {int(w): size for w, size in content["sizes"].items()}})
 
 
 def judge(rows: pd.DataFrame, *, tolerance: float = TOLERANCE, arm: str = "mup") -> Check:
@@ -122,7 +133,7 @@ def judge(rows: pd.DataFrame, *, tolerance: float = TOLERANCE, arm: str = "mup")
 
     Args:
         rows: Columns arm, width, seed, step, kind, name, role, size, in the model's order.
-        tolerance: Slope that is let pass.
+        tolerance: Largest slope that passes.
         arm: The parametrization that is judged; "sp" is the control.
 
     Raises:
@@ -131,18 +142,18 @@ def judge(rows: pd.DataFrame, *, tolerance: float = TOLERANCE, arm: str = "mup")
     widths = sorted(int(w) for w in rows["width"].unique())
     kept = widths[-WIDEST:]
     if len(kept) < 3 or rows["seed"].nunique() < MIN_SEEDS:
-        found = f"widths {widths}, {rows['seed'].nunique()} seed(s)"
-        raise ValueError(f"coordinates: at least 3 widths and {MIN_SEEDS} seeds; got {found}")
+        got = f"widths {widths}, {rows['seed'].nunique()} seed(s)"
+        raise ValueError(f"coordinates: at least 3 widths and {MIN_SEEDS} seeds; got {got}")
     trends = _trends(rows[rows["width"].isin(kept)], tolerance)
     judged = [t for t in trends if t.arm == arm]
-    broken = _failing(judged)
+    failing = _failing(judged)
     control = _failing([t for t in trends if t.arm == "sp"])
     grows = tuple(dict.fromkeys(t.name for t in control if t.word == "growing"))
-    passed: Verdict = "PASS" if grows or arm == "sp" else "BLIND"
-    seen = [t.detectable for t in judged if _is_judged(t)]
+    unless_failing: CheckVerdict = "PASS" if grows or arm == "sp" else "BLIND"
+    detectable = [t.detectable for t in judged if _is_judged(t)]
     return Check(
-        verdict="FAIL" if broken else passed,
-        findings=tuple(_findings(broken)),
+        verdict="FAIL" if failing else unless_failing,
+        findings=tuple(_findings(failing)),
         control_grows=grows,
         trends=tuple(trends),
         widths=tuple(kept),
@@ -150,7 +161,7 @@ def judge(rows: pd.DataFrame, *, tolerance: float = TOLERANCE, arm: str = "mup")
         n_seeds=int(rows.loc[rows["arm"] == arm, "seed"].nunique()),
         n_series=len({(t.kind, t.name) for t in judged if _is_judged(t)}),
         tolerance=tolerance,
-        detectable=float(np.median(seen)) if seen else math.inf,
+        detectable=float(np.median(detectable)) if detectable else math.inf,
     )
 
 
@@ -159,14 +170,14 @@ def _is_judged(trend: Trend) -> bool:
 
 
 def _failing(trends: Sequence[Trend]) -> list[Trend]:
-    """Return the last trend of each series that at all its steps grows, or vanishes as none may."""
+    """Return the last trend of each series that grows, or vanishes too fast, at all its steps."""
     series: dict[tuple[str, str], list[Trend]] = {}
     for trend in filter(_is_judged, trends):
         series.setdefault((trend.kind, trend.name), []).append(trend)
     return [
-        found[-1]
-        for found in series.values()
-        if all(t.word == "growing" for t in found) or all(map(_fails_by_vanishing, found))
+        steps[-1]
+        for steps in series.values()
+        if all(t.word == "growing" for t in steps) or all(map(_fails_by_vanishing, steps))
     ]
 
 
@@ -174,7 +185,7 @@ def _fails_by_vanishing(trend: Trend) -> bool:
     if trend.word != "vanishing" or trend.kind == "output":
         return False
     if trend.kind == "weight":
-        return trend.role != "output"  # under μP a readout is born smaller the wider it is
+        return trend.role != "output"  # a μP readout is initialized smaller the wider it is
     return trend.high < -trend.tolerance - FADING
 
 
@@ -200,18 +211,18 @@ def _fits(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
         widths, column = np.unique(group["width"], return_inverse=True)
         seeds, line = np.unique(group["seed"], return_inverse=True)
         if len(group) < n_widths * len(seeds):
-            continue  # it has no size at some width
+            continue  # a size is missing at some width
         sizes = np.zeros((len(seeds), len(widths)))
         sizes[line, column] = group["size"]
         if (sizes == 0).any() or len(widths) < 3:
-            continue  # a constant, or something that gets no gradient
+            continue  # a constant, or something without a gradient
         head = {"arm": arm, "kind": kind, "name": name, "step": int(step), "role": roles.get(name)}
         yield {**head, **_fit(sizes, widths)}
 
 
 def _fit(sizes: np.ndarray, widths: np.ndarray) -> dict[str, Any]:
     """Return slope, Σx², residual variance and its degrees of freedom; seeds are blocks."""
-    if not np.isfinite(sizes).all():  # it overflowed: nothing grows faster
+    if not np.isfinite(sizes).all():  # an overflow: nothing grows faster
         return {"slope": math.inf, "sxx": 1.0, "var": 0.0, "df": 1, "sizes": {}}
     y = np.log2(sizes)
     means = dict(zip(map(int, widths), np.exp2(y.mean(axis=0)).tolist(), strict=True))
@@ -226,13 +237,12 @@ def _fit(sizes: np.ndarray, widths: np.ndarray) -> dict[str, Any]:
 
 
 def _shrink(fits: list[dict[str, Any]]) -> None:
-    """Shrink the residual variances of series of one kind towards a common one, in place."""
+    """Shrink the residual variances of series of one kind to a common one, in place."""
     usable = [f for f in fits if f["var"] > 0]
     if len(usable) < 3:
         return
     df = np.array([f["df"] for f in usable], dtype=float)
-    log_var = np.log([f["var"] for f in usable])
-    e = log_var - special.digamma(df / 2) + np.log(df / 2)
+    e = np.log([f["var"] for f in usable]) - special.digamma(df / 2) + np.log(df / 2)
     excess = e.var(ddof=1) - special.polygamma(1, df / 2).mean()
     prior_df = MAX_PRIOR_DF
     if excess > special.polygamma(1, MAX_PRIOR_DF / 2):
@@ -247,16 +257,20 @@ def _shrink(fits: list[dict[str, Any]]) -> None:
 
 def _trend(fit: Mapping[str, Any], n_series: int, tolerance: float) -> Trend:
     se = math.sqrt(fit["var"] / fit["sxx"])
-    quantile = 1 - (1 - CONFIDENCE) / (2 * n_series)
-    critical = float(stats.t.ppf(quantile, fit["df"]))
+    critical = float(stats.t.ppf(1 - (1 - CONFIDENCE) / (2 * n_series), fit["df"]))
     low, high = fit["slope"] - critical * se, fit["slope"] + critical * se
-    seen = tolerance + (critical + float(stats.t.ppf(POWER, fit["df"]))) * se
-    rest = {key: fit[key] for key in ("arm", "kind", "name", "role", "step", "slope", "sizes")}
-    word = _word(low, high, tolerance)
-    return Trend(**rest, low=low, high=high, detectable=seen, tolerance=tolerance, word=word)
+    detectable = tolerance + (critical + float(stats.t.ppf(POWER, fit["df"]))) * se
+    return Trend(
+        **{key: fit[key] for key in ("arm", "kind", "name", "role", "step", "slope", "sizes")},
+        low=low,
+        high=high,
+        detectable=detectable,
+        tolerance=tolerance,
+        word=_word(low, high, tolerance),
+    )
 
 
-def _word(low: float, high: float, tolerance: float) -> Word:
+def _word(low: float, high: float, tolerance: float) -> TrendWord:
     if low > tolerance:
         return "growing"
     if high < -tolerance:
@@ -264,39 +278,23 @@ def _word(low: float, high: float, tolerance: float) -> Word:
     return "flat" if -tolerance <= low and high <= tolerance else "uncertain"
 
 
-def _findings(broken: Sequence[Trend]) -> list[Finding]:
-    """Return the failing series, parameters first, each with what is behind it."""
-    own = [t for t in broken if t.kind in ("weight", "update")]
-    found = [Finding(trend=t, parameter=t.name, cause=_cause(t)) for t in own]
-    for trend in broken:
-        if trend.kind in ("output", "change"):
-            found.append(Finding(trend=trend, parameter=_behind(trend, own), cause=_cause(trend)))
-    return found
+def _findings(failing: Sequence[Trend]) -> list[Finding]:
+    """Return the failing series, parameters first, each with the parameter that causes it."""
+    parameters = [t for t in failing if t.kind in ("weight", "update")]
+    modules = [t for t in failing if t.kind in ("output", "change")]
+    return [
+        *(Finding(trend=t, parameter=t.name, cause=_cause(t)) for t in parameters),
+        *(Finding(trend=t, parameter=_source(t, parameters), cause=_cause(t)) for t in modules),
+    ]
 
 
-def _behind(trend: Trend, own: Sequence[Trend]) -> str | None:
-    """Return the failing parameter inside the module, else the first one of the model."""
-    inside = [t.name for t in own if t.name.startswith(f"{trend.name}.")]
-    return next(iter(inside or [t.name for t in own]), None)
+def _source(module: Trend, parameters: Sequence[Trend]) -> str | None:
+    """Return the failing parameter inside a module, else the first one of the model."""
+    inside = [t.name for t in parameters if t.name.startswith(f"{module.name}.")]
+    return next(iter(inside or [t.name for t in parameters]), None)
 
 
 def _cause(trend: Trend) -> str:
-    grows = trend.word == "growing"
     if trend.name.endswith("(logits)"):
         return "the head dim grows with width while logits are scaled by 1/√head_dim"
-    causes = {
-        (
-            "weight",
-            True,
-        ): "a std that is not divided by √fan_in, or a readout without multiplier 1/m",
-        ("weight", False): "a std that falls with width where it is constant (1/√width tables)",
-        ("update", True): "a learning rate that is not divided by the width multiplier m, or a "
-        "readout without its multiplier 1/m",
-        ("update", False): "a learning rate divided by m where it is constant (a tensor taken for "
-        "hidden), a multiplier applied twice, or an eps that is too large",
-        ("output", True): "a multiplier that is missing, or a sum over a growing dimension without "
-        "1/fan_in",
-        ("change", True): "updates before this module that grow, or a missing multiplier",
-        ("change", False): "updates before this module that vanish, or a multiplier applied twice",
-    }
-    return causes.get((trend.kind, grows), "a multiplier that does not fit")
+    return CAUSES.get((trend.kind, trend.word == "growing"), "a multiplier that does not fit")

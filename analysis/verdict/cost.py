@@ -1,4 +1,4 @@
-"""What the search cost, as a share of one target run."""
+"""The cost of the search, as a share of one target run."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ class Cost:
 
     Attributes:
         total_flops: Sum over all trials.
-        by_stage: FLOPs by the stage that asked first.
+        by_stage: FLOPs by the stage that first requested the trial.
         trials_by_stage: Trials by stage.
-        trials_without_flops: Trials whose FLOPs the table does not hold (counted as 0).
+        trials_without_flops: Trials without FLOPs in the table (counted as 0).
         target_flops: FLOPs of one target run; None if unknown.
         share: total_flops / target_flops; None if unknown.
-        search_share: The same without what is trained at the target to check and to compare
-            (stages target, set and convergence).
-        denominator: What one target run is, in words.
+        search_share: The same without the trials that check and compare at the target (stages
+            target, set and convergence).
+        denominator: The target run in words.
     """
 
     total_flops: float
@@ -39,7 +39,7 @@ def cost(
     Args:
         df: A validated results table.
         target_flops: FLOPs of one target run, > 0; None leaves the share out.
-        denominator: What that run is, in words.
+        denominator: That run in words.
 
     Raises:
         ValueError: ``target_flops`` is not above 0.

@@ -1,11 +1,11 @@
-"""The fitted slices that a verdict rests on."""
+"""The fitted slices that a verdict and its figures rest on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from mutransfer.analysis.fit.curve import Fit, fit, fits
+from mutransfer.analysis.fit.curve import Fit, fit_slice, fit_slices
 from mutransfer.analysis.verdict.question import TransferQuestion
 
 
@@ -15,8 +15,8 @@ class Fits:
 
     Attributes:
         hp: The HP.
-        ladder: Fits by (arm, width), the other HPs at the centre.
-        target: Fit at the target width, the others at the transferred set; None without one.
+        ladder: Fits by (arm, axis value), the other HPs at the centre.
+        target: Fit at the target, the other HPs at the transferred set; None without one.
     """
 
     hp: str
@@ -24,49 +24,52 @@ class Fits:
     target: Fit | None
 
     def of_arm(self, arm: str) -> list[Fit]:
-        """Return the ladder fits of an arm, narrowest first."""
+        """Return the ladder fits of an arm, in the order of their axis values."""
         return [self.ladder[key] for key in sorted(self.ladder) if key[0] == arm]
 
 
 def gather(df: pd.DataFrame, question: TransferQuestion) -> dict[str, Fits]:
-    """Return the evidence for each sliced HP of a question.
+    """Fit the slices of each HP of a question once, for the verdict and its figures alike.
+
+    Returns:
+        The fits by HP, in the order of ``question.parameters``.
 
     Raises:
-        TableError: as `analysis.slices.slice_of`.
+        TableError: as `table.slice.slice_of`.
     """
-    return {hp: evidence_of(df, question, hp) for hp in question.parameters}
+    return {hp: fits_of(df, question, hp) for hp in question.parameters}
 
 
-def evidence_of(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fits:
-    """Return the evidence for one HP, as `gather`."""
+def fits_of(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fits:
+    """Return the fitted slices of one HP; see `gather`."""
     arms = ["mup"]
     if question.control is not None and hp in question.control_parameters:
         arms.append(question.control)
     axis_values = sorted({*question.axis_values, question.search_at})
     ladder = {
-        (arm, axis_value): fitted
+        (arm, fit.slice.axis_value): fit
         for arm in arms
-        for axis_value, fitted in zip(
-            axis_values, _ladder(df, question, hp, arm, axis_values), strict=True
-        )
+        for fit in _ladder(df, question, hp, arm, axis_values)
     }
-    target = None
-    if question.transferred is not None:
-        asked = (question.transferred, question.target_at, "mup", question.target_seeds)
-        found = question.slice(df, hp, *asked)
-        target = fit(found, spacing_log2=question.spacing_log2)
-    return Fits(hp=hp, ladder=ladder, target=target)
+    return Fits(hp=hp, ladder=ladder, target=_target(df, question, hp))
 
 
 def _ladder(
     df: pd.DataFrame, question: TransferQuestion, hp: str, arm: str, axis_values: Sequence[int]
 ) -> list[Fit]:
-    """The curves of an arm: one family, which shares noise and roughness.
-
-    The target's curve is fitted alone: its regret bound rests on its own values only.
-    """
-    asked = (arm, question.seeds)
+    """The curves of an arm: one family, which shares noise and roughness."""
     slices = [
-        question.slice(df, hp, question.center, axis_value, *asked) for axis_value in axis_values
+        question.slice(df, hp, question.center, axis_value, arm, question.seeds)
+        for axis_value in axis_values
     ]
-    return fits(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))
+    return fit_slices(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))
+
+
+def _target(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fit | None:
+    """The target's curve, fitted alone: its regret bound rests on its own values only."""
+    if question.transferred is None:
+        return None
+    slice_ = question.slice(
+        df, hp, question.transferred, question.target_at, "mup", question.target_seeds
+    )
+    return fit_slice(slice_, spacing_log2=question.spacing_log2)

@@ -1,19 +1,18 @@
 """The verdict on one HP."""
 
-from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
-from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import Optimum, optimum
 from mutransfer.analysis.transfer.drift import Contrast, Drift, contrast, drift
 from mutransfer.analysis.transfer.regret import Regret, Sensitivity
-from mutransfer.analysis.transfer.scaling_law import Scaling, scaling
-from mutransfer.analysis.verdict.alternatives import Loss, alternatives
-from mutransfer.analysis.verdict.causes import Cause, causes_of, is_harmless
+from mutransfer.analysis.transfer.scaling_law import ScalingLaw, scaling_law
+from mutransfer.analysis.verdict.alternatives import Alternative, alternatives
+from mutransfer.analysis.verdict.causes import FAILURES, Cause, causes_of, is_harmless
 from mutransfer.analysis.verdict.conditions import Condition, conditions_of
 from mutransfer.analysis.verdict.evidence import Fits
-from mutransfer.analysis.verdict.findings import HPFigures, findings
+from mutransfer.analysis.verdict.hp_figures import HPFigures, hp_figures
 from mutransfer.analysis.verdict.question import TransferQuestion
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -21,25 +20,25 @@ Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 @dataclass(frozen=True, kw_only=True)
 class HPVerdict:
-    """What the table says about one HP.
+    """The verdict on one HP, with its figures.
 
     Attributes:
         hp: The HP.
         word: PASS, FAIL or INCONCLUSIVE.
         transferred: The value of the transferred set.
-        tolerance_loss: The tolerance as a loss; None if it cannot be formed.
-        optima: Optima of the ladder, by arm and width.
+        tolerance_loss: The tolerance as a loss; None if it cannot be computed.
+        optima: Optima of the ladder, by arm and axis value.
         target: Optimum at the target.
-        regret: Regret at the target, each bound at `Question.level`.
+        regret: Regret at the target, each bound at `TransferQuestion.confidence`.
         regret_percent: (estimate, lower, upper) in % of the best loss at the target.
-        alternatives: What the transferred and other values lose, in several units.
+        alternatives: Regret of the transferred and of other values, in several units.
         sensitivity: Condition (c).
         drift_mup: Drift of the μP optimum.
         drift_sp: Drift of the control's optimum; it does not enter the verdict.
         contrast: Whether they differ.
         scaling: Best loss and best HP against width, for each arm; they enter no verdict. Empty
             along another axis.
-        conditions: (a) to (d) of design §7, and (e): enough complete rows (2 seeds, 4 values).
+        conditions: (a) to (e) of `verdict.conditions`.
         causes: Why there is no PASS; empty for a PASS.
         harmless: Not a PASS only because the HP does not matter in its range, its regret being
             bounded under the tolerance: it does not keep the set from a PASS.
@@ -54,100 +53,92 @@ class HPVerdict:
     target: Optimum | None
     regret: Regret | None
     regret_percent: tuple[float, float, float] | None
-    alternatives: tuple[Loss, ...]
+    alternatives: tuple[Alternative, ...]
     sensitivity: Sensitivity | None
     drift_mup: Drift
     drift_sp: Drift | None
     contrast: Contrast | None
-    scaling: tuple[Scaling, ...]
+    scaling: tuple[ScalingLaw, ...]
     conditions: tuple[Condition, ...]
     causes: tuple[Cause, ...]
     harmless: bool
     flags: tuple[str, ...]
 
 
-def judge_hp(evidence: Fits, question: TransferQuestion) -> HPVerdict:
+def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
     """Return the verdict on one HP.
 
-    PASS needs the conditions (a) to (d) of design §7 and complete rows with at least two
-    target seeds and four values: with one seed, what differs from seed to seed cannot be told
-    from the curve; three values always lie on a parabola.
-    FAIL: the lower bound of the regret is over the tolerance, or the transferred value
-    diverged at the target. Else INCONCLUSIVE.
+    PASS needs the conditions (a) to (e) of `verdict.conditions`. With one target seed the variance
+    between seeds is unknown; three values always lie on a parabola. FAIL: the lower bound of the
+    regret is over the tolerance, or the transferred value diverged at the target. Else
+    INCONCLUSIVE.
     """
-    drift_mup = drift(evidence.of_arm("mup"), question.axis)
-    control = evidence.of_arm(question.control) if question.control else []
-    drift_sp = drift(control, question.axis) if control else None
-    # The laws of loss and optimum are laws of width.
-    measured = (evidence.of_arm("mup"), control) if question.axis == "width" else ()
-    found = findings(evidence, question)
-    conditions = conditions_of(found) if found else ()
-    causes = _causes(found, evidence, question)
+    figures = hp_figures(fits, question)
+    causes = _causes(figures, fits, question)
     codes = {c.code for c in causes}
-    value = None if question.transferred is None else question.transferred.get(evidence.hp)
+    mup = fits.of_arm("mup")
+    control = fits.of_arm(question.control) if question.control else []
+    drift_mup = drift(mup, question.axis)
+    drift_sp = drift(control, question.axis) if control else None
+    tolerance = figures.tolerance_loss if figures else None
+    # The laws of loss and optimum are laws of width.
+    arms = (mup, control) if question.axis == "width" else ()
     return HPVerdict(
-        hp=evidence.hp,
+        hp=fits.hp,
         word=_word(codes),
-        transferred=value,
-        tolerance_loss=found.tolerance_loss if found else None,
-        optima=_optima([*evidence.of_arm("mup"), *control], found),
-        target=found.target_opt if found else None,
-        regret=found.regret if found else None,
-        regret_percent=_percent(found) if found else None,
-        alternatives=alternatives(evidence, question),
-        sensitivity=found.sensitivity if found else None,
+        transferred=(question.transferred or {}).get(fits.hp),
+        tolerance_loss=tolerance,
+        optima=tuple(optimum(fit, tolerance) for fit in (*mup, *control)),
+        target=figures.target_opt if figures else None,
+        regret=figures.regret if figures else None,
+        regret_percent=_percent(figures) if figures else None,
+        alternatives=alternatives(fits, question),
+        sensitivity=figures.sensitivity if figures else None,
         drift_mup=drift_mup,
         drift_sp=drift_sp,
         contrast=contrast(drift_mup, drift_sp) if drift_sp else None,
-        scaling=tuple(s for s in map(scaling, measured) if s),
-        conditions=conditions,
+        scaling=tuple(law for law in map(scaling_law, arms) if law),
+        conditions=conditions_of(figures) if figures else (),
         causes=causes,
-        harmless=found is not None and is_harmless(found, codes),
-        flags=tuple(question.transferred_flags.get(evidence.hp, ())),
+        harmless=figures is not None and is_harmless(figures, codes),
+        flags=tuple(question.transferred_flags.get(fits.hp, ())),
     )
 
 
-def word_of(evidence: Fits, question: TransferQuestion) -> Word:
-    """Return the word of `judge_hp` alone."""
-    found = findings(evidence, question)
-    return _word({c.code for c in _causes(found, evidence, question)})
+def word_of(fits: Fits, question: TransferQuestion) -> Word:
+    """Return the word of `judge_hp` without its drift and scaling laws, which take longer."""
+    causes = _causes(hp_figures(fits, question), fits, question)
+    return _word({c.code for c in causes})
 
 
-def _causes(
-    found: HPFigures | None, evidence: Fits, question: TransferQuestion
-) -> tuple[Cause, ...]:
-    return causes_of(found, question) if found else (_no_set(evidence, question),)
+def _causes(figures: HPFigures | None, fits: Fits, question: TransferQuestion) -> tuple[Cause, ...]:
+    return causes_of(figures, question) if figures else (_no_value(fits, question),)
 
 
-def _word(codes: set[str]) -> Word:
-    if codes & {"regret_too_large", "diverged_at_target"}:
+def _word(codes: Set[str]) -> Word:
+    if codes & FAILURES:
         return "FAIL"
     return "INCONCLUSIVE" if codes else "PASS"
 
 
-def _optima(fits: Sequence[Fit], found: HPFigures | None) -> tuple[Optimum, ...]:
-    tolerance = found.tolerance_loss if found else None
-    return tuple(optimum(f, tolerance) for f in fits)
-
-
-def _percent(found: HPFigures) -> tuple[float, float, float] | None:
-    if found.regret is None or not found.target_opt.loss:
+def _percent(figures: HPFigures) -> tuple[float, float, float] | None:
+    regret, best = figures.regret, figures.target_opt.loss
+    if regret is None or not best:
         return None
-    scale = 100 / abs(found.target_opt.loss)
-    r = found.regret
-    return r.estimate * scale, r.lower * scale, r.upper * scale
+    scale = 100 / abs(best)
+    return regret.estimate * scale, regret.lower * scale, regret.upper * scale
 
 
-def _no_set(evidence: Fits, question: TransferQuestion) -> Cause:
+def _no_value(fits: Fits, question: TransferQuestion) -> Cause:
     if question.transferred is None:
         return Cause(
             code="no_transferred_set",
             text="No transferred set has been chosen yet.",
             remedy="Finish the slices.",
         )
-    value = question.transferred.get(evidence.hp)
+    value = question.transferred.get(fits.hp)
     return Cause(
         code="not_on_log_scale",
-        text=f"{evidence.hp} = {value} has no logarithm, so no slice passes through it.",
-        remedy=f"Leave {evidence.hp} out of the sliced HPs or give it values above 0.",
+        text=f"{fits.hp} = {value} has no logarithm, so no slice passes through it.",
+        remedy=f"Leave {fits.hp} out of the sliced HPs or give it values above 0.",
     )

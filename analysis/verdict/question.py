@@ -1,4 +1,4 @@
-"""What a verdict is asked about, and the slices that answer it."""
+"""The question of a verdict, and the tolerance that decides it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from mutransfer.analysis.fit.minimum import LEVEL
-from mutransfer.analysis.table.axis import WORDS, at
+from mutransfer.analysis.fit.minimum import CONFIDENCE
+from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.table.slice import Slice, slice_of
 from mutransfer.words import Axis
 
@@ -16,7 +16,7 @@ ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """The regret that the user accepts, fixed before looking; it never depends on noise.
+    """The regret that the user accepts, fixed before any result is seen; independent of noise.
 
     Attributes:
         kind: ``rel_loss``: a share of the best loss at the target; ``abs_loss``: a loss;
@@ -43,7 +43,7 @@ class Tolerance:
             )
 
     def in_loss(self, *, target_best: float | None, search_best: float | None) -> float | None:
-        """Return the tolerance as a loss; None if the losses it rests on are missing.
+        """Return the tolerance as a loss; None if a loss that it depends on is missing.
 
         A width gain that is not above 0 gives 0: no regret is a small share of it.
         """
@@ -69,29 +69,29 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class TransferQuestion:
-    """Everything a verdict rests on besides the table.
+    """All that a verdict depends on besides the table.
 
     Attributes:
         parameters: Names of the sliced HPs.
-        search_at: Place of the search; one of ``axis_values``.
-        axis_values: The ladder: places on the axis.
-        target_at: Place of the check.
-        base_width: Width at which base HPs are written.
+        search_at: Axis value of the search; one of ``axis_values``.
+        axis_values: Axis values of the ladder.
+        target_at: Axis value of the check.
+        base_width: Width at which base HPs are defined.
         seeds: Seeds of the ladder slices.
         target_seeds: Seeds of the target slices and of the transferred set there.
         spacing_log2: Lattice step, octaves.
         tolerance: Accepted regret.
-        control: The control's arm: ``sp`` along width, ``unscaled`` along another axis; or None.
+        control: Arm of the control: ``sp`` along width, ``unscaled`` along another axis; or None.
         control_parameters: HPs that the control slices too.
-        center: All HPs: what the ladder slices hold fixed.
-        transferred: All HPs of the transferred set, None as long as it is not chosen.
+        center: All HPs: the values that the ladder slices hold fixed.
+        transferred: All HPs of the transferred set; None until it has been chosen.
         transferred_flags: Remarks on single HPs of that set.
         search_best: All HPs of the best search trial.
-        defaults: Values somebody would take untuned; their regret is told beside.
-        axis: Along which transfer is asked about.
-        rule: Name of the rule that scales base HPs along it; None: they are kept.
-        n_interim: How often more trials were asked for once a verdict could be seen
-            (``--settle``, or more seeds or axis values in the spec).
+        defaults: Untuned values by HP whose regret is reported for comparison.
+        axis: Axis along which transfer is judged.
+        rule: Name of the rule that scales base HPs along it; None: they are kept constant.
+        n_interim: Interim analyses before this one: how often trials were added after a verdict
+            could have been seen (``--settle``, or more seeds or axis values in the spec).
     """
 
     parameters: tuple[str, ...]
@@ -115,31 +115,36 @@ class TransferQuestion:
     n_interim: int = 0
 
     @property
-    def one(self) -> str:
-        """What the axis is called: width, batch size, and so on."""
-        return WORDS[self.axis].one
+    def axis_name(self) -> str:
+        """The axis in words: width, batch size, number of steps, depth."""
+        return AXIS_LABELS[self.axis].singular
 
-    def at(self, place: int) -> str:
-        """Return a place in words: width 128, 300 steps."""
-        return at(self.axis, place)
+    def at(self, axis_value: int) -> str:
+        """Return an axis value in words: width 128, 300 steps."""
+        return axis_value_text(self.axis, axis_value)
+
+    def transferred_value(self, hp: str) -> float | None:
+        """Return the transferred value of an HP; None without one on the log scale (above 0)."""
+        value = (self.transferred or {}).get(hp)
+        return value if value is not None and value > 0 else None
 
     def slice(
         self,
         df: pd.DataFrame,
         hp: str,
         fixed: Mapping[str, float | None],
-        place: int,
+        axis_value: int,
         arm: str,
         seeds: tuple[int, ...],
     ) -> Slice:
-        """Return the slice of an HP at a place; see `analysis.slices.slice_of`."""
-        # Where base HPs are written a rule does nothing: its arms share the rows of the search.
+        """Return the slice of an HP at an axis value; see `table.slice.slice_of`."""
+        # At the search value a scaling rule has no effect: there both arms share their rows.
         base = None if self.axis == "width" else self.search_at
         return slice_of(
             df,
             hp=hp,
             fixed=fixed,
-            axis_value=place,
+            axis_value=axis_value,
             arm=arm,
             seeds=seeds,
             axis=self.axis,
@@ -147,11 +152,11 @@ class TransferQuestion:
         )
 
     @property
-    def level(self) -> float:
-        """Confidence of a bound: 0.95 at the first look, half the rest at each further one.
+    def confidence(self) -> float:
+        """Confidence level of a bound: 1 − 0.05/2^k after k interim analyses, so 0.95 at first.
 
-        A bound at ``level`` is a t bound of (1 + level)/2 on one side (`transfer.regret`): it is
-        wrong in 2.5 % of the first looks, in 1.25 % of the second ones and so on, together in
-        at most 5 %, however often more trials are asked for.
+        A bound at this level is a t bound of (1 + level)/2 on one side (`transfer.regret`): it is
+        wrong in 2.5 % of the first analyses, in 1.25 % of the second ones and so on, together in
+        at most 5 %, however often trials are added.
         """
-        return 1 - (1 - LEVEL) / 2**self.n_interim
+        return 1 - (1 - CONFIDENCE) / 2**self.n_interim

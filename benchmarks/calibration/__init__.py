@@ -1,1 +1,1 @@
-"""Planted truth for the analysis: do its intervals and verdicts hold as often as they say?"""
+"""Planted truth for the analysis: do intervals and verdicts hold as often as they claim?"""

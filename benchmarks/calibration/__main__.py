@@ -1,8 +1,8 @@
 """How often intervals, flags and verdicts hold on planted truth.
 
 `python -m benchmarks.calibration` writes benchmarks/results/calibration.md. Draws go through the
-code that ships, two processes at a time; every draw has its own seed, so the numbers come out
-the same each time.
+code that ships, in two processes; every draw has a fixed seed, so the numbers are
+reproducible.
 """
 
 import argparse
@@ -22,11 +22,12 @@ OUT = Path(__file__).parents[1] / "results" / "calibration.md"
 RIVAL_SETTINGS = ("digits-dit", "2 seeds, asymmetry 0.5", "large noise", "small noise")
 Scored = Callable[[Sequence[int]], list[Any]]
 Mapped = Callable[..., list[Any]]
-# Draws that are fitted at once.
+# Draws that are fitted in one call.
 BATCH = 100
-# The rules were chosen on draws with lower seeds; these are fresh.
+# The rules were chosen on draws with lower seeds; these are independent of them.
 FIRST_SEED = 10_000
-# A settled verdict takes several looks, and what lies outside the assumptions only has to be told.
+# Shares of the draws: a settled verdict takes several analyses, and settings outside the
+# assumptions are only reported.
 SHARE_SETTLED, SHARE_OUTSIDE = 0.125, 0.25
 
 
@@ -125,7 +126,7 @@ def censoring(mapped: Mapped) -> str:
 def verdicts(mapped: Mapped) -> str:
     rows = []
     for t in settings.VERDICTS:
-        words = Counter(mapped(partial(score.words, t)))
+        words = Counter(mapped(partial(score.verdict_words, t)))
         n = sum(words.values())
         powered = t.setting.in_class and t.setting.noise <= MEASURED_NOISE
         bound = {"high": settings.MAX_WRONG_PASS} if not t.passes else {}
@@ -144,8 +145,8 @@ def verdicts(mapped: Mapped) -> str:
     return table("Verdicts", columns, rows)
 
 
-def _regret_text(trial: settings.Trial) -> str:
-    return "0, from search" if trial.searched else f"{trial.regret:g}, {'+-'[trial.side < 0]} side"
+def _regret_text(case: settings.VerdictCase) -> str:
+    return "0, from search" if case.searched else f"{case.regret:g}, {'+-'[case.side < 0]} side"
 
 
 def settled(mapped: Mapped) -> str:
@@ -154,22 +155,22 @@ def settled(mapped: Mapped) -> str:
         bound = {} if t.passes else {"high": settings.MAX_WRONG_PASS}
         shares = []
         for spends in (True, False):
-            told = mapped(partial(settling.words, t, spends), SHARE_SETTLED)
-            passed = [w for w in told if w[-1] == "PASS"]
-            shares.append(len(passed) / len(told))
+            studies = mapped(partial(settling.verdict_words, t, spends), SHARE_SETTLED)
+            passed = [w for w in studies if w[-1] == "PASS"]
+            shares.append(len(passed) / len(studies))
             if spends:
-                first = sum(len(w) == 1 for w in passed) / len(told)
-                n_interim = float(np.mean([len(w) for w in told]))
-        told_shares = (percent(first), percent(shares[0], **bound), percent(shares[1]))
-        rows.append((t.setting.name, _regret_text(t), *told_shares, f"{n_interim:.1f}"))
+                first = sum(len(w) == 1 for w in passed) / len(studies)
+                n_analyses = float(np.mean([len(w) for w in studies]))
+        cells = (percent(first), percent(shares[0], **bound), percent(shares[1]))
+        rows.append((t.setting.name, _regret_text(t), *cells, f"{n_analyses:.1f}"))
         print(rows[-1], flush=True)
     columns = (
         "setting",
         "true regret, tolerances",
-        "PASS at the first look",
-        f"PASS at one of {1 + settling.LOOKS}",
-        "control: all looks at 95 %",
-        "looks taken",
+        "PASS at the first analysis",
+        f"PASS at one of {1 + settling.N_FURTHER}",
+        "control: all analyses at 95 %",
+        "analyses",
     )
     return table(f"Settled verdicts, {100 * SHARE_SETTLED:g} % of the draws", columns, rows)
 
@@ -180,7 +181,7 @@ def flats(mapped: Mapped) -> str:
         words = Counter(mapped(partial(score.flat_words, s)))
         n = sum(words.values())
         rows.append((s.name, percent(words["PASS"] / n, high=0.0)))
-    return table("Nothing to find", ("setting", "PASS"), rows)
+    return table("No optimum", ("setting", "PASS"), rows)
 
 
 def rivals(mapped: Mapped) -> str:
@@ -188,11 +189,11 @@ def rivals(mapped: Mapped) -> str:
     for s in settings.BRACKETED:
         if s.name not in RIVAL_SETTINGS:
             continue
-        found = mapped(partial(score.rival_intervals, s))
-        for name in found[0]:
-            hit = float(np.mean([row[name][0] for row in found]))
-            length = float(np.median([row[name][1] for row in found]))
-            rows.append((s.name, name, percent(hit), f"{length:.2f}"))
+        draws = mapped(partial(score.rival_intervals, s))
+        for name in draws[0]:
+            coverage = float(np.mean([row[name][0] for row in draws]))
+            length = float(np.median([row[name][1] for row in draws]))
+            rows.append((s.name, name, percent(coverage), f"{length:.2f}"))
     columns = ("setting", "estimator", "optimum covered", "median length, octaves")
     return table("Estimators compared", columns, rows)
 

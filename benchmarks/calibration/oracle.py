@@ -1,8 +1,8 @@
 """Length of the interval of an estimator that knows more: the bound of Cramér and Rao.
 
 Both oracles see the values that the estimator has on its curve, and know the noise of each.
-*family*: knows that the curve is of the planted shape; asymmetry, curvature, level and
-place are to be found. *all*: knows the curve up to its place and level.
+*family*: knows that the curve is of the planted shape and estimates asymmetry, curvature, offset
+and location. *all*: knows the curve up to its location and offset.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _H = 1e-5
 
 
 def variance(setting: Setting, u: np.ndarray, *, knows_all: bool) -> float:
-    """Variance of the place of the optimum from values u octaves from it, octaves²."""
+    """Variance of the location of the optimum from values u octaves from it, octaves²."""
     shape, rho = SHAPES[setting.shape], setting.rho
     slope = (shape(u + _H, rho) - shape(u - _H, rho)) / (2 * _H)
     columns = [-CURVATURE * slope, np.ones_like(u)]

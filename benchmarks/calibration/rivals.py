@@ -30,7 +30,7 @@ def _window(slice_: Slice) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
 def polynomial(slice_: Slice, degree: int) -> Interval:
     """A polynomial through the values within 2 octaves of the best; t interval to first order.
 
-    Its noise is the scatter about it, as usual: what it misses counts as noise.
+    Its noise is the scatter about it, as usual: misfit counts as noise.
     """
     x, m, loss, _ = _window(slice_)
     center, n_seeds = x.mean(), loss.shape[1]
@@ -44,13 +44,13 @@ def polynomial(slice_: Slice, degree: int) -> Interval:
     roots = np.polynomial.Polynomial(k).deriv().roots()
     roots = roots[np.abs(roots.imag) < 1e-9].real
     bend = np.polynomial.Polynomial(k).deriv(2)
-    lows = [r for r in roots if bend(r) > 0 and x[0] - center <= r <= x[-1] - center]
-    if not lows:
+    minima = [r for r in roots if bend(r) > 0 and x[0] - center <= r <= x[-1] - center]
+    if not minima:
         return -np.inf, np.inf
     powers = np.arange(degree + 1)
-    row = powers * lows[0] ** np.maximum(powers - 1, 0)
-    half = special.stdtrit(df, 0.975) * np.sqrt(row @ cov @ row) / bend(lows[0])
-    return float(lows[0] + center - half), float(lows[0] + center + half)
+    row = powers * minima[0] ** np.maximum(powers - 1, 0)
+    half = special.stdtrit(df, 0.975) * np.sqrt(row @ cov @ row) / bend(minima[0])
+    return float(minima[0] + center - half), float(minima[0] + center + half)
 
 
 def akima(slice_: Slice) -> Interval:
@@ -66,8 +66,8 @@ def akima(slice_: Slice) -> Interval:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, sd / np.sqrt(loss.shape[1]), (N_BOOTSTRAP, len(x)))
     drawn = np.log(np.maximum(loss.mean(axis=1) + noise, 1e-9))
-    places = fine[Akima1DInterpolator(x, drawn.T, axis=0)(fine).argmin(axis=0)]
-    kept = places[(places > x[0]) & (places < x[-1])]
+    locations = fine[Akima1DInterpolator(x, drawn.T, axis=0)(fine).argmin(axis=0)]
+    kept = locations[(locations > x[0]) & (locations < x[-1])]
     if len(kept) < N_BOOTSTRAP / 2:
         return -np.inf, np.inf
     least = LEAST_ERROR_STEPS * float(np.median(np.diff(x)))
@@ -79,11 +79,11 @@ def bootstrap(slice_: Slice) -> Interval:
     """All resamples of the seeds, a parabola through each: with 2 seeds about 50 %."""
     x, _, loss, _ = _window(slice_)
     n = loss.shape[1]
-    found = []
+    vertices = []
     for picked in combinations_with_replacement(range(n), n):
         k = np.polyfit(x, loss[:, picked].mean(axis=1), 2)
-        found.append(-k[1] / (2 * k[0]))
-    low, high = np.quantile(found, [0.025, 0.975])
+        vertices.append(-k[1] / (2 * k[0]))
+    low, high = np.quantile(vertices, [0.025, 0.975])
     return float(low), float(high)
 
 

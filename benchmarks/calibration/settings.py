@@ -1,4 +1,4 @@
-"""What is planted: the settings of the calibration, and the bounds they are held to."""
+"""The planted settings of the calibration, and the bounds that its results must meet."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ MIN_COVERAGE = 0.935
 MAX_LENGTH = 1.5
 MIN_FLAGGED, MAX_FALSE_FLAGS = 0.99, 0.05
 MAX_WRONG_PASS, MIN_PASS = 0.05, 0.80
-# Regret that is accepted, share of the best loss; as in the shipped studies.
+# The accepted regret as a share of the best loss; as in the shipped studies.
 REL_LOSS = 0.005
 
 DEFAULT = Setting(name="default design", refined=True)
@@ -30,9 +30,9 @@ BRACKETED = (
     Setting(name="small noise", seeds=2, points=9, widths=5, noise=0.001),
     Setting(name="large noise", seeds=2, points=7, noise=0.02),
     Setting(name="large noise, asymmetry 0.5", seeds=4, points=9, noise=0.02, rho=0.5),
-    Setting(name="seeds' levels 10 × noise", seeds=2, points=7, levels=10.0),
+    Setting(name="seed effects 10 × noise", seeds=2, points=7, seed_effects=10.0),
     Setting(name="optimum one step inside", seeds=3, points=7, inside=1.0),
-    Setting(name="wall 1.7 octaves above", seeds=3, points=7, wall=1.7),
+    Setting(name="divergence 1.7 octaves above", seeds=3, points=7, diverges_from=1.7),
     Setting(name="noisy cliff, 2 seeds", seeds=2, points=7, cliff=1.6),
     Setting(name="noise halves, 2 seeds", seeds=2, points=7, noise=0.01, noise_grows=0.5),
     Setting(name="noise doubles, 2 seeds", seeds=2, points=5, widths=5, noise=0.001, noise_grows=2),
@@ -44,34 +44,34 @@ BRACKETED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Censoring:
-    """How far inside (below 0: outside) the last value the optimum lies, and what is wanted."""
+    """How far inside (below 0: outside) the last value the optimum lies, and the correct flag."""
 
     setting: Setting
     flagged: bool
 
 
 CENSORED = tuple(
-    Censoring(setting=replace(s, name=f"{s.name}: {words}", inside=inside), flagged=inside < 0)
+    Censoring(setting=replace(s, name=f"{s.name}: {text}", inside=inside), flagged=inside < 0)
     for s in (
         Setting(name="2 seeds, 5 points", seeds=2, points=5),
         Setting(name="3 seeds, 7 points, asymmetry 0.5", points=7, rho=0.5),
         Setting(name="large noise, 9 points", points=9, noise=0.02),
     )
-    for inside, words in ((-1.0, "1 step outside"), (-2.0, "2 steps outside"), (2.0, "2 inside"))
+    for inside, text in ((-1.0, "1 step outside"), (-2.0, "2 steps outside"), (2.0, "2 inside"))
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """A transferred value at the target, and what the verdict should do.
+class VerdictCase:
+    """A transferred value at the target, and the correct verdict.
 
     Attributes:
-        setting: Of search and target.
-        regret: True regret in units of the tolerance; 0 with ``searched``: none but what
-            the search width's own noise brings.
+        setting: Setting of search and target.
+        regret: True regret in units of the tolerance; 0 with ``searched``: only what the noise at
+            the search width causes.
         side: +1: the value is too large for the target, −1: too small.
         searched: The value is the fitted optimum of the search width, as in a study.
-        passes: Whether PASS is right.
+        passes: Whether PASS is correct.
     """
 
     setting: Setting
@@ -81,7 +81,7 @@ class Trial:
 
     @property
     def passes(self) -> bool:
-        """Whether a PASS is right."""
+        """Whether a PASS is correct."""
         return self.regret < 1
 
 
@@ -92,28 +92,28 @@ _TARGETS = (
     Setting(name="2 seeds, asymmetry 0.5", seeds=2, points=7, rho=0.5),
     Setting(name="small noise", seeds=2, points=7, noise=0.001),
     Setting(name="large noise", seeds=2, points=7, noise=0.02),
-    Setting(name="wall 1.7 octaves above", points=7, wall=1.7),
+    Setting(name="divergence 1.7 octaves above", points=7, diverges_from=1.7),
     Setting(name="plateau on the left", points=7, shape="saturating", in_class=False),
     Setting(name="kink at the optimum", points=7, shape="kinked", in_class=False),
     Setting(name="kink, default design", refined=True, shape="kinked", in_class=False),
     Setting(name="kink, small noise", points=7, shape="kinked", noise=0.001, in_class=False),
 )
 VERDICTS = (
-    *(Trial(setting=s, regret=1.0, side=side) for s in _TARGETS for side in (1, -1)),
-    *(Trial(setting=s, regret=2.0) for s in _TARGETS[:2]),
-    *(Trial(setting=s, regret=0.0, searched=True) for s in _TARGETS),
+    *(VerdictCase(setting=s, regret=1.0, side=side) for s in _TARGETS for side in (1, -1)),
+    *(VerdictCase(setting=s, regret=2.0) for s in _TARGETS[:2]),
+    *(VerdictCase(setting=s, regret=0.0, searched=True) for s in _TARGETS),
 )
-# Studies that are settled where the first look is INCONCLUSIVE.
+# Studies that are continued if the first analysis is INCONCLUSIVE.
 _BY_NAME = {s.name: s for s in _TARGETS}
 SETTLED = (
-    Trial(setting=_BY_NAME["digits-dit"], regret=1.0),
-    Trial(setting=_BY_NAME["digits-dit"], regret=1.0, side=-1),
-    Trial(setting=_BY_NAME["large noise"], regret=1.0),
-    Trial(setting=_BY_NAME["kink at the optimum"], regret=1.0, side=-1),
-    Trial(setting=_BY_NAME["digits-dit"], regret=0.0, searched=True),
-    Trial(setting=_BY_NAME["large noise"], regret=0.0, searched=True),
+    VerdictCase(setting=_BY_NAME["digits-dit"], regret=1.0),
+    VerdictCase(setting=_BY_NAME["digits-dit"], regret=1.0, side=-1),
+    VerdictCase(setting=_BY_NAME["large noise"], regret=1.0),
+    VerdictCase(setting=_BY_NAME["kink at the optimum"], regret=1.0, side=-1),
+    VerdictCase(setting=_BY_NAME["digits-dit"], regret=0.0, searched=True),
+    VerdictCase(setting=_BY_NAME["large noise"], regret=0.0, searched=True),
 )
-# Nothing to find: curvature 0, noise small and large.
+# No optimum: curvature 0, noise small and large.
 FLAT = (
     Setting(name="flat, small noise", seeds=2, points=7, noise=0.0001),
     Setting(name="flat, measured noise", seeds=3, points=7),

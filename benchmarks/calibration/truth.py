@@ -1,4 +1,4 @@
-"""Planted slices: curves with a known optimum, noise, cliffs, walls and seeds."""
+"""Planted slices: curves with a known optimum, noise, cliffs, divergence and seed effects."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -50,22 +50,22 @@ class Setting:
     """One planted situation.
 
     Attributes:
-        name: For the table.
-        seeds, points, widths: Of the design; ``points`` on a lattice of ``spacing`` octaves.
-        noise: Standard deviation of a loss, share of the loss.
+        name: Name in the table.
+        seeds, points, widths: Numbers of each; the points lie on a lattice of ``spacing`` octaves.
+        noise: Standard deviation of a loss, as a share of the loss.
         rho: Cubic term in units of the quadratic one at one octave.
-        shape: Of `SHAPES`.
+        shape: A key of `SHAPES`.
         inside: Lattice steps from the optimum to the last value; below 0 it lies outside.
         refined: Half steps on both sides of the best value are added (the default design).
-        wall: Values at least this many octaves above the optimum diverge.
-        cliff: From this many octaves above the optimum the loss gains 12 curvatures, and
+        diverges_from: Values at least this many octaves above the optimum diverge.
+        cliff: From this many octaves above the optimum the loss is higher by 12 curvatures, and
             seeds scatter ten times as much.
-        levels: Standard deviation of the seeds' levels, in units of the noise (of the first width
-            where widths differ); shared by widths.
-        drift: Of the optimum, octaves per doubling.
+        seed_effects: Standard deviation of the seed effects, in units of the noise (of the first
+            width where widths differ); widths share the effects.
+        drift: Drift of the optimum, octaves per doubling.
         noise_grows: Factor of the noise from each width to the next.
         loud: Index of a width with four times the noise.
-        in_class: Within the assumptions: bounds on coverage and length apply.
+        in_class: The assumptions hold: bounds on coverage and length apply.
     """
 
     name: str
@@ -78,9 +78,9 @@ class Setting:
     shape: str = "valley"
     inside: float | None = None
     refined: bool = False
-    wall: float = np.inf
+    diverges_from: float = np.inf
     cliff: float = np.inf
-    levels: float = 3.0
+    seed_effects: float = 3.0
     drift: float = 0.0
     noise_grows: float = 1.0
     loud: int | None = None
@@ -106,18 +106,18 @@ class Setting:
         return float(self.loss(np.array([u]))[0] - LOSS)
 
     def each_sd(self, u: np.ndarray) -> np.ndarray:
-        """Standard deviation of one loss at each place."""
+        """Standard deviation of one loss at each u."""
         return np.where(u >= self.cliff, 10 * self.sd, self.sd)
 
 
 def optima(setting: Setting, rng: np.random.Generator) -> np.ndarray:
-    """Planted optima of the widths, narrowest first; the place on the lattice is random."""
+    """Planted optima of the widths, smallest first, at a random offset from the lattice."""
     start = -7.0 + setting.spacing * rng.uniform(-0.5, 0.5)
     return start + setting.drift * np.arange(setting.widths)
 
 
 def lattice(setting: Setting, log2_opt: float) -> np.ndarray:
-    """Values of the slice about an optimum: centred on the nearest, or ``inside`` the edge."""
+    """The values of a slice: centred on the optimum, or ending ``inside`` steps above it."""
     step = setting.spacing
     nearest = round(log2_opt / step)
     last = nearest + setting.points // 2
@@ -129,47 +129,47 @@ def lattice(setting: Setting, log2_opt: float) -> np.ndarray:
 def draw(
     setting: Setting,
     log2_opt: float,
-    levels: np.ndarray,
+    effects: np.ndarray,
     rng: np.random.Generator,
     *,
     width: int = 64,
     extra: float | None = None,
 ) -> Slice:
-    """A slice with planted optimum.
+    """Return a slice with a planted optimum.
 
     Args:
-        setting: What is planted.
+        setting: The planted situation.
         log2_opt: The optimum.
-        levels: Level of each seed, (S,).
+        effects: Seed effects, (S,).
         rng: Source of noise.
         width: Model width.
-        extra: log2 of a value that was run besides (the transferred one).
+        extra: log2 of one more value that was run (the transferred one).
     """
     x = lattice(setting, log2_opt)
     if extra is not None:
         x = np.union1d(np.round(x, 5), np.round(extra, 5))
-    found = _slice(setting, x, log2_opt, levels, rng, width)
+    lattice_slice = _slice(setting, x, log2_opt, effects, rng, width)
     if not setting.refined:
-        return found
-    means = np.where(found.diverged, np.inf, found.loss.mean(axis=1))
+        return lattice_slice
+    means = np.where(lattice_slice.diverged, np.inf, lattice_slice.loss.mean(axis=1))
     best = x[int(means.argmin())]
     more = np.array([best - HALF_STEP, best + HALF_STEP])
     more = more[(more > x[0]) & (more < x[-1]) & ~np.isin(more, x)]
-    return joined(found, _slice(setting, more, log2_opt, levels, rng, width))
+    return joined(lattice_slice, _slice(setting, more, log2_opt, effects, rng, width))
 
 
 def _slice(
     setting: Setting,
     x: np.ndarray,
     log2_opt: float,
-    levels: np.ndarray,
+    effects: np.ndarray,
     rng: np.random.Generator,
     width: int,
 ) -> Slice:
     u = x - log2_opt
-    noise = rng.normal(0, 1, (x.size, levels.size)) * setting.each_sd(u)[:, None]
-    loss = setting.loss(u)[:, None] + levels + noise
-    diverged = u >= setting.wall
+    noise = rng.normal(0, 1, (x.size, effects.size)) * setting.each_sd(u)[:, None]
+    loss = setting.loss(u)[:, None] + effects + noise
+    diverged = u >= setting.diverges_from
     loss[diverged] = np.nan
     return Slice(
         hp="lr",
@@ -177,7 +177,7 @@ def _slice(
         axis_value=width,
         log2_x=x,
         loss=loss,
-        seeds=tuple(range(1, levels.size + 1)),
+        seeds=tuple(range(1, effects.size + 1)),
         diverged=diverged,
         fixed={},
     )
@@ -199,6 +199,6 @@ def joined(a: Slice, b: Slice) -> Slice:
     )
 
 
-def levels(setting: Setting, rng: np.random.Generator) -> np.ndarray:
-    """Levels of the seeds, shared by all widths."""
-    return rng.normal(0, setting.levels * setting.sd, setting.seeds)
+def seed_effects(setting: Setting, rng: np.random.Generator) -> np.ndarray:
+    """Effects of the seeds, shared by all widths."""
+    return rng.normal(0, setting.seed_effects * setting.sd, setting.seeds)

@@ -1,42 +1,43 @@
-"""The sizes of a coordinate check: what a few steps of training do to a model, at each width.
+"""Measurements of a coordinate check: activations, weights and updates of the first steps.
 
 Under μP the RMS of every module's output and of its change since initialization, and the spectral
 norm of every weight and its update times √(fan_in / fan_out), are Θ(1) in width (Tensor Programs V,
-appendix D; arXiv 2310.17813). Here they are measured; `analysis.coordinates` judges them.
+appendix D; arXiv 2310.17813). Here they are measured; `analysis.verdict.coordcheck` judges them.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from mutransfer.proxies import training as trial
-from mutransfer.proxies.checks.forward import outputs_of
+from mutransfer.proxies import training
+from mutransfer.proxies.checks.forward import trace
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.mup.parameters import owners
+from mutransfer.proxies.mup.plan import Plan, Row
 from mutransfer.proxies.rng import generator
 from mutransfer.proxies.training.train import Training
 from mutransfer.words import Arm
 
-Kind = Literal["output", "change", "weight", "update"]
-# A gradient or a change this small beside its peers is rounding: Adam would blow it up.
+SizeKind = Literal["output", "change", "weight", "update"]
+# A gradient or a change this small relative to its peers is rounding: Adam would amplify it.
 ROUNDING = 1e-6
 POWER_ITERATIONS = 20
-# The size of fewer draws scatters too much (9 %) to say how it goes with width.
+# The size of fewer random entries scatters too much (9 %) to show how it depends on width.
 MIN_DRAWN = 64
 # A learning rate matters where the median module changes by this share of its output.
 CHANGED = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """A short training that is looked into.
+class CheckRun:
+    """A short training run that a check measures.
 
     Attributes:
-        model: Newborn and initialized.
+        model: Initialized, not yet trained.
         optimizer: AdamW over all its parameters.
         plan: Of the model; see `mup.plan`.
         take_step: Does one training step.
@@ -45,37 +46,37 @@ class Run:
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    plan: dict[str, Any]
+    plan: Plan
     take_step: Callable[[], object]
     probe: Callable[[], object]
 
 
-Start = Callable[[Arm, int, int, float], Run]
+StartRun = Callable[[Arm, int, int, float], CheckRun]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Size:
-    """One measured size. `role` is a parameter's; a module has none."""
+class MeasuredSize:
+    """The size of one module's or parameter's tensor. `role` is a parameter's; else None."""
 
     arm: Arm
     width: int
     seed: int
     step: int
-    kind: Kind
+    kind: SizeKind
     name: str
     role: str | None
     size: float
 
 
 def measure(
-    start: Start,
+    start: StartRun,
     *,
     widths: Sequence[int],
     seeds: Iterable[int],
     steps: int,
     lr: float,
     arm: Arm = "mup",
-) -> Iterator[Size]:
+) -> Iterator[MeasuredSize]:
     """Yield the sizes of every module and parameter at every width, seed and step.
 
     Args:
@@ -89,7 +90,7 @@ def measure(
     for seed in seeds:
         for width in widths:
             for step, kind, name, role, size in sizes(start(arm, width, seed, lr), steps):
-                yield Size(
+                yield MeasuredSize(
                     arm=arm,
                     width=width,
                     seed=seed,
@@ -101,40 +102,40 @@ def measure(
                 )
 
 
-def of_trial(config: TrialConfig) -> Run:
+def of_trial(config: TrialConfig) -> CheckRun:
     """Return the run of a trial's training; the probe is its first batch.
 
     Raises:
         ConfigError: as `Training`.
     """
-    training = Training(config)
-    first = training.task.inputs(0)
-    return Run(
-        model=training.model,
-        optimizer=training.optimizer,
-        plan=trial.plan(config),
-        take_step=training.take_step,
-        probe=lambda: training.losses(first),
+    run = Training(config)
+    first_batch = run.task.inputs(0)
+    return CheckRun(
+        model=run.model,
+        optimizer=run.optimizer,
+        plan=training.plan(config),
+        take_step=run.take_step,
+        probe=lambda: run.losses(first_batch),
     )
 
 
-def choose_lr(start: Start, *, base_width: int, steps: int, log2_lrs: Iterable[int]) -> float:
+def choose_lr(start: StartRun, *, base_width: int, steps: int, log2_lrs: Iterable[int]) -> float:
     """Return the largest LR at which, at base width, the median module changes by at most half.
 
-    A smaller one would hide what the updates do behind what was drawn at birth; at a larger one the
-    seeds scatter more.
+    At a smaller one the initial values would hide what the updates do; at a larger one the seeds
+    scatter more.
 
     Args:
         start: As in `measure`.
-        base_width: Where both arms are one.
+        base_width: Width at which both arms are the same model.
         steps: Training steps.
         log2_lrs: Candidates, in falling order; the last one is taken if none fits.
     """
     lr = 1.0
     for log2_lr in log2_lrs:
         lr = 2.0**log2_lr
-        found = list(sizes(start("mup", base_width, 0, lr), steps))
-        last = {(kind, name): size for step, kind, name, _, size in found if step == steps}
+        measured = list(sizes(start("mup", base_width, 0, lr), steps))
+        last = {(kind, name): size for step, kind, name, _, size in measured if step == steps}
         ratios = sorted(
             size / last["output", name]
             for (kind, name), size in last.items()
@@ -145,27 +146,27 @@ def choose_lr(start: Start, *, base_width: int, steps: int, log2_lrs: Iterable[i
     return lr
 
 
-def sizes(run: Run, steps: int) -> Iterator[tuple[int, Kind, str, str | None, float]]:
-    """Yield (step, kind, name, role, size) of one run; weights at step 0, the rest at each step.
+def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str | None, float]]:
+    """Yield (step, kind, name, role, size) of one run: weights at step 0, the others at each step.
 
-    Of a weight of few entries there is no size at birth.
+    A weight of fewer than `MIN_DRAWN` entries has no size at initialization.
     """
     rows, parameters = run.plan["params"], owners(run.model)
-    born = {name: owner.parameter.detach().clone() for name, owner in parameters.items()}
-    for name, value in born.items():
+    at_init = {name: owner.parameter.detach().clone() for name, owner in parameters.items()}
+    for name, value in at_init.items():
         if value.numel() < MIN_DRAWN:
             continue
-        yield 0, "weight", name, rows[name]["role"], born_size(value, rows[name])
-    first = outputs_of(run.model, run.probe)
+        yield 0, "weight", name, rows[name]["role"], init_size(value, rows[name])
+    first = trace(run.model, run.probe).outputs
     for step in range(steps + 1):
         if step:
             run.take_step()
-            moved = _felt(run.optimizer, {n: o.parameter for n, o in parameters.items()})
-            for name in born:
-                update = parameters[name].parameter.detach() - born[name]
+            moved = _trained(run.optimizer, {n: o.parameter for n, o in parameters.items()})
+            for name in at_init:
+                update = parameters[name].parameter.detach() - at_init[name]
                 size = update_size(update, rows[name]) if name in moved else 0.0
                 yield step, "update", name, rows[name]["role"], size
-        outputs = outputs_of(run.model, run.probe) if step else first
+        outputs = trace(run.model, run.probe).outputs if step else first
         for name, values in outputs.items():
             size = _rms(values)
             yield step, "output", name, None, size
@@ -175,12 +176,12 @@ def sizes(run: Run, steps: int) -> Iterator[tuple[int, Kind, str, str | None, fl
                 yield step, "change", name, None, 0.0 if is_rounding else change
 
 
-def born_size(value: Tensor, row: dict[str, Any]) -> float:
-    """Return √fan_in · multiplier · RMS of a newborn weight; RMS of a vector."""
+def init_size(value: Tensor, row: Row) -> float:
+    """Return √fan_in · multiplier · RMS of a weight at initialization; RMS of a vector."""
     return math.sqrt(row["fan_in"]) * row["input_mult"] * _rms([value])
 
 
-def update_size(value: Tensor, row: dict[str, Any]) -> float:
+def update_size(value: Tensor, row: Row) -> float:
     """Return √(fan_in / fan_out) · multiplier · ‖ΔW‖₂ of an update; RMS of a vector."""
     if row["role"] in ("vector", "scalar") or value.ndim < 2:
         return _rms([value])
@@ -202,14 +203,15 @@ def spectral_norm(matrix: Tensor) -> float:
     return norm
 
 
-def _felt(optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter]) -> set[str]:
+def _trained(optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter]) -> set[str]:
     """Return the parameters whose gradient was more than rounding (a bias of keys has none)."""
-    seen = {}
+    rms_of_gradient = {}
     for name, parameter in parameters.items():
         second = optimizer.state.get(parameter, {}).get("exp_avg_sq")
-        seen[name] = 0.0 if second is None else second.mean().sqrt().item()
-    largest = max(seen.values(), default=0.0)
-    return {name for name, size in seen.items() if not size <= ROUNDING * largest}
+        rms_of_gradient[name] = 0.0 if second is None else second.mean().sqrt().item()
+    largest = max(rms_of_gradient.values(), default=0.0)
+    # Written so that NaN counts as trained.
+    return {name for name, size in rms_of_gradient.items() if not size <= ROUNDING * largest}
 
 
 def _rms(values: Iterable[Tensor]) -> float:

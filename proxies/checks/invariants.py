@@ -1,74 +1,85 @@
-"""Laws of μP that two newborn models of different width keep, whatever their plan says.
+"""Laws of μP that hold between two models of different width at initialization.
 
-The number of a tensor's dimensions that grow, found by looking at both models, says how its
-learning rate and size at birth go with width (Tensor Programs V, appendix B and Table 8); a
-module that reads the width and writes none of it is a readout, and what one update of its weights
-does to the prediction must not depend on width. Neither the roles nor the rule table are asked.
+How many dimensions of a tensor grow, seen by comparing both models, decides how its learning rate
+and its initial size depend on width (Tensor Programs V, appendix B and Table 8). A module that
+reads the width and does not write it is a readout, and the effect of one update of its weights on
+the prediction must not depend on width. Neither the roles nor the rule table are used.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mutransfer.proxies.checks.coordcheck import Start
-from mutransfer.proxies.checks.forward import MODEL
-from mutransfer.proxies.checks.newborn import InitState, Measured, feeds, grows, newborn, response
+from mutransfer.proxies.checks.coordcheck import StartRun
+from mutransfer.proxies.checks.forward import MODEL, TensorShapes
+from mutransfer.proxies.checks.init_state import InitState, InitTensor, feeds, init_state, response
 
-RULES = 2  # raise it where a change may change what is found
-# Exponents of width may be off by this much where they are exact, and where they are responses,
-# which depend on random features: these also by so many octaves.
+RULES = 2  # part of the key of stored results: raise it when a change may change them
+# Exponents of width may be off by this much: where they are exact, and where they are responses,
+# which depend on random features. The latter may also be off by this many octaves.
 EXACT, ROUGH, OCTAVES = 0.1, 0.25, 0.5
-# A law is broken where it is so with each of so many seeds: the response of a head that a random
+# A law is broken if it is broken with each of this many seeds: the response of a head that a random
 # network reads on, such as REPA's, scatters by a quarter of an exponent from seed to seed.
 SEEDS = 3
 NOISE = 4.0  # standard deviations of a measured size
 MAX_EPS = 1e-10
-DO = "compare it in `mutransfer roles`; declare it under `model.roles`, or correct the module"
+REMEDY = "compare it in `mutransfer roles`; declare it under `model.roles`, or correct the module"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Broken:
-    """A law that does not hold: of which tensor or module, what was found, why, what to do."""
+class BrokenLaw:
+    """A law that does not hold; coordcheck.json has these fields.
+
+    Attributes:
+        name: Of the tensor or module.
+        found: What was measured.
+        cause: The usual cause.
+        remedy: What to do.
+    """
 
     name: str
     found: str
     cause: str
-    remedy: str = DO
+    remedy: str = REMEDY
 
     def __str__(self) -> str:
-        """Return the finding as one sentence."""
+        """Return the four fields as one sentence."""
         return f"{self.name}: {self.found}; usual cause: {self.cause}; do: {self.remedy}"
 
 
-def broken(start: Start, *, base_width: int, width: int, lr: float, seed: int = 0) -> list[Broken]:
+def broken_laws(
+    start: StartRun, *, base_width: int, width: int, lr: float, seed: int = 0
+) -> list[BrokenLaw]:
     """Return every law that models of base width and of a larger width break.
 
     Args:
         start: As in `coordcheck.measure`; its runs are not trained.
-        base_width: Where every tensor trains with the base LR.
-        width: A larger width; the larger, the more surely a wrong exponent shows.
+        base_width: Width at which every tensor trains with the base LR.
+        width: A larger width; the larger, the more clearly a wrong exponent shows.
         lr: Base LR of the runs.
         seed: First of the `SEEDS` seeds of initialization and data.
     """
-    found = _broken(start, base_width, width, lr, seed)
+    broken = _broken_with(start, base_width, width, lr, seed)
     for other in range(seed + 1, seed + SEEDS):
-        if not found:
+        if not broken:
             break
-        again = {(b.name, b.cause) for b in _broken(start, base_width, width, lr, other)}
-        found = [b for b in found if (b.name, b.cause) in again]
-    return found
+        again = {(b.name, b.cause) for b in _broken_with(start, base_width, width, lr, other)}
+        broken = [b for b in broken if (b.name, b.cause) in again]
+    return broken
 
 
-def _broken(start: Start, base_width: int, width: int, lr: float, seed: int) -> list[Broken]:
-    narrow = newborn(start("mup", base_width, seed, lr), base_width)
-    wide = newborn(start("mup", width, seed, lr), width, like=narrow)
-    pair = Pair(narrow, wide)
-    found = [b for name in pair.names for law in LAWS for b in law(pair, name, lr)]
-    return found + list(_attention(pair))
+def _broken_with(
+    start: StartRun, base_width: int, width: int, lr: float, seed: int
+) -> list[BrokenLaw]:
+    narrow = init_state(start("mup", base_width, seed, lr), base_width)
+    wide = init_state(start("mup", width, seed, lr), width, like=narrow)
+    pair = WidthPair(narrow, wide)
+    broken = [b for name in pair.names for law in LAWS for b in law(pair, name, lr)]
+    return broken + list(_attention(pair))
 
 
-class Pair:
-    """Two newborn models, and what differs between them."""
+class WidthPair:
+    """Two models at initialization, narrow and wide, and how they differ."""
 
     def __init__(self, narrow: InitState, wide: InitState) -> None:
         self.narrow, self.wide = narrow, wide
@@ -76,64 +87,72 @@ class Pair:
         self.log2_m = math.log2(wide.width / narrow.width)
         self.rough = max(ROUGH, OCTAVES / self.log2_m)
         self._terminal: dict[str, bool] = {}
-        growing = [n for n in wide.look.outputs if self.writes(n)]
-        self._growing = [t for n in growing for t in wide.look.outputs[n]]
+        growing = [module for module in wide.trace.outputs if self.writes(module)]
+        self._growing = [t for module in growing for t in wide.trace.outputs[module]]
 
-    def both(self, name: str) -> tuple[Measured, Measured]:
+    def both(self, name: str) -> tuple[InitTensor, InitTensor]:
         """Return a tensor at both widths."""
         return self.narrow.tensors[name], self.wide.tensors[name]
 
     def n_growing(self, name: str) -> int:
         """Return how many dimensions of a tensor grow."""
-        one, other = self.both(name)
-        return sum(a != b for a, b in zip(one.shape, other.shape, strict=True))
+        narrow, wide = self.both(name)
+        return sum(a != b for a, b in zip(narrow.shape, wide.shape, strict=True))
 
     def reads(self, module: str) -> bool:
-        """Return whether a module is given something that grows."""
-        return grows(*(side.look.inputs.get(module, []) for side in (self.narrow, self.wide)))
+        """Return whether an input of a module grows."""
+        return _grows(*(s.trace.inputs.get(module, []) for s in (self.narrow, self.wide)))
 
     def writes(self, module: str) -> bool:
-        """Return whether a module returns something that grows."""
-        sides = (
-            (t.shape for t in s.look.outputs.get(module, [])) for s in (self.narrow, self.wide)
-        )
-        return grows(*([tuple(shape) for shape in side] for side in sides))
+        """Return whether an output of a module grows."""
+        sides = (s.trace.outputs.get(module, []) for s in (self.narrow, self.wide))
+        return _grows(*([tuple(t.shape) for t in outputs] for outputs in sides))
+
+    def was_called(self, module: str) -> bool:
+        """Return whether a module ran by itself in the forward pass."""
+        return module in self.wide.trace.inputs
 
     def is_readout(self, name: str) -> bool:
-        """Return whether the module of a tensor reads the width and writes none of it."""
+        """Return whether the module of a tensor reads the width and does not write it."""
         module = self.wide.tensors[name].module
         return module != MODEL and self.reads(module) and not self.writes(module)
 
     def is_terminal(self, module: str) -> bool:
-        """Return whether nothing that grows depends on what a module returned."""
+        """Return whether nothing that grows depends on the output of a module."""
         if module not in self._terminal:
             self._terminal[module] = not feeds(self.wide, module, self._growing)
         return self._terminal[module]
 
     def exponent(self, narrow: float, wide: float) -> float:
-        """Return the power of width that a positive quantity goes with."""
+        """Return the power of width that a positive quantity is proportional to."""
         return math.log2(wide / narrow) / self.log2_m
 
     def response(self, name: str) -> tuple[float, float]:
-        """Return what a readout's tensor does to the prediction, else to its module's output."""
+        """Return the effect of a readout's tensor on the prediction, or on its module's output."""
         module = self.wide.tensors[name].module
-        place = MODEL if self.is_terminal(module) else module
-        narrow, wide = (response(s, name, s.look.outputs[place]) for s in (self.narrow, self.wide))
+        target = MODEL if self.is_terminal(module) else module
+        narrow, wide = (response(state, name, target) for state in (self.narrow, self.wide))
         return narrow, wide
 
 
-def _learning_rate(pair: Pair, name: str, lr: float) -> Iterator[Broken]:
+def _grows(narrow: TensorShapes, wide: TensorShapes) -> bool:
+    """Return whether some shape in a list differs from its counterpart at another width."""
+    return len(narrow) != len(wide) or narrow != wide
+
+
+def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
     narrow, wide = pair.both(name)
     if not (narrow.lr and wide.lr):
+        text, cause = "it is not trained", "no group of the optimizer has it"
         remedy = "give the optimizer all of `mup.param_groups`"
-        yield Broken(name=name, found="it does not train", cause="no group has it", remedy=remedy)
+        yield BrokenLaw(name=name, found=text, cause=cause, remedy=remedy)
         return
     is_readout, n = pair.is_readout(name), pair.n_growing(name)
     if not is_readout and not math.isclose(narrow.lr, lr, rel_tol=1e-3):
-        yield Broken(
+        yield BrokenLaw(
             name=name,
-            found=f"at base width it trains with {narrow.lr / lr:.3g} times the base LR, not once",
-            cause="rates that are divided by another base width than the model's",
+            found=f"at base width its LR is {narrow.lr / lr:.3g} times the base LR, not once",
+            cause="learning rates relative to another base width than the model's",
         )
     if is_readout:
         yield from _readout_rate(pair, name)
@@ -142,58 +161,59 @@ def _learning_rate(pair: Pair, name: str, lr: float) -> Iterator[Broken]:
     exponent = pair.exponent(narrow.lr, wide.lr)
     if min(abs(exponent - w) for w in wanted) > EXACT:
         cause = (
-            "a hidden matrix that was taken for an input, or a rate that was not divided"
+            "a hidden matrix with the role of an input, or an LR that was not divided by m"
             if n >= 2
-            else "a tensor that was taken for a hidden matrix"
+            else "a tensor with the role of a hidden matrix"
         )
-        yield Broken(
+        yield BrokenLaw(
             name=name,
-            found=f"its LR goes with width^{exponent:+.2f}, not {wanted[0]:+.0f}, with {n} growing "
-            f"dimension{'s' * (n != 1)}",
+            found=f"its LR scales as width^{exponent:+.2f}, not width^{wanted[0]:+.0f}, with {n} "
+            f"dimension{'s' * (n != 1)} that grow{'s' * (n == 1)}",
             cause=cause,
         )
 
 
-def _readout_rate(pair: Pair, name: str) -> Iterator[Broken]:
-    """What an update does to the prediction is the same at every width; bias or weight."""
+def _readout_rate(pair: WidthPair, name: str) -> Iterator[BrokenLaw]:
+    """The effect of one update on the prediction is the same at every width, bias or weight."""
     (narrow, wide), (low, high) = pair.both(name), pair.response(name)
     if not (low > 0 and high > 0):
         return
-    assert narrow.lr and wide.lr, "looked at before"
+    assert narrow.lr and wide.lr, "_learning_rate checks this"
     exponent = pair.exponent(low * narrow.lr, high * wide.lr)
     if abs(exponent) <= pair.rough:
         return
     if pair.n_growing(name) == 0:
         cause = "a multiplier on the output of the readout, bias included, not on its input"
-        remedy = "multiply what goes in; `mup.Readout` does"
+        remedy = "multiply the input of the readout, as `mup.Readout` does"
     elif exponent > 0:
-        cause, remedy = "a readout without multiplier 1/m or LR/m", DO
+        cause, remedy = "a readout without multiplier 1/m or LR/m", REMEDY
     else:
-        cause, remedy = "a multiplier or LR/m applied twice", DO
-    found = f"one update of it moves the prediction by width^{exponent:+.2f}, not ±0"
-    yield Broken(name=name, found=found, cause=cause, remedy=remedy)
+        cause, remedy = "a multiplier or LR/m applied twice", REMEDY
+    text = f"the effect of an update on the prediction scales as width^{exponent:+.2f}, not width^0"
+    yield BrokenLaw(name=name, found=text, cause=cause, remedy=remedy)
 
 
-def _is_ambiguous(pair: Pair, name: str) -> bool:
-    """Return whether shapes leave open if a tensor with one growing dimension is read out by.
+def _is_ambiguous(pair: WidthPair, name: str) -> bool:
+    """Return whether shapes do not decide if a tensor with one growing dimension is a readout.
 
-    So it is of a raw matrix in a module that both reads and writes the width, or of a module that
-    is never called by itself.
+    True of a raw matrix in a module that both reads and writes the width, or in a module that is
+    never called by itself.
     """
     tensor = pair.wide.tensors[name]
     if pair.n_growing(name) != 1 or len(tensor.shape) < 2:
         return False
-    was_called = tensor.module in pair.wide.look.outputs
-    return not was_called or (tensor.module != MODEL and pair.reads(tensor.module))
+    if not pair.was_called(tensor.module):
+        return True
+    return tensor.module != MODEL and pair.reads(tensor.module)
 
 
-def _size(pair: Pair, name: str, lr: float) -> Iterator[Broken]:
-    """Sizes at birth: constant, but for 1/√fan_in of hidden matrices."""
+def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
+    """The initial size is constant in width; that of a hidden matrix scales as 1/√fan_in."""
     narrow, wide = pair.both(name)
     if (narrow.rms == 0) != (wide.rms == 0):
         where = "wide" if narrow.rms else "narrow"
-        found = f"it is born zero in the {where} model alone"
-        yield Broken(name=name, found=found, cause="an init that depends on the width")
+        text = f"it is initialized to zero only in the {where} model"
+        yield BrokenLaw(name=name, found=text, cause="an init that depends on width")
         return
     if narrow.rms == 0:
         return
@@ -208,72 +228,72 @@ def _size(pair: Pair, name: str, lr: float) -> Iterator[Broken]:
         cause = (
             "a std that is not divided by √fan_in, or divided twice"
             if n >= 2
-            else "a std that depends on width: 1/√width tables, Xavier, a tensor taken for hidden"
+            else "a std that depends on width: 1/√width tables, Xavier, the role of a hidden matrix"
         )
-        found = f"its size at birth goes with width^{exponent:+.2f}, not {wanted[0]:+.1f}"
-        yield Broken(name=name, found=found, cause=cause)
+        text = f"its initial size scales as width^{exponent:+.2f}, not width^{wanted[0]:+.1f}"
+        yield BrokenLaw(name=name, found=text, cause=cause)
 
 
-def _readout_size(pair: Pair, name: str, exponent: float) -> Iterator[Broken]:
-    """What a readout begins with is at most a random sum; smaller, or zero, does no harm."""
+def _readout_size(pair: WidthPair, name: str, exponent: float) -> Iterator[BrokenLaw]:
+    """The initial effect of a readout is at most that of a random sum; less is harmless."""
     low, high = pair.response(name)
     if low > 0 and high > 0 and (total := exponent + pair.exponent(low, high)) > pair.rough:
-        found = f"its weights at birth weigh width^{total:+.2f} in the prediction, not ±0"
-        cause = "a readout that is not zero at birth and has no multiplier 1/m"
-        yield Broken(name=name, found=found, cause=cause)
+        text = f"its initial effect on the prediction scales as width^{total:+.2f}, not width^0"
+        cause = "a readout that is not zero at initialization and has no multiplier 1/m"
+        yield BrokenLaw(name=name, found=text, cause=cause)
 
 
-def _decay(pair: Pair, name: str, lr: float) -> Iterator[Broken]:
+def _decay(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
     narrow, wide = pair.both(name)
     if not (narrow.weight_decay or wide.weight_decay):
         return
     if len(wide.shape) < 2:
-        yield Broken(
-            name=name, found="it is decayed", cause="one weight decay for all tensors",
-            remedy="decay matrices alone: vectors and scalars have none under μP",
+        yield BrokenLaw(
+            name=name, found="it has weight decay", cause="one weight decay for all tensors",
+            remedy="decay matrices only: under μP vectors and scalars have no decay",
         )  # fmt: skip
     elif not (narrow.weight_decay and wide.weight_decay and narrow.lr and wide.lr):
-        cause = "another grouping at another width"
-        yield Broken(name=name, found="it is decayed at one width alone", cause=cause)
+        cause = "parameter groups that differ between widths"
+        yield BrokenLaw(name=name, found="it has weight decay at one width only", cause=cause)
     else:
         products = [t.lr * t.weight_decay for t in (narrow, wide) if t.lr]
         if abs(exponent := pair.exponent(*products)) > EXACT:
-            yield Broken(
-                name=name, found=f"LR × weight decay goes with width^{exponent:+.2f}, not ±0",
+            yield BrokenLaw(
+                name=name, found=f"LR × weight decay scales as width^{exponent:+.2f}, not width^0",
                 cause="a weight decay that is not multiplied by m where the LR is divided by it",
             )  # fmt: skip
 
 
-def _eps(pair: Pair, name: str, lr: float) -> Iterator[Broken]:
+def _eps(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
     narrow, wide = pair.both(name)
     if wide.eps <= MAX_EPS or (narrow.eps and pair.exponent(narrow.eps, wide.eps) < EXACT - 1):
         return
-    yield Broken(
+    yield BrokenLaw(
         name=name,
         found=f"Adam's ε is {wide.eps:.3g} at every width",
-        cause="the default of an optimizer: gradients fall with width, until ε is all there is",
+        cause="the default of the optimizer: gradients fall with width until ε dominates them",
         remedy=f"at most {MAX_EPS:g}, or `scale_eps: true`",
     )
 
 
-Law = Callable[[Pair, str, float], Iterator[Broken]]
+Law = Callable[[WidthPair, str, float], Iterator[BrokenLaw]]
 LAWS: tuple[Law, ...] = (_learning_rate, _size, _decay, _eps)
 
 
-def _attention(pair: Pair) -> Iterator[Broken]:
-    """Logits are scaled by a constant, or by 1/d where the head dim d grows."""
-    for one, other in zip(pair.narrow.attentions, pair.wide.attentions, strict=False):
-        growth = math.log2(other.head_dim / one.head_dim)
-        excess = math.log2(other.scale / one.scale) + growth
+def _attention(pair: WidthPair) -> Iterator[BrokenLaw]:
+    """Logits are scaled by a constant, or by 1/d if the head dim d grows."""
+    for narrow, wide in zip(pair.narrow.attentions, pair.wide.attentions, strict=False):
+        growth = math.log2(wide.head_dim / narrow.head_dim)
+        excess = math.log2(wide.scale / narrow.scale) + growth
         if abs(excess) <= ROUGH * (abs(growth) or pair.log2_m):
             continue
-        found = (
-            f"logits are scaled by {one.scale:.3g} and {other.scale:.3g} at head dims "
-            f"{one.head_dim} and {other.head_dim} (widths {pair.narrow.width}, {pair.wide.width})"
+        text = (
+            f"logits are scaled by {narrow.scale:.3g} and {wide.scale:.3g} at head dims "
+            f"{narrow.head_dim} and {wide.head_dim} (widths {pair.narrow.width}, {pair.wide.width})"
         )
         if growth:
-            cause = "the head dim grows and logits are divided by its root: they grow as they align"
+            cause = "the head dim grows and logits are divided by √d: they grow as q and k align"
         else:
             cause = "a factor that depends on width, though the head dim does not"
         remedy = "grow the number of heads, or scale by √d₀/d (Tensor Programs V, appendix B.1)"
-        yield Broken(name=other.module, found=found, cause=cause, remedy=remedy)
+        yield BrokenLaw(name=wide.module, found=text, cause=cause, remedy=remedy)

@@ -13,8 +13,8 @@ RANDOM_CONV = "random_conv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Fed:
-    """How any data set is fed: `val_draws` (t, noise) pairs per validation image."""
+class _FeedOptions:
+    """Options of any data set; `val_draws`: number of (t, noise) pairs per validation image."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     # Names of the options that are paths; a spec takes them relative to its own folder.
@@ -25,27 +25,27 @@ class _Fed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigitsConfig(_Fed):
+class DigitsConfig(_FeedOptions):
     """The 1,797 digits of scikit-learn, 8×8, ten classes."""
 
     source: Literal["digits"] = "digits"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Captioned(_Fed):
-    """How captions become tokens; see `proxies.text`.
+class _CaptionOptions(_FeedOptions):
+    """How captions become tokens, and what REPA aligns with; see `proxies.data.captions`.
 
     Attributes:
-        caption_length: L, the most words of a caption; a longer one is a fault.
-        truncate: Cut longer captions instead.
+        caption_length: L, the largest number of words of a caption; a longer one is a fault.
+        truncate: Truncate longer captions instead.
         embedding_dim: E, features of a word.
-        embedding_seed: Which random embedding.
+        embedding_seed: Seed of the random embedding.
         embeddings: A file of embeddings computed by the user, instead of the random ones; L and
             E are then the file's.
         caption_dropout: Share of captions replaced by the null caption in training. One draw a
-            sample serves labels and captions: where the shares are equal they vanish together.
+            sample decides on label and caption: with equal shares, both are dropped together.
         features: What REPA aligns with: `random_conv`, a seeded random convolutional network
-            (no pretrained encoder: it knows edges and colours, not objects), or a file.
+            (not a pretrained encoder: it detects edges and colours, not objects), or a file.
         feature_side: Tokens along a side of the random network's grid; REPA needs the model's,
             size / patch_size.
         feature_dim: F, channels of the random network.
@@ -63,7 +63,7 @@ class _Captioned(_Fed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenmojiConfig(_Captioned):
+class OpenmojiConfig(_CaptionOptions):
     """OpenMoji's emoji of one code point, with their Unicode names as captions."""
 
     paths: ClassVar[tuple[str, ...]] = ("embeddings", "features")
@@ -73,7 +73,7 @@ class OpenmojiConfig(_Captioned):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImagesConfig(_Captioned):
+class ImagesConfig(_CaptionOptions):
     """A folder of images: sub-folders are classes, `metadata.jsonl` may hold captions.
 
     Attributes:
@@ -82,7 +82,7 @@ class ImagesConfig(_Captioned):
         channels: 1 (grey) or 3 (RGB).
         resize: Convert other modes, scale the shorter side to `size` and crop the middle; without
             it an image of another size or mode is a fault.
-        skip_unreadable: Leave out files that cannot be decoded; without it they are faults.
+        skip_unreadable: Leave out files that cannot be decoded; otherwise they are faults.
     """
 
     paths: ClassVar[tuple[str, ...]] = ("path", "embeddings", "features")
@@ -96,23 +96,23 @@ class ImagesConfig(_Captioned):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentsConfig(_Fed):
+class LatentsConfig(_FeedOptions):
     """Precomputed latents and embeddings in safetensors shards, read as they are needed.
 
-    What the shards hold is declared, so that a study can be checked and planned where they are
-    not; see `proxies.latents` for their layout.
+    Their content is declared, so that a study can be checked and planned on a machine without
+    them; see `proxies.data.latents` for their layout.
 
     Attributes:
         path: The folder of the shards. A spec takes it relative to its own folder.
         n_samples: Samples in all shards together.
-        n_validation: How many of them, drawn once and for all, are for validation.
+        n_validation: Number of those, drawn once for all trials, that are for validation.
         shape: (C, S, S) of a latent.
         n_classes: Number of labels.
         caption: (L, E) of the captions' embeddings; None where there are none.
         pooled: P, features of a whole caption; None where there are none.
         feature: (N, F) of a frozen encoder's features; None where there are none.
         caption_dropout: Share of captions replaced by the null caption in training.
-        fingerprint: A name for the content, for data too large to hash; None: it is hashed.
+        fingerprint: A name for the content, for data too large to hash; None: hash it.
     """
 
     paths: ClassVar[tuple[str, ...]] = ("path",)
@@ -131,19 +131,19 @@ class LatentsConfig(_Fed):
 
 
 def is_name(option: str, value: str) -> bool:
-    """Return whether an option that may be a path holds a name instead."""
+    """Return whether an option that may be a path is a name instead."""
     return option == "features" and value == RANDOM_CONV
 
 
 @dataclass(frozen=True, kw_only=True)
 class CustomDataConfig:
-    """Data of the user's; see `proxies.custom.UserData` for what `build(**args)` returns.
+    """A user's own data; see `proxies.data.custom.UserData` for what `build(**args)` returns.
 
     Attributes:
-        source: Tells the sources apart.
-        build: Makes the data, named as `package.module:function`.
+        source: Name of the source.
+        build: Function that returns the data, named as `package.module:function`.
         args: Its keyword arguments.
-        val_draws: How often a validation goes over the set, each time with other random numbers.
+        val_draws: Passes over the validation set, each with other random numbers.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

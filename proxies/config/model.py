@@ -1,7 +1,7 @@
-"""The options of each family of models, their defaults, and which widths and data fit them.
+"""The options of each family of models, and their defaults.
 
-`base_width` is the width where μP and SP agree. Every option that μP leaves open has the default of
-the code of arXiv 2505.15270, or of the published architecture where that code has none.
+Every option that μP leaves open has the default of the code of arXiv 2505.15270, or of the
+published architecture where that code has none. Which widths and data fit: `constraints`.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from mutransfer.proxies.batch import UNKNOWN, DataInfo
-from mutransfer.proxies.errors import Fault
 from mutransfer.proxies.fields import STRICT, Count, Frozen, Positive
 
 # Index of a block, counted from 0.
@@ -25,16 +23,16 @@ class DiTConfig:
     """A DiT of any width (arXiv 2212.09748).
 
     Attributes:
-        family: Tells the families apart.
+        family: Name of the family.
         depth: Number of blocks.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
         patch_size: Pixels a side of a patch.
         mlp_ratio: Hidden size of the MLPs, in widths.
-        adaln: Init of the modulations: "zero" as DiT has it, or "fan_in", since zero gates hide the
-            blocks from a coordinate check and the code of arXiv 2505.15270 drops them.
+        adaln: Initialization of the modulations: "zero" as published, or "fan_in", since zero gates
+            hide the blocks from a coordinate check and the code of arXiv 2505.15270 drops them.
         zero_readout: Zero init of the readout; otherwise 1/√width at base width.
-        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+        learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
         embedding_std: Std of the label table, at every width.
         repa_block: The block whose image tokens REPA aligns (arXiv 2410.06940); None: no projector.
         repa_hidden: Hidden size of REPA's projector, at every width.
@@ -61,7 +59,7 @@ class UViTConfig:
     """A U-ViT of any width (arXiv 2209.12152): time, label and patches are tokens; long skips.
 
     Attributes:
-        family: Tells the families apart.
+        family: Name of the family.
         depth: Number of blocks, odd: two halves of equal length around a middle block.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
@@ -72,7 +70,7 @@ class UViTConfig:
         mlp_time_embed: An MLP on the sinusoid of the time token.
         conv: A 3×3 convolution of the predicted image at the end.
         zero_readout: Zero init of the readout; otherwise 1/√width at base width.
-        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+        learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
         embedding_std: Std of the label table, at every width.
         position_std: Std of the learned positions, at every width.
     """
@@ -99,7 +97,7 @@ class PixArtConfig:
     """A PixArt-α of any width (arXiv 2310.00426): adaLN-single, cross-attention to the caption.
 
     Attributes:
-        family: Tells the families apart.
+        family: Name of the family.
         depth: Number of blocks.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
@@ -111,7 +109,7 @@ class PixArtConfig:
             None: 1/√fan_in.
         zero_cross_attention: Zero init of the output projections of the cross-attention.
         zero_readout: Zero init of the readout; otherwise 1/√width at base width.
-        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+        learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -134,19 +132,19 @@ class MMDiTConfig:
     """An MMDiT of any width (arXiv 2403.03206): image and caption as two streams, joint attention.
 
     Attributes:
-        family: Tells the families apart.
+        family: Name of the family.
         depth: Number of blocks; in the last one, the caption gives keys and values only.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
         patch_size: Pixels a side of a patch.
         mlp_ratio: Hidden size of the MLPs, in widths.
-        adaln: Init of the modulations: "zero" as published, or "fan_in"; see `DiTConfig`.
+        adaln: Initialization of the modulations: "zero" as published, or "fan_in"; see `DiTConfig`.
         qk_norm: RMS norm of queries and keys with gains per stream, shared by the heads.
         pooled: Add the pooled caption to the time in the modulation.
         mask_caption: Keep attention off the tokens beyond a caption's end. As published it is
             not: padding tokens are attended like others.
         zero_readout: Zero init of the readout; otherwise 1/√width at base width.
-        learn_sigma: Answer twice the channels: noise and its variance; DDPM only.
+        learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
         repa_block: The block whose image tokens REPA aligns (arXiv 2410.06940); None: no projector.
         repa_hidden: Hidden size of REPA's projector, at every width.
     """
@@ -171,16 +169,15 @@ class MMDiTConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CustomConfig:
-    """A module of the user's; functions are named as `package.module:function`.
+    """A user's own module; functions are named as `package.module:function`.
 
     Attributes:
-        family: Tells the families apart.
-        build: Makes the module of a width: build(width) -> nn.Module.
+        family: Name of the family.
+        build: build(width) -> nn.Module, a new module at every call.
         loss: Loss of each sample: loss(model, batch, generator) -> (B,), all randomness drawn from
             the generator, which is on the CPU.
         base_width: Width where μP and SP agree.
-        roles: Roles by pattern of a parameter's name, where they cannot be inferred; see
-            `mup.plan`.
+        roles: Roles by pattern of parameter names, where they cannot be inferred; see `mup.plan`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -213,97 +210,10 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
 
 
 def repa_block(model: ModelConfig) -> int | None:
-    """Return the block that REPA aligns; None for a model without projector."""
+    """Return the block that REPA aligns; None for a model without a projector."""
     return model.repa_block if isinstance(model, DiTConfig | MMDiTConfig) else None
 
 
 def learns_sigma(model: ModelConfig) -> bool:
-    """Return whether a model answers variances as well."""
+    """Return whether a model predicts variances as well."""
     return not isinstance(model, CustomConfig) and model.learn_sigma
-
-
-def width_faults(model: ModelConfig, width: int, path: tuple[str, ...]) -> list[Fault]:
-    """Return the rules that one width of a model breaks: width grows by heads of fixed size."""
-    if isinstance(model, CustomConfig):
-        return []  # its own build refuses what it cannot build
-    found = []
-    if width % model.head_dim:
-        rule = f"a width is a multiple of head_dim = {model.head_dim}"
-        below = max(model.head_dim, width // model.head_dim * model.head_dim)
-        found.append(Fault(path, rule, width, f"take {below} or {below + model.head_dim}"))
-    # Sine and cosine of the time token, or of each of two axes.
-    what, divisor = ("a time", 2) if isinstance(model, UViTConfig) else ("2-D", 4)
-    if width % divisor:
-        rule = f"{what} sine-cosine embedding needs a width that is a multiple of {divisor}"
-        found.append(Fault(path, rule, width, f"take {(width // divisor + 1) * divisor}"))
-    if (hidden := model.mlp_ratio * width) != int(hidden):
-        rule = f"mlp_ratio × width is whole (mlp_ratio = {model.mlp_ratio})"
-        found.append(Fault(path, rule, hidden, "take another mlp_ratio, such as 4"))
-    return found
-
-
-def depth_faults(model: ModelConfig) -> list[Fault]:
-    """Return the rules that the depth of a model breaks."""
-    if isinstance(model, CustomConfig):
-        return []
-    if isinstance(model, UViTConfig) and model.depth % 2 == 0:
-        rule = "a U-ViT has a middle block between two equal halves: its depth is odd"
-        path, remedy = ("model", "depth"), f"take {model.depth - 1} or {model.depth + 1}"
-        return [Fault(path, rule, model.depth, remedy)]
-    block = repa_block(model)
-    if block is not None and block >= model.depth:
-        rule = f"REPA aligns one of the blocks 0 … {model.depth - 1}"
-        return [Fault(("model", "repa_block"), rule, block, f"take {model.depth // 2}")]
-    return []
-
-
-def data_faults(model: ModelConfig, info: DataInfo) -> list[Fault]:
-    """Return the rules that a model breaks on data: its image, captions and features."""
-    if isinstance(model, CustomConfig):
-        return []
-    if info == UNKNOWN:
-        rule = f"the family {model.family} knows the parts of our data sources alone"
-        return [Fault(("data", "source"), rule, "custom", "take the family custom as well")]
-    image = _image_faults(model, info)
-    return image + _caption_faults(model, info) + ([] if image else _feature_faults(model, info))
-
-
-def _image_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
-    _, height, side = info.shape
-    if height != side:
-        return [Fault(("data",), "images are square", info.shape, "crop them")]
-    if side % model.patch_size:
-        rule = f"the patch size divides the image side, {side}"
-        remedy = f"take one of {[p for p in range(1, side + 1) if side % p == 0]}"
-        return [Fault(("model", "patch_size"), rule, model.patch_size, remedy)]
-    return []
-
-
-def _caption_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
-    if isinstance(model, DiTConfig | UViTConfig):
-        return []
-    if info.caption is None:
-        rule = f"{model.family} is conditioned on captions"
-        remedy = "take data with captions, or the family dit or uvit, which use the label"
-        return [Fault(("data",), rule, "data without captions", remedy)]
-    if isinstance(model, MMDiTConfig) and model.pooled and info.pooled is None:
-        rule = "mmdit puts the pooled caption into its modulation"
-        remedy = "add pooled captions to the data, or set `pooled: false`"
-        return [Fault(("model", "pooled"), rule, "data without pooled captions", remedy)]
-    return []
-
-
-def _feature_faults(model: FamilyConfig, info: DataInfo) -> list[Fault]:
-    path = ("model", "repa_block")
-    if (block := repa_block(model)) is None:
-        return []
-    if info.feature is None:
-        rule = "REPA aligns a block with features of a frozen encoder, which the data supply"
-        remedy = "take data with features, or leave `repa_block` out"
-        return [Fault(path, rule, f"block {block}, and data without features", remedy)]
-    tokens = (info.shape[1] // model.patch_size) ** 2
-    if info.feature[0] != tokens:
-        rule = f"REPA aligns token by token: {tokens} patches of the image need {tokens} features"
-        remedy = "change the patch size, or resample the features to the grid of patches"
-        return [Fault(path, rule, f"{info.feature[0]} features of an image", remedy)]
-    return []

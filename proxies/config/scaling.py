@@ -1,4 +1,4 @@
-"""Which rule carries base HPs along batch size, steps or depth; it stands in `mup.scaling`."""
+"""Which rule of `proxies.mup.scaling` carries base HPs along batch size, steps or depth."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -22,13 +22,13 @@ class ScalingRule:
 
     @property
     def axis(self) -> Axis:
-        """The axis that it is about."""
+        """The axis that the rule is for."""
         return AXIS_OF[self.kind]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """A rule with the place on its axis where base HPs are written."""
+    """A rule, and the axis value that base HPs are given for."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 

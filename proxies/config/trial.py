@@ -1,75 +1,30 @@
-"""The configuration of one trial; with `model_config` and `data_config`, where defaults live.
+"""The configuration of one trial, with every default that is not of a model or of data.
 
-Plain frozen dataclasses. Field constraints are annotations (`annotated_types`), which pydantic
-enforces when a spec embeds these classes; rules across fields are in `faults`.
+Plain frozen dataclasses. Constraints of a field are annotations (`annotated_types`), which pydantic
+enforces when a spec embeds these classes; those that span several fields are in `constraints`.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, Le
 
-from mutransfer.proxies.batch import DataInfo
-from mutransfer.proxies.config.data import DATA_CONFIGS, CustomDataConfig, DataConfig, DigitsConfig
-from mutransfer.proxies.config.model import (
-    MODEL_CONFIGS,
-    CustomConfig,
-    DiTConfig,
-    MMDiTConfig,
-    ModelConfig,
-    PixArtConfig,
-    UViTConfig,
-    data_faults,
-    depth_faults,
-    learns_sigma,
-    repa_block,
-    width_faults,
-)
+from mutransfer.proxies.config.data import DATA_CONFIGS, DataConfig, DigitsConfig
+from mutransfer.proxies.config.model import MODEL_CONFIGS, ModelConfig, repa_block
 from mutransfer.proxies.config.scaling import Scaling, ScalingRule
-from mutransfer.proxies.errors import ConfigError, Fault
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.fields import STRICT, Beta, Count, Fraction, NonNegative, Positive
-from mutransfer.words import Arm, Axis
-
-__all__ = [
-    "MODEL_CONFIGS",
-    "Arm",
-    "Axis",
-    "ConfigError",
-    "CustomConfig",
-    "CustomDataConfig",
-    "DataConfig",
-    "Device",
-    "DiTConfig",
-    "DigitsConfig",
-    "Fault",
-    "HPs",
-    "MMDiTConfig",
-    "ModelConfig",
-    "ObjectiveConfig",
-    "PixArtConfig",
-    "Scaling",
-    "ScalingRule",
-    "TrainConfig",
-    "TrainerConfig",
-    "TrialConfig",
-    "UViTConfig",
-    "data_faults",
-    "depth_faults",
-    "faults",
-    "learns_sigma",
-    "repa_block",
-    "width_faults",
-]
+from mutransfer.words import Arm, Axis, round_hp
 
 Device = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveConfig:
-    """The diffusion loss. `t_distribution` is of rectified flow, `n_timesteps` of DDPM."""
+    """The diffusion loss; `t_distribution` is for rectified flow, `n_timesteps` for DDPM."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
@@ -82,11 +37,22 @@ class ObjectiveConfig:
 class TrainConfig:
     """How a trial trains, apart from the base HPs.
 
-    `decay_frac` is the share of the steps in which a WSD schedule decays. `ema_frac` is the EMA
-    horizon as a share of the steps: a fixed decay would mean another average at another length.
-    `log_every` None means 50 points a run. `n_val` validations are spread evenly, the last at
-    the end, beside the one before the first step. `eps` is small because the first gradients
-    under a zero readout are tiny.
+    Attributes:
+        steps: Optimizer steps.
+        batch_size: Images a step.
+        schedule: Of the LR, after the warmup.
+        decay_frac: Share of the steps in which a WSD schedule decays.
+        final_lr_frac: LR at the end of a decay, as a share of the peak.
+        betas: Adam's β.
+        eps: Adam's ε; small, because the first gradients under a zero readout are tiny.
+        scale_eps: Scale ε with width, as 1/m.
+        ema_frac: Horizon of the EMA as a share of the steps, since a fixed decay would mean another
+            average at another length; None: no EMA.
+        precision: Of the forward pass; bf16 is autocast.
+        compile: Use torch.compile.
+        fused: Use the fused AdamW.
+        log_every: Steps between two points of the training curve; None: 50 points a run.
+        n_val: Validations, evenly spread, the last at the end; one before the first step is added.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -116,9 +82,9 @@ class TrainConfig:
 class HPs:
     """Base hyperparameters: their values at base width, rounded to 6 significant digits.
 
-    The rounding is here, so that what is run and what is hashed into an identity are one value.
-    `repa_weight` multiplies the loss of REPA; None becomes 0.5 in a `TrialConfig` whose model has a
-    projector.
+    They are rounded here so that the value that runs and the value that is hashed into an identity
+    are equal. `repa_weight` multiplies the loss of REPA; None becomes `REPA_WEIGHT` in a
+    `TrialConfig` whose model has a projector.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -139,7 +105,7 @@ class HPs:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name != "warmup_steps" and value is not None:
-                object.__setattr__(self, field.name, float(f"{float(value):.6g}"))
+                object.__setattr__(self, field.name, round_hp(float(value)))
 
     def of_plan(self) -> dict[str, float]:
         """Return the HPs that act inside the plan, as keyword arguments of `mup.plan`."""
@@ -161,8 +127,8 @@ class TrainerConfig:
     """The user's own trainer, in place of ours: exactly one of `run` and `command`.
 
     `run` is a function, `package.module:function`; `command` a program, in which `{config_json}`
-    stands for the file that tells it what to train. A program that is silent for `silence_s`
-    seconds is ended.
+    stands for the file with the trial's configuration. A program that reports nothing for
+    `silence_s` seconds is stopped.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -174,7 +140,7 @@ class TrainerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialConfig:
-    """All that determines one trial."""
+    """Everything that determines one trial."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
@@ -189,10 +155,10 @@ class TrialConfig:
     device: Device = "cpu"
     threads: Count = 1
     trainer: TrainerConfig | None = None
-    scaling: Scaling | None = None  # acts in the arm "mup" alone
+    scaling: Scaling | None = None  # applies in the arm "mup" only
 
     def __post_init__(self) -> None:
-        """Give a model with a projector the weight that it has by default."""
+        """Fill in the default weight of REPA where the model has a projector."""
         if self.hps.repa_weight is None and repa_block(self.model) is not None:
             hps = dataclasses.replace(self.hps, repa_weight=REPA_WEIGHT)
             object.__setattr__(self, "hps", hps)
@@ -203,17 +169,17 @@ class TrialConfig:
         return self.model.base_width
 
     def axis_value(self, axis: Axis) -> int:
-        """Return where on an axis the trial stands.
+        """Return the trial's value on an axis.
 
         Raises:
-            AttributeError: the depth of a module of the user's, which has none that we know.
+            AttributeError: the depth of a user's own module, which is not known.
         """
         if axis == "width":
             return self.width
         return int(getattr(self.model if axis == "depth" else self.train, axis))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON data; `from_dict` gives the equal configuration back."""
+        """Return plain JSON data, from which `from_dict` makes an equal configuration."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
@@ -221,7 +187,7 @@ class TrialConfig:
         """Return the configuration that `to_dict` wrote.
 
         Raises:
-            ConfigError: a key is missing or unknown. Ranges are the spec's matter.
+            ConfigError: a key is missing or unknown. Ranges are checked by the spec.
         """
         parts = dict(plain)
         train = dict(parts.get("train", {}))
@@ -244,43 +210,3 @@ class TrialConfig:
             raise ConfigError(
                 f"trial: its keys are those of TrialConfig; got {error}; use TrialConfig.to_dict"
             ) from error
-
-
-def faults(
-    model: ModelConfig,
-    objective: ObjectiveConfig,
-    train: TrainConfig,
-    *,
-    widths: Sequence[int],
-    info: DataInfo,
-    hps: HPs | None = None,
-) -> list[Fault]:
-    """Return every broken rule that spans several fields, in reading order; empty when sound.
-
-    Args:
-        model: Options of the model.
-        objective: The diffusion loss.
-        train: How a trial trains.
-        widths: Widths that are to be built; the base width is looked at in any case.
-        info: Shapes of the data.
-        hps: Base HPs, where they are known already.
-    """
-    found = depth_faults(model) + width_faults(model, model.base_width, ("model", "base_width"))
-    for width in widths:
-        found += width_faults(model, width, ("width",))
-    found += data_faults(model, info)
-    is_ddpm = objective.kind == "ddpm"
-    if learns_sigma(model) and not is_ddpm:
-        path, rule = ("model", "learn_sigma"), "a learned σ belongs to the ddpm objective"
-        found.append(Fault(path, rule, True, "set it to false, or objective.kind to ddpm"))
-    if is_ddpm and objective.t_distribution != "uniform":
-        path, rule = ("objective", "t_distribution"), "ddpm draws its timesteps uniformly"
-        found.append(Fault(path, rule, objective.t_distribution, "leave it out"))
-    if hps is not None and hps.warmup_steps >= train.steps:
-        rule = f"the warmup ends before the last of {train.steps} steps"
-        path = ("hps", "warmup_steps")
-        found.append(Fault(path, rule, hps.warmup_steps, "shorten it or train longer"))
-    if hps is not None and hps.repa_weight is not None and repa_block(model) is None:
-        path, rule = ("hps", "repa_weight"), "REPA's weight needs a model with a projector"
-        found.append(Fault(path, rule, hps.repa_weight, "set model.repa_block, or leave it out"))
-    return found

@@ -1,6 +1,6 @@
-"""Data sources: digits, emoji, image folders, captioned images, latents, and a user's own.
+"""Data sources: digits, emoji, image folders, latents, and the user's own.
 
-Public: `load`, `info`, `identity`, `attribution` and `is_present` of any source's configuration.
+Public: `load`, `info`, `identity`, `attribution` and `is_present`, all of a source's configuration.
 """
 
 from mutransfer.proxies.data.load import attribution, identity, info, is_present, load

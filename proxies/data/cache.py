@@ -1,4 +1,4 @@
-"""What is expensive to make and always the same is kept in the user's cache directory."""
+"""Arrays that are expensive to compute and always the same, kept in the user's cache directory."""
 
 import os
 import tempfile
@@ -22,26 +22,26 @@ def directory() -> Path:
 
 
 def arrays(name: str, make: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays kept under a name, or make and keep them.
+    """Return the arrays cached under a name, or make and cache them.
 
-    A file appears whole or not at all, whoever else writes it; a damaged one is made again. Where
-    nothing can be written the arrays are made each time.
+    A file is written atomically, also by several processes at once; a damaged one is made again.
+    If nothing can be written, the arrays are made each time.
     """
     path = directory() / f"{name}.npz"
     unreadable = (OSError, ValueError, EOFError, zipfile.BadZipFile)
-    with suppress(*unreadable), np.load(path, allow_pickle=False) as kept:
-        return {key: kept[key] for key in kept.files}
-    made = make()
+    with suppress(*unreadable), np.load(path, allow_pickle=False) as cached:
+        return {key: cached[key] for key in cached.files}
+    new = make()
     with suppress(OSError):
-        _write(path, made)
-    return made
+        _write(path, new)
+    return new
 
 
-def _write(path: Path, made: Arrays) -> None:
+def _write(path: Path, content: Arrays) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
         try:
-            np.savez(file, **cast(Any, made))
+            np.savez(file, **cast(Any, content))
             file.flush()
             os.fsync(file.fileno())
             Path(file.name).replace(path)
@@ -51,6 +51,6 @@ def _write(path: Path, made: Arrays) -> None:
 
 
 def text(name: str, make: Callable[[], str]) -> str:
-    """Return the text kept under a name, or make and keep it; see `arrays`."""
-    kept = arrays(name, lambda: {"text": np.array(make())})
-    return str(kept["text"])
+    """Return the text cached under a name, or make and cache it; see `arrays`."""
+    cached = arrays(name, lambda: {"text": np.array(make())})
+    return str(cached["text"])

@@ -1,4 +1,4 @@
-"""Images in memory with class labels, and, where there are any, captions and features."""
+"""Images in memory with class labels and, optionally, captions and features."""
 
 from collections.abc import Sequence
 
@@ -23,30 +23,30 @@ def captioned(
     """Return a data set of images in memory.
 
     Args:
-        config: How captions and features are made, and how samples are fed.
+        config: Options of captions, features and conditioning dropout.
         images: (n, C, S, S) uint8.
-        labels: (n,) int64, each class twice or more.
+        labels: (n,) int64, at least two of each class.
         n_classes: Number of classes.
-        texts: Captions, or None where the images have none.
-        names: What a file of features calls the images.
+        texts: Captions, or None if the images have none.
+        names: Names of the images in a file of features.
 
     Raises:
-        DataError: captions that cannot be embedded, or features that do not fit.
+        DataError: captions that cannot be embedded, or features that do not match.
     """
     captions = None if texts is None else encode(texts, config)
-    found = features(config, images, names)
+    tokens = features(config, images, names)
     train, validation = stratified(labels)
 
     def take(rows: Tensor) -> dict[str, Tensor]:
         batch = {"image": images[rows].float() / 127.5 - 1, "label": labels[rows]}
         if captions is not None:
             batch |= captions.take(rows)
-        if found is not None:
-            batch["feature"] = found.feature_KNF[rows]
+        if tokens is not None:
+            batch["feature"] = tokens.feature_KNF[rows]
         return batch
 
     channels, height, side = images.shape[1:]
-    parts = [part.fingerprint for part in (captions, found) if part is not None]
+    parts = [part.fingerprint for part in (captions, tokens) if part is not None]
     return Feed(
         config,
         take=take,
@@ -57,7 +57,7 @@ def captioned(
             n_classes=n_classes,
             caption=None if captions is None else captions.shape,
             pooled=None if captions is None else captions.pooled_KP.shape[1],
-            feature=None if found is None else found.shape,
+            feature=None if tokens is None else tokens.shape,
         ),
         fingerprint=digest(images, labels, *parts),
         texts=names if texts is None else texts,

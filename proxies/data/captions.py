@@ -1,7 +1,7 @@
-"""Captions as what a model reads: a frozen embedding of words, or what the user has computed.
+"""Captions as tensors: a frozen embedding of their words, or embeddings that the user computed.
 
-The default is a seeded random embedding per word. It is no language model: it says which words
-stand in a caption and where, and nothing about what they mean; similar words are not near.
+The default is a seeded random embedding per word. It is no language model: it encodes which words
+are in a caption and at which position, but not what they mean; similar words are not close.
 """
 
 import re
@@ -26,10 +26,10 @@ class Captions:
 
     Attributes:
         caption_KLE: Embeddings of the K distinct captions' tokens, zero beyond a caption's end.
-        mask_KL: Where a token stands; never none in a row.
+        mask_KL: True at tokens; at least one in each row.
         pooled_KP: Embeddings of whole captions.
         of_sample: The distinct caption of each sample, (n,).
-        fingerprint: Of texts and embedding.
+        fingerprint: Digest of texts and embedding.
     """
 
     caption_KLE: Tensor
@@ -44,7 +44,7 @@ class Captions:
         return self.caption_KLE.shape[1], self.caption_KLE.shape[2]
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return the parts of a batch that stand for the captions of samples."""
+        """Return the parts of a batch that hold the captions of samples."""
         k = self.of_sample[rows]
         return {
             "caption": self.caption_KLE[k],
@@ -56,11 +56,11 @@ class Captions:
 class RandomWords:
     """A frozen embedding: N(0, 1) features of each word, a function of the word and a seed.
 
-    A word outside the vocabulary has the features of one word that stands for all of them.
+    All words outside the vocabulary share the features of one unknown word.
     """
 
     def __init__(self, vocabulary: Sequence[str], *, dim: int, length: int, seed: int) -> None:
-        """Take the known words, features of a word, words of a caption and a seed."""
+        """Take the vocabulary, the features of a word, the words of a caption, and a seed."""
         self._row = {word: row for row, word in enumerate(sorted(set(vocabulary)))}
         self._length = length
         streams = [("word", seed, word) for word in self._row] + [("unknown word", seed)]
@@ -68,15 +68,14 @@ class RandomWords:
         self._table_VE = torch.stack(rows)
 
     def __call__(self, captions: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return tokens (K, L, E), mask (K, L) and the mean over words (K, E); longer ones are cut.
+        """Return tokens (K, L, E), mask (K, L) and mean over words (K, E), of the first L words.
 
         A caption without words is the null caption: one token of zeros.
         """
         tokens_KLE = torch.zeros(len(captions), self._length, self._table_VE.shape[1])
         mask_KL = torch.zeros(len(captions), self._length, dtype=torch.bool)
         for k, caption in enumerate(captions):
-            found = words(caption)[: self._length]
-            rows = [self._row.get(word, len(self._row)) for word in found]
+            rows = [self._row.get(word, len(self._row)) for word in words(caption)[: self._length]]
             tokens_KLE[k, : len(rows)] = self._table_VE[rows]
             mask_KL[k, : max(1, len(rows))] = True
         return tokens_KLE, mask_KL, tokens_KLE.sum(dim=1) / mask_KL.sum(dim=1, keepdim=True)
@@ -88,10 +87,11 @@ def words(caption: str) -> list[str]:
 
 
 def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
-    """Return the captions of a data set, embedded as its configuration says.
+    """Return the captions of a data set, embedded according to its configuration.
 
     Raises:
-        DataError: a caption without words or longer than the limit, or embeddings that don't fit.
+        DataError: a caption without words or longer than the limit, or embeddings that do not
+            match.
     """
     distinct = sorted(set(texts))
     of_sample = {text: k for k, text in enumerate(distinct)}
@@ -105,7 +105,7 @@ def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
         vocabulary = [word for text in distinct for word in words(text)]
         encoder = RandomWords(vocabulary, dim=dim, length=length, seed=seed)
         tokens_KLE, mask_KL, pooled_KP = encoder(distinct)
-        # By recipe: the last bits of a normal draw may differ between machines.
+        # Of the recipe: the last bits of a normal draw may differ between machines.
         name = f"random words, {dim}, {length}, {seed}"
     return Captions(
         caption_KLE=tokens_KLE,
@@ -117,14 +117,14 @@ def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
 
 
 def caption_faults(texts: Sequence[str], config: CaptionedConfig) -> list[Fault]:
-    """Return what keeps captions from being embedded word by word; empty when sound."""
-    found = []
+    """Return the faults of captions that are to be embedded word by word."""
+    faults = []
     lengths = [len(words(text)) for text in texts]
     if n_empty := lengths.count(0):
         example = texts[lengths.index(0)]
         rule = "a caption has a word"
         got = f"{n_empty} of {len(texts)} have none, such as {example!r}"
-        found.append(Fault(("data",), rule, got, "write captions in words, or leave them all out"))
+        faults.append(Fault(("data",), rule, got, "write captions in words, or leave them all out"))
     limit = config.caption_length
     n_long = sum(length > limit for length in lengths)
     if n_long and not config.truncate:
@@ -135,5 +135,5 @@ def caption_faults(texts: Sequence[str], config: CaptionedConfig) -> list[Fault]
             f"{texts[lengths.index(longest)]!r}"
         )
         remedy = f"set `caption_length: {longest}`, or `truncate: true` to cut them"
-        found.append(Fault(("data", "caption_length"), rule, got, remedy))
-    return found
+        faults.append(Fault(("data", "caption_length"), rule, got, remedy))
+    return faults

@@ -1,4 +1,4 @@
-"""Data of the user's own, as the trainer reads them."""
+"""The user's own data, behind the interface of `load.Data`."""
 
 from typing import Protocol
 
@@ -14,10 +14,10 @@ AT = ("data", "build")
 
 
 class UserData(Protocol):
-    """What `build(**args)` of a custom data source returns.
+    """The return value of `build(**args)` of a custom data source.
 
     Attributes:
-        fingerprint: A name of the content; it is a part of every trial's identity.
+        fingerprint: A name of the content; part of every trial's identity.
     """
 
     fingerprint: str
@@ -30,7 +30,7 @@ class UserData(Protocol):
 
 
 class CustomData:
-    """The user's data under the names of `data.Data`; only their loss knows the parts."""
+    """The user's data as a `load.Data`; only their loss knows the parts of a batch."""
 
     info = UNKNOWN
 
@@ -41,7 +41,7 @@ class CustomData:
         self.validation = user.validation
 
     def validation_texts(self) -> list[str]:
-        """Return nothing: there is no picture to explain."""
+        """Return nothing: no sample is shown."""
         return []
 
     def null(self, size: int) -> Condition:
@@ -50,17 +50,17 @@ class CustomData:
 
 
 def load(config: CustomDataConfig) -> CustomData:
-    """Return the user's data, looked at once.
+    """Return the user's data, checked once.
 
     Raises:
-        DataError: they cannot be made, or break a rule.
+        DataError: they cannot be built, or break a rule.
         ConfigError: there is no such function.
     """
     build = user_code.function(config.build)
     try:
         user = build(**config.args)
-    except user_code.ENDS as error:
-        rule, got = "it makes the data without error", f"{type(error).__name__}: {error}"
+    except user_code.USER_ERRORS as error:
+        rule, got = "it builds the data without error", f"{type(error).__name__}: {error}"
         raise DataError([Fault(AT, rule, got, f"correct {config.build}")]) from error
     if faults := _faults(user, config.build):
         raise DataError(faults)
@@ -78,36 +78,37 @@ def _faults(user: UserData, name: str) -> list[Fault]:
             ("batch(3, 20, 4)", user.batch(3, 20, 4), user.batch(3, 20, 4)),
             ("validation()", user.validation(), user.validation()),
         )
-    except user_code.ENDS as error:
+    except user_code.USER_ERRORS as error:
         rule = "batch(0, 1, 4) and validation() return tensors by name"
         got = f"{type(error).__name__}: {error}"
         return [Fault(AT, rule, got, f"correct what {name} returns")]
-    found = [fault for call, one, two in pairs for fault in _pair_faults(call, one, two)]
-    found = found[:1] or _size_faults(pairs[0][1]) or _validation_faults(pairs[-1][1])
-    if not found and str(user.fingerprint) != str(user.fingerprint):
+    unequal = [f for call, first, second in pairs for f in _pair_faults(call, first, second)]
+    faults = unequal[:1] or _size_faults(pairs[0][1]) or _validation_faults(pairs[-1][1])
+    if not faults and str(user.fingerprint) != str(user.fingerprint):
         rule, remedy = "the fingerprint names the content: always the same", "hash the content"
         return [Fault(AT, rule, "two different ones", remedy)]
-    return found
+    return faults
 
 
-def _pair_faults(call: str, one: object, two: object) -> list[Fault]:
-    for part in (one, two):
+def _pair_faults(call: str, first: object, second: object) -> list[Fault]:
+    for part in (first, second):
         is_dict = isinstance(part, dict) and part
         if not is_dict or not all(isinstance(v, Tensor) for v in part.values()):  # type: ignore[attr-defined]
             rule, got = f"{call} returns a dict of tensors", type(part).__name__
             return [Fault(AT, rule, got, "return {'name': tensor, …}")]
-    assert isinstance(one, dict) and isinstance(two, dict), "just looked at"
-    odd = [n for n in one if n not in two or not _equal(one[n], two[n])]
-    if odd:
+    assert isinstance(first, dict) and isinstance(second, dict), "checked above"
+    differing = [n for n in first if n not in second or not _equal(first[n], second[n])]
+    if differing:
         rule = f"{call} is the same at every call, since trials of all widths must see the same"
-        got, remedy = f"another {', '.join(odd)}", "draw from a generator seeded by the arguments"
+        got = f"another {', '.join(differing)}"
+        remedy = "draw from a generator seeded by the arguments"
         return [Fault(AT, rule, got, remedy)]
     return []
 
 
-def _equal(one: Tensor, two: Tensor) -> bool:
-    same = one.shape == two.shape and one.dtype == two.dtype
-    return same and bool(torch.equal(one.nan_to_num(), two.nan_to_num()))
+def _equal(first: Tensor, second: Tensor) -> bool:
+    is_alike = first.shape == second.shape and first.dtype == second.dtype
+    return is_alike and bool(torch.equal(first.nan_to_num(), second.nan_to_num()))
 
 
 def _size_faults(batch: dict[str, Tensor]) -> list[Fault]:

@@ -1,4 +1,4 @@
-"""The digits of scikit-learn: 1,797 images of 8×8, ten classes."""
+"""The digits of scikit-learn: 1,797 images of 8×8, in ten classes."""
 
 import numpy as np
 import torch

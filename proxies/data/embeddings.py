@@ -1,10 +1,10 @@
-"""Embeddings of captions and features of images that the user has computed.
+"""Files of caption embeddings and of image features that the user computed.
 
-Both are safetensors files whose metadata says, as a JSON list, what their rows are of:
+Both are safetensors files whose metadata has a JSON list of what each row belongs to:
 
     captions  caption (K, L, E), caption_mask (K, L), pooled (K, P); metadata `captions`: K texts
     features  feature (K, N, F); metadata `files`: K names, relative to the folder of the images,
-              or captions where the images have no names
+              or captions if the images have no names
 
     safetensors.torch.save_file(tensors, path, metadata={"captions": json.dumps(texts)})
 """
@@ -25,7 +25,7 @@ def read_captions(path: str, captions: Sequence[str]) -> tuple[Tensor, Tensor, T
     """Return tokens (K, L, E), mask (K, L) and pooled (K, P) of the captions, in their order.
 
     Raises:
-        DataError: no such file, another layout, or captions that it has not.
+        DataError: no such file, another layout, or a missing caption.
     """
     at = ("data", "embeddings")
     parts, rows = _read(path, at, _CAPTION_PARTS, key="captions", wanted=captions)
@@ -55,7 +55,7 @@ def read_features(path: str, names: Sequence[str]) -> Tensor:
 def _read(
     path: str, at: tuple[str, ...], n_dims: dict[str, int], *, key: str, wanted: Sequence[str]
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Return the tensors of a file, and the rows of what is wanted."""
+    """Return the tensors of a file, and the rows of the wanted names."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -92,15 +92,15 @@ def _layout_faults(
     names: list[str] | None,
     key: str,
 ) -> list[Fault]:
-    """Return what is not as the module's docstring says."""
-    found = []
+    """Return what differs from the layout in the module's docstring."""
+    faults = []
     for name, n in n_dims.items():
         got = list(parts[name].shape) if name in parts else "no such tensor"
         n_rows = "K" if names is None else len(names)
         if name not in parts or parts[name].ndim != n or (names and parts[name].shape[0] != n_rows):
             rule = f"`{name}` has {n} dimensions, the first of {n_rows} rows"
-            found.append(Fault(at, rule, got, "see proxies/embeddings.py for the layout"))
+            faults.append(Fault(at, rule, got, "see proxies/data/embeddings.py for the layout"))
     if not names:
         rule = f"metadata `{key}` is a JSON list of texts, one a row"
-        found.append(Fault(at, rule, "none", f'save with metadata={{"{key}": json.dumps(…)}}'))
-    return found
+        faults.append(Fault(at, rule, "none", f'save with metadata={{"{key}": json.dumps(…)}}'))
+    return faults

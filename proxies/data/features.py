@@ -1,4 +1,4 @@
-"""Features of a frozen encoder, with which REPA aligns those of a model (arXiv 2410.06940)."""
+"""Features of a frozen encoder, to which REPA aligns those of a model (arXiv 2410.06940)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _STEPS_PER_UNIT = 1024
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Features:
-    """Tokens of a frozen encoder, (n, N, F), and a fingerprint of what they are."""
+    """Tokens of a frozen encoder, (n, N, F), and a fingerprint of them."""
 
     feature_KNF: Tensor
     fingerprint: str
@@ -32,35 +32,35 @@ class Features:
 
 
 def features(config: CaptionedConfig, images: Tensor, names: Sequence[str]) -> Features | None:
-    """Return features of images (n, C, S, S) uint8, None where none are asked for.
+    """Return features of images (n, C, S, S) uint8, None if the configuration names none.
 
     Raises:
-        DataError: a grid that the images have not, or a file that does not fit.
+        DataError: a grid that does not divide the images, or a file that does not match.
     """
     if config.features is None:
         return None
     if config.features != RANDOM_CONV:
-        found = read_features(config.features, names)
-        return Features(feature_KNF=found, fingerprint=digest(found))
+        tokens = read_features(config.features, names)
+        return Features(feature_KNF=tokens, fingerprint=digest(tokens))
     side, dim, size = config.feature_side, config.feature_dim, images.shape[-1]
     if size % side:
         rule = f"feature_side divides the image side, {size}"
-        remedy = "take size / patch_size of the model"
+        remedy = "use size / patch_size of the model"
         raise DataError([Fault(("data", "feature_side"), rule, side, remedy)])
-    # By recipe: the last bits of a convolution may differ between machines.
+    # Of the recipe: the last bits of a convolution may differ between machines.
     recipe = digest(f"{RANDOM_CONV}, {side}, {dim}", images)
-    made = cache.arrays(
+    arrays = cache.arrays(
         f"{RANDOM_CONV}-{recipe}",
         lambda: {"feature": random_conv(images, side=side, dim=dim).numpy()},
     )
-    return Features(feature_KNF=torch.from_numpy(made["feature"]), fingerprint=recipe)
+    return Features(feature_KNF=torch.from_numpy(arrays["feature"]), fingerprint=recipe)
 
 
 def random_conv(images: Tensor, *, side: int, dim: int) -> Tensor:
     """Return tokens (n, side², dim) of a seeded random convolutional network of two layers.
 
-    Each channel is standardized over all tokens: features with a common mean would be aligned by
-    a constant. Computed in float64 and rounded, so that they do not depend on threads.
+    Each channel is standardized over all tokens: a constant could align features with a common
+    mean. Computed in float64 and rounded, so that they do not depend on the number of threads.
     """
     rng = generator(RANDOM_CONV)
     weights = [

@@ -1,6 +1,6 @@
-"""Feeding a trial: batches that are pure functions of (seed, step), equal on every device.
+"""Batches that are pure functions of (seed, step), equal on every device.
 
-A data set is something that hands out samples by number; what is common to all of them is here.
+A data source returns samples by number; order, split and dropout of conditions are here.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ Take = Callable[[Tensor], dict[str, Tensor]]
 
 
 class Feed:
-    """Samples with their conditions, split into training and validation; see `data.Data`."""
+    """Samples with their conditions, split into training and validation; see `load.Data`."""
 
     def __init__(
         self,
@@ -32,24 +32,24 @@ class Feed:
         fingerprint: str,
         texts: Sequence[str] | None = None,
     ) -> None:
-        """Take numbers of samples, (n,), and what hands out the parts of samples by number.
+        """Take the numbers of samples, (n,), and what returns the parts of samples by number.
 
-        `texts` says of each sample what it is of; without it, its class is named.
+        `texts` describes each sample; without it, its class does.
         """
         self.info = info
         self.fingerprint = fingerprint
         self._texts = texts
-        self._take, self._train, self._validation = take, train, validation
+        self.take, self._train, self._validation = take, train, validation
         self._label_dropout = config.label_dropout
         self._caption_dropout = getattr(config, "caption_dropout", 0.0)
 
     def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
-        """Return the batch of a step: the epochs of a seed are one endless row of samples.
+        """Return the batch of a step; the epochs of a seed are one endless sequence of samples.
 
-        One uniform draw a sample decides on its label and its caption, so that where both are
-        dropped at the same rate they vanish together.
+        One uniform draw per sample decides on its label and its caption, so that both are dropped
+        together if their rates are equal.
         """
-        batch = self._take(self._train[_rows(seed, step * size, size, len(self._train))])
+        batch = self.take(self._train[_rows(seed, step * size, size, len(self._train))])
         u_B = torch.rand(size, generator=generator("dropout", seed, step))
         null = self.null(size)
         for name, empty in null.items():
@@ -60,10 +60,10 @@ class Feed:
 
     def validation(self) -> dict[str, Tensor]:
         """Return every part of the validation samples."""
-        return self._take(self._validation)
+        return self.take(self._validation)
 
     def validation_texts(self) -> list[str]:
-        """Return what each validation sample is of, for people."""
+        """Return a description of each validation sample."""
         if self._texts is None:
             return [f"class {label}" for label in self.validation()["label"].tolist()]
         return [self._texts[row] for row in self._validation.tolist()]
@@ -71,7 +71,7 @@ class Feed:
     def null(self, size: int) -> Condition:
         """Return labels of no class and captions of one token of zeros.
 
-        One token, not none: a softmax over no token at all is not a number.
+        At least one token, since a softmax over none is NaN.
         """
         info = self.info
         null = {"label": torch.full((size,), info.n_classes)}
@@ -87,7 +87,7 @@ class Feed:
 def stratified(labels: Tensor) -> tuple[Tensor, Tensor]:
     """Return the numbers of training and of validation samples, always the same.
 
-    A fifth of each class is for validation, at least one sample; a class has two samples or more.
+    A fifth of each class is for validation, at least one sample; a class has at least two.
     """
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     for label in labels.unique().tolist():
@@ -113,7 +113,7 @@ def digest(*content: Tensor | str) -> str:
 
 
 def _rows(seed: int, start: int, size: int, n: int) -> Tensor:
-    """Return `size` sample numbers from position `start` of the endless row of permuted epochs."""
+    """Return `size` sample numbers from position `start` of the sequence of permuted epochs."""
     position = torch.arange(start, start + size)
     epochs = position // n
     row = torch.empty_like(position)

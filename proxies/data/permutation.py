@@ -1,4 +1,4 @@
-"""Pseudo-random orders of sample numbers, read at any position."""
+"""Pseudo-random permutations of sample numbers, readable at any position."""
 
 from functools import lru_cache
 
@@ -8,22 +8,22 @@ from torch import Tensor
 
 from mutransfer.proxies.rng import generator, stream_seed
 
-# A table of an order costs 8 bytes a number: 32 MB here, 6 GB for the 800 million images of a large
-# text-image set, in each process. Longer orders are computed where they are read.
+# A table takes 8 bytes per number and process: 32 MB here, 6 GB for the 800 million images of a
+# large text-image set. Longer permutations are computed where they are read.
 MAX_TABLE = 1 << 22
 ROUNDS = 6
 
 
 class Permutation:
-    """The numbers 0 … n - 1 in an order that a key names; reading a position needs no other.
+    """The numbers 0 … n - 1 in an order given by a key; each position is read independently.
 
     Up to `MAX_TABLE` numbers it is a table of `torch.randperm`. Beyond, it is a Feistel network
-    over the next even power of two, walked until it lands below n (Black and Rogaway 2002, "Ciphers
-    with arbitrary finite domains"): a bijection for any round function.
+    over the next even power of two, iterated until the number is below n (Black and Rogaway 2002,
+    "Ciphers with arbitrary finite domains"): a bijection for any round function.
     """
 
     def __init__(self, n: int, *key: str | int, skip: int = 0) -> None:
-        """Take the length of the order, its key, and how many of its first numbers to leave out."""
+        """Take the length, the key, and how many of the first numbers to leave out."""
         self._n, self._key, self._skip = n, key, skip
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class Permutation:
         at = positions + self._skip
         if self._n <= MAX_TABLE:
             return _table(self._n, self._key)[at]
-        return torch.from_numpy(_walked(at.numpy(), self._n, self._key))
+        return torch.from_numpy(_feistel(at.numpy(), self._n, self._key))
 
 
 @lru_cache(maxsize=8)
@@ -42,13 +42,13 @@ def _table(n: int, key: tuple[str | int, ...]) -> Tensor:
     return torch.randperm(n, generator=generator(*key))
 
 
-def _walked(positions: np.ndarray, n: int, key: tuple[str | int, ...]) -> np.ndarray:
+def _feistel(positions: np.ndarray, n: int, key: tuple[str | int, ...]) -> np.ndarray:
     half = np.uint64(-(-(n - 1).bit_length() // 2))
     keys = [np.uint64(stream_seed(*key, "round", number)) for number in range(ROUNDS)]
-    found = _shuffled(positions.astype(np.uint64), half, keys)
-    while (outside := found >= n).any():
-        found[outside] = _shuffled(found[outside], half, keys)
-    return found.astype(np.int64)
+    numbers = _shuffled(positions.astype(np.uint64), half, keys)
+    while (outside := numbers >= n).any():
+        numbers[outside] = _shuffled(numbers[outside], half, keys)
+    return numbers.astype(np.int64)
 
 
 def _shuffled(numbers: np.ndarray, half: np.uint64, keys: list[np.uint64]) -> np.ndarray:

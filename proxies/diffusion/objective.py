@@ -1,7 +1,8 @@
-"""Diffusion objectives: the loss of a batch, and what its timesteps and noise are drawn from.
+"""Diffusion objectives: the loss of a batch, and the distributions of timesteps and noise.
 
-A model is called as model(x_BCSS, t_B, condition), with t in 0 … 1000; parts of a batch: `info`. It
-returns its prediction or, with REPA's projector, (prediction, projected tokens).
+A model is called as model(x_BCSS, t_B, condition), with t in 0 … 1000; parts of a batch as in
+`proxies.batch`. It returns its prediction or, with REPA's projector, (prediction, projected
+tokens).
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from mutransfer.proxies.rng import generator
 
 Prediction = Tensor | tuple[Tensor, Tensor]
 Model = Callable[[Tensor, Tensor, Condition], Prediction]
-# What rectified flow multiplies t by, so that the time embedding spans what DDPM's spans.
+# Factor on rectified flow's t, so that the time embedding has the same range as DDPM's.
 TIME_SCALE = 1000.0
 
 
@@ -28,10 +29,10 @@ class Objective(Protocol):
         """Return the loss of each sample at its timestep and noise."""
 
     def trivial_loss(self, batch: Batch, t_B: Tensor, noise: Tensor) -> Tensor:
-        """Return the loss of the model that always answers zero."""
+        """Return the loss of a model whose prediction is always zero."""
 
     def quantile(self, u_B: Tensor) -> Tensor:
-        """Return the timesteps below which a share u of the training draws lies."""
+        """Return the quantiles u of the distribution of training timesteps."""
 
 
 class RectifiedFlow:
@@ -59,7 +60,7 @@ class RectifiedFlow:
 class DDPM:
     """Noise prediction with linear betas (arXiv 2006.11239), and learned σ as DiT adds it.
 
-    With `learn_sigma` the model answers 2C channels, and the variational bound of the variances,
+    With `learn_sigma` the model returns 2C channels, and the variational bound of the variances,
     in bits per dimension and with the mean frozen, is added (arXiv 2102.09672).
     """
 
@@ -87,12 +88,12 @@ class DDPM:
         return self.loss(lambda x, t, c: torch.zeros_like(x).repeat(repeats), batch, t_B, noise)
 
     def quantile(self, u_B: Tensor) -> Tensor:
-        """Return whole timesteps 0 … n-1."""
+        """Return integer timesteps 0 … n-1."""
         return (u_B * self.n_timesteps).long().clamp(max=self.n_timesteps - 1)
 
 
 def predicted(out: Prediction) -> Tensor:
-    """Return the prediction in what a model returned."""
+    """Return the prediction in the output of a model."""
     return out[0] if isinstance(out, tuple) else out
 
 

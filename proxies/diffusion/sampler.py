@@ -1,4 +1,4 @@
-"""Samples of a trained model: Euler for rectified flow, ancestral for DDPM, both with guidance."""
+"""Sampling of a trained model: Euler for rectified flow, ancestral for DDPM, with guidance."""
 
 from collections.abc import Callable
 
@@ -27,18 +27,18 @@ def sample(
     """Return images in about [-1, 1], (B, C, S, S), on the device of the condition.
 
     Args:
-        objective: What the model was trained with.
-        model: Called as in `diffusion`.
-        condition: What each image is of; parts as in `info`.
+        objective: The objective of its training.
+        model: Called as in `objective`.
+        condition: Condition of each image; parts as in `proxies.batch`.
         shape: (C, S, S) of the data.
-        null: The condition that stands for none, of as many samples.
+        null: The null condition, of as many samples.
         rng: CPU generator of all noise.
         steps: Calls of the model; DDPM takes a subset of its timesteps (arXiv 2102.09672).
         guidance: Scale of classifier-free guidance (arXiv 2207.12598): 1 is none.
     """
     guided = _guided(model, null, guidance, n_channels=shape[0])
-    some = next(iter(condition.values()))
-    noise = torch.randn(len(some), *shape, generator=rng).to(some.device)
+    part = next(iter(condition.values()))
+    noise = torch.randn(len(part), *shape, generator=rng).to(part.device)
     if isinstance(objective, DDPM):
         return _ancestral(objective, guided, noise, condition, rng, steps)
     return _euler(guided, noise, condition, steps)

@@ -1,7 +1,7 @@
 """The Gaussian chain of DDPM: its tables, posterior, and the terms of the variational bound.
 
 Formulas: Ho et al., arXiv 2006.11239 (equations by number); learned variances: Nichol and Dhariwal,
-arXiv 2102.09672, equation 15. Images are taken as 8-bit levels scaled to [-1, 1], as DiT does.
+arXiv 2102.09672, equation 15. Images are 8-bit values scaled to [-1, 1], as in DiT.
 """
 
 import math
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 BETA_FIRST, BETA_LAST = 1e-4, 0.02
-# The decoder's bins are those of 256 levels in [-1, 1].
+# The decoder's bins are those of 256 values in [-1, 1].
 _HALF_BIN = 1 / 255
 _LOG_FLOOR = 1e-12
 
@@ -33,7 +33,7 @@ class Chain:
         return alpha_bar.sqrt() * image + (1 - alpha_bar).sqrt() * noise
 
     def image_of(self, x_BCSS: Tensor, t_B: Tensor, eps: Tensor) -> Tensor:
-        """Return the image that x_t holds if its noise is ε (equation 15), (B, C, S, S)."""
+        """Return the image in x_t if its noise is ε (equation 15), (B, C, S, S)."""
         alpha_bar = at(self.alphas_bar, t_B)
         return (x_BCSS - (1 - alpha_bar).sqrt() * eps) / alpha_bar.sqrt()
 
@@ -42,7 +42,7 @@ class Chain:
         return at(self.mean_of_image, t_B) * image + at(self.mean_of_noised, t_B) * x_BCSS
 
     def log_var(self, v: Tensor, t_B: Tensor) -> Tensor:
-        """Return log σ² between the posterior's (v = -1) and log β (v = 1), (B, C, S, S)."""
+        """Return log σ² from the posterior's (v = -1) to that of β (v = 1), (B, C, S, S)."""
         frac = (v + 1) / 2
         low, high = at(self.posterior_log_var, t_B), at(self.betas, t_B).log()
         return frac * high + (1 - frac) * low
@@ -55,7 +55,7 @@ def at(table: Tensor, t_B: Tensor) -> Tensor:
 
 @lru_cache
 def linear_chain(n: int, dtype: torch.dtype, device: torch.device) -> Chain:
-    """Return the chain of n steps with β from 1e-4 to 0.02 (for n = 1000; else scaled as DiT's)."""
+    """Return the chain of n steps with β from 1e-4 to 0.02 (at n = 1000; else scaled as in DiT)."""
     scale = 1000 / n
     betas = torch.linspace(scale * BETA_FIRST, scale * BETA_LAST, n, dtype=torch.float64)
     return chain_of(betas.clamp(max=0.999), dtype, device)
@@ -66,7 +66,7 @@ def chain_of(betas: Tensor, dtype: torch.dtype, device: torch.device) -> Chain:
     alphas_bar = (1 - betas).cumprod(0)
     before = torch.cat([alphas_bar.new_ones(1), alphas_bar[:-1]])
     variance = betas * (1 - before) / (1 - alphas_bar)
-    # The first posterior has variance zero, whose logarithm would be -∞: the second's is used.
+    # The first posterior has variance zero, whose logarithm is -∞: the second's is used.
     clipped = torch.cat([variance[1:2], variance[1:]]) if len(betas) > 1 else betas
     tables = {
         "betas": betas,
@@ -103,10 +103,10 @@ def _kl(mean_1: Tensor, log_var_1: Tensor, mean_2: Tensor, log_var_2: Tensor) ->
 
 
 def _log_likelihood(image: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
-    """Return the log probability of each 8-bit level under a Gaussian, nats per entry.
+    """Return the log probability of each 8-bit value under a Gaussian, nats per entry.
 
-    The outer bins are open (equation 13). The exact normal distribution function is used where the
-    original code has an approximation to 1e-3 by a tanh.
+    The outer bins are open (equation 13). The normal distribution function is exact; the original
+    code approximates it to 1e-3 by a tanh.
     """
     inverse_std = (-log_std).exp()
     upper = torch.special.ndtr(inverse_std * (image - mean + _HALF_BIN))

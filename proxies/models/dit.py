@@ -1,9 +1,19 @@
-"""DiT (Peebles and Xie, arXiv 2212.09748), by width.
+"""DiT (Peebles and Xie, arXiv 2212.09748) of any width.
 
-Shapes: B batch, T tokens, D width, C channels, S image side; the legend of `layers` holds here too.
+    x = patch embedding + fixed positions
+    c = SiLU(time embedding + label embedding)
+    in each block, with r = 1 unless a depth rule is on:
+        x = x + r · gate(c) · attention(modulated norm(x, c))
+        x = x + r · gate(c) · MLP(modulated norm(x, c))
+    prediction = patches of readout(modulated norm(x, c)), joined
+
+Options are those of `config.model.DiTConfig`: depth, head_dim, base_width, patch_size, mlp_ratio,
+adaln, zero_readout, learn_sigma, embedding_std, repa_block, repa_hidden.
+
+Shapes: B batch, T tokens (one a patch), D width, C channels, S image side, F REPA features. Others
+are in `layers`.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,12 +24,13 @@ from mutransfer.proxies.models.layers import (
     AdaLNReadout,
     Attention,
     TimeEmbedder,
-    drawn,
-    image,
+    add_gated,
     linear,
     modulate,
-    patches,
-    positions,
+    patchify,
+    sincos_positions,
+    unpatchify,
+    with_normal_init,
 )
 from mutransfer.proxies.models.repa import projector_of
 from mutransfer.proxies.mup.modules import ResidualBlock
@@ -28,21 +39,21 @@ from mutransfer.proxies.mup.modules import ResidualBlock
 class Block(ResidualBlock):
     """Attention and MLP, each between a modulated norm and a gate (adaLN)."""
 
-    def __init__(self, width: int, *, head_dim: int, hidden: int, is_zero: bool) -> None:
+    def __init__(self, config: DiTConfig, width: int) -> None:
         super().__init__()
-        self.modulation = linear(width, 6 * width, is_zero=is_zero)
-        self.attn = Attention(width, head_dim)
-        self.mlp = MLP(width, hidden)
+        self.modulation = linear(width, 6 * width, is_zero=config.adaln == "zero")
+        self.attn = Attention(width, config.head_dim)
+        self.mlp = MLP(width, int(config.mlp_ratio * width))
 
     def forward(self, x_BTD: Tensor, c_BD: Tensor) -> Tensor:
         """Return (B, T, D) for tokens and the activated condition."""
-        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = (
-            self.modulation(c_BD).unsqueeze(1).chunk(6, dim=2)
-        )
-        found_BTD, r = self.attn(modulate(x_BTD, shift_1, scale_1)), self.residual_mult
-        x_BTD = torch.addcmul(x_BTD, gate_1, found_BTD, value=r)
-        found_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
-        return torch.addcmul(x_BTD, gate_2, found_BTD, value=r)
+        r = self.residual_mult
+        modulations = self.modulation(c_BD).unsqueeze(1).chunk(6, dim=2)
+        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = modulations
+        attn_BTD = self.attn(modulate(x_BTD, shift_1, scale_1))
+        x_BTD = add_gated(x_BTD, r, gate_1, attn_BTD)  # x = x + r · gate · attn
+        mlp_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
+        return add_gated(x_BTD, r, gate_2, mlp_BTD)  # x + r · gate · mlp
 
 
 class DiT(nn.Module):
@@ -53,23 +64,19 @@ class DiT(nn.Module):
     def __init__(self, config: DiTConfig, *, width: int, info: DataInfo) -> None:
         super().__init__()
         channels, side, _ = info.shape
-        is_zero = config.adaln == "zero"
         self.patch = config.patch_size
         self.out_channels = 2 * channels if config.learn_sigma else channels
-        patch_pixels = config.patch_size**2
-        self.patch_embed = linear(channels * patch_pixels, width)
-        self.register_buffer("pos_TD", positions(width, side // self.patch), persistent=False)
+        self.patch_embed = linear(channels * self.patch**2, width)
+        pos_TD = sincos_positions(width, side // self.patch)
+        self.register_buffer("pos_TD", pos_TD, persistent=False)
         self.time_embed = TimeEmbedder(width)
-        self.label_table = drawn(nn.Embedding(info.n_classes + 1, width), config.embedding_std)
-        hidden = int(config.mlp_ratio * width)
-        self.blocks = nn.ModuleList(
-            Block(width, head_dim=config.head_dim, hidden=hidden, is_zero=is_zero)
-            for _ in range(config.depth)
-        )
+        n_labels = info.n_classes + 1  # the last stands for no class
+        self.label_table = with_normal_init(nn.Embedding(n_labels, width), config.embedding_std)
+        self.blocks = nn.ModuleList(Block(config, width) for _ in range(config.depth))
         self.final = AdaLNReadout(
             width,
-            self.out_channels * patch_pixels,
-            is_zero=is_zero,
+            self.out_channels * self.patch**2,
+            is_zero=config.adaln == "zero",
             zero_readout=config.zero_readout,
         )
         self.projector = projector_of(config, width, info)
@@ -78,20 +85,21 @@ class DiT(nn.Module):
     def forward(
         self, x_BCSS: Tensor, t_B: Tensor, condition: Condition
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the prediction, (B, C or 2C, S, S); with a projector, its features as well.
+        """Return the prediction, (B, C or 2C, S, S); with a projector, its (B, T, F) as well.
 
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
             condition: Its label (B,) is read; n_classes stands for no class.
         """
-        x_BTD = self.patch_embed(patches(x_BCSS, self.patch)) + self.pos_TD
-        # Every modulation begins with the SiLU of the same condition: it is taken once.
-        c_BD = F.silu(self.time_embed(t_B) + self.label_table(condition["label"]))
-        projected = None
+        x_BTD = self.patch_embed(patchify(x_BCSS, self.patch))
+        x_BTD = x_BTD + self.pos_TD
+        c_BD = self.time_embed(t_B) + self.label_table(condition["label"])
+        c_BD = F.silu(c_BD)  # once: every modulation begins with the SiLU of the condition
+        projected_BTF = None
         for k, block in enumerate(self.blocks):
             x_BTD = block(x_BTD, c_BD)
             if self.projector is not None and k == self.repa_block:
-                projected = self.projector(x_BTD)
-        out = image(self.final(x_BTD, c_BD), self.out_channels, self.patch)
-        return out if projected is None else (out, projected)
+                projected_BTF = self.projector(x_BTD)
+        out_BCSS = unpatchify(self.final(x_BTD, c_BD), self.out_channels, self.patch)
+        return out_BCSS if projected_BTF is None else (out_BCSS, projected_BTF)

@@ -1,9 +1,9 @@
-"""Layers that the families share: attention, MLP, adaLN, embedders.
+"""Layers that the families share: attention, MLP, adaLN, embedders, patches.
 
 Every module declares the std of its tensors in `param_std`, so that a plan needs no measurement.
 
 Shapes: B batch, T tokens, L caption tokens, D width, H heads, K head dim, C channels, S image side,
-P patch side, G patches a side.
+P patch side, G patches a side, N features of any kind.
 """
 
 import math
@@ -22,8 +22,8 @@ N_TIME_FEATURES = 256
 M = TypeVar("M", Readout, nn.Linear, nn.Embedding, nn.Conv2d)
 
 
-def drawn(module: M, std: float) -> M:
-    """Return the module with its weight drawn from N(0, std²), zero bias, and both declared."""
+def with_normal_init(module: M, std: float) -> M:
+    """Return the module with its weight drawn from N(0, std²), a zero bias, and both declared."""
     nn.init.normal_(module.weight, std=std) if std else nn.init.zeros_(module.weight)
     if (bias := getattr(module, "bias", None)) is not None:
         nn.init.zeros_(bias)
@@ -33,12 +33,14 @@ def drawn(module: M, std: float) -> M:
 
 def linear(n_in: int, n_out: int, *, is_zero: bool = False, bias: bool = True) -> nn.Linear:
     """Return a Linear with weights N(0, 1 / n_in), or zero, and a zero bias."""
-    return drawn(nn.Linear(n_in, n_out, bias=bias), 0.0 if is_zero else 1 / math.sqrt(n_in))
+    std = 0.0 if is_zero else 1 / math.sqrt(n_in)
+    return with_normal_init(nn.Linear(n_in, n_out, bias=bias), std)
 
 
 def readout(n_in: int, n_out: int, *, is_zero: bool) -> Readout:
     """Return a `Readout` with weights N(0, 1 / n_in), or zero, and a zero bias."""
-    return drawn(Readout(n_in, n_out), 0.0 if is_zero else 1 / math.sqrt(n_in))
+    std = 0.0 if is_zero else 1 / math.sqrt(n_in)
+    return with_normal_init(Readout(n_in, n_out), std)
 
 
 def modulate(x_BTD: Tensor, shift_B1D: Tensor, scale_B1D: Tensor) -> Tensor:
@@ -47,17 +49,26 @@ def modulate(x_BTD: Tensor, shift_B1D: Tensor, scale_B1D: Tensor) -> Tensor:
     return torch.addcmul(shift_B1D, normed_BTD, 1 + scale_B1D)
 
 
+def add_gated(x_BTD: Tensor, r: float, gate_B1D: Tensor, branch_BTD: Tensor) -> Tensor:
+    """Return x + r · gate · branch, a step of the residual stream, in one kernel.
+
+    Not written as `x + r * gate * branch`: the last bits differ (measured on CPU in fp32 and bf16),
+    and equal trials must give equal results, bit for bit.
+    """
+    return torch.addcmul(x_BTD, gate_B1D, branch_BTD, value=r)
+
+
 def attend(q_BHTK: Tensor, k_BHLK: Tensor, v_BHLK: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Return what queries find, (B, T, D), where the mask is true.
+    """Return attention's weighted values, (B, T, D), over the tokens where the mask is true.
 
     The head dim K does not grow with width, so that 1/√K is a constant.
     """
-    mixed_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHLK, v_BHLK, attn_mask=mask)
-    return mixed_BHTK.transpose(1, 2).flatten(2)
+    out_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHLK, v_BHLK, attn_mask=mask)
+    return out_BHTK.transpose(1, 2).flatten(2)
 
 
-def heads(x_BTN: Tensor, n: int, head_dim: int) -> tuple[Tensor, ...]:
-    """Return n tensors (B, H, T, K) that a Linear made side by side, (B, T, n·D)."""
+def split_heads(x_BTN: Tensor, n: int, head_dim: int) -> tuple[Tensor, ...]:
+    """Return the n tensors (B, H, T, K) of a Linear's output (B, T, n·D)."""
     return x_BTN.unflatten(2, (n, -1, head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
 
 
@@ -72,7 +83,8 @@ class Attention(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """Return (B, T, D) for (B, T, D)."""
-        return self.proj(attend(*heads(self.qkv(x_BTD), 3, self.head_dim)))
+        q_BHTK, k_BHTK, v_BHTK = split_heads(self.qkv(x_BTD), 3, self.head_dim)
+        return self.proj(attend(q_BHTK, k_BHTK, v_BHTK))
 
 
 class MLP(nn.Module):
@@ -88,7 +100,8 @@ class MLP(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """Return (B, T, D) for (B, T, D)."""
-        return self.fc2(F.gelu(self.fc1(x_BTD), approximate=self.approximate))
+        hidden = F.gelu(self.fc1(x_BTD), approximate=self.approximate)
+        return self.fc2(hidden)
 
 
 class AdaLNReadout(nn.Module):
@@ -132,7 +145,7 @@ def frequencies(n: int) -> Tensor:
     return torch.exp(torch.arange(n) * (-math.log(MAX_PERIOD) / n))
 
 
-def positions(width: int, side: int) -> Tensor:
+def sincos_positions(width: int, side: int) -> Tensor:
     """Return fixed 2-D sine-cosine positions, (side², width), entries of Θ(1) (MAE, DiT)."""
     angles = torch.arange(side)[:, None] * frequencies(width // 4)
     axis_GD = torch.cat([angles.sin(), angles.cos()], dim=1)
@@ -141,17 +154,17 @@ def positions(width: int, side: int) -> Tensor:
     return torch.cat([columns, rows], dim=2).reshape(side * side, width)
 
 
-def patches(x_BCSS: Tensor, patch: int) -> Tensor:
-    """Return an image cut into patches, (B, T, C·P·P)."""
+def patchify(x_BCSS: Tensor, patch: int) -> Tensor:
+    """Return the patches of an image, (B, T, C·P·P)."""
     B, C, S, _ = x_BCSS.shape
     grid = S // patch
     x = x_BCSS.reshape(B, C, grid, patch, grid, patch).permute(0, 2, 4, 1, 3, 5)
     return x.reshape(B, grid * grid, C * patch * patch)
 
 
-def image(x_BTF: Tensor, channels: int, patch: int) -> Tensor:
-    """Return patches (B, T, C·P·P) put together again, (B, C, S, S)."""
-    B, T, _ = x_BTF.shape
+def unpatchify(x_BTN: Tensor, channels: int, patch: int) -> Tensor:
+    """Return the image (B, C, S, S) of patches (B, T, C·P·P)."""
+    B, T, _ = x_BTN.shape
     grid = math.isqrt(T)
-    x = x_BTF.reshape(B, grid, grid, channels, patch, patch).permute(0, 3, 1, 4, 2, 5)
+    x = x_BTN.reshape(B, grid, grid, channels, patch, patch).permute(0, 3, 1, 4, 2, 5)
     return x.reshape(B, channels, grid * patch, grid * patch)

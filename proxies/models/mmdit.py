@@ -1,8 +1,20 @@
-"""MMDiT (Esser et al., arXiv 2403.03206), by width: image and caption are two streams.
+"""MMDiT (Esser et al., arXiv 2403.03206) of any width: image and caption are two streams.
 
-Each stream has weights of its own; attention is over the tokens of both.
+    x = patch embedding + fixed positions
+    y = caption embedding
+    c = SiLU(time embedding + pooled caption embedding)
+    in each block, with r = 1 unless a depth rule is on:
+        a_x, a_y = attention over the tokens of both, modulated norm(x, c) and modulated norm(y, c)
+        x = x + r · gate(c) · Linear(a_x)
+        x = x + r · gate(c) · MLP(modulated norm(x, c))
+        and the same for y, with weights of its own
+    prediction = patches of readout(modulated norm(x, c)), joined
 
-Shapes: B batch, T image tokens, L caption tokens, D width; the legend of `layers` holds here too.
+Options are those of `config.model.MMDiTConfig`: depth, head_dim, base_width, patch_size, mlp_ratio,
+adaln, qk_norm, pooled, mask_caption, zero_readout, learn_sigma, repa_block, repa_hidden.
+
+Shapes: B batch, T image tokens, L caption tokens, E and P features of a caption token and of a
+whole caption, D width, C channels, S image side, F REPA features. Others are in `layers`.
 """
 
 import torch
@@ -15,20 +27,21 @@ from mutransfer.proxies.models.layers import (
     MLP,
     AdaLNReadout,
     TimeEmbedder,
+    add_gated,
     attend,
-    heads,
-    image,
     linear,
     modulate,
-    patches,
-    positions,
+    patchify,
+    sincos_positions,
+    split_heads,
+    unpatchify,
 )
 from mutransfer.proxies.models.repa import projector_of
 from mutransfer.proxies.mup.modules import ResidualBlock
 
 
 class Stream(nn.Module):
-    """What one stream has of its own in a block: modulation, queries, keys, values, and MLP."""
+    """The layers of one stream in a block: modulation, queries, keys, values, and MLP."""
 
     def __init__(self, config: MMDiTConfig, width: int) -> None:
         super().__init__()
@@ -47,17 +60,18 @@ class Stream(nn.Module):
     def project(self, x_BTD: Tensor, modulations: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return queries, keys and values, each (B, H, T, K)."""
         shift, scale, *_ = modulations
-        q, k, v = heads(self.qkv(modulate(x_BTD, shift, scale)), 3, self.head_dim)
+        q, k, v = split_heads(self.qkv(modulate(x_BTD, shift, scale)), 3, self.head_dim)
         return self.q_norm(q), self.k_norm(k), v
 
     def update(
-        self, x_BTD: Tensor, found_BTD: Tensor, modulations: tuple[Tensor, ...], r: float
+        self, x_BTD: Tensor, attended_BTD: Tensor, modulations: tuple[Tensor, ...], r: float
     ) -> Tensor:
-        """Return the stream after r times what its queries found, and r times its MLP."""
+        """Return the stream, (B, T, D), after attention and MLP, each added r times."""
         _, _, gate_1, shift_2, scale_2, gate_2 = modulations
-        x_BTD = torch.addcmul(x_BTD, gate_1, self.proj(found_BTD), value=r)
-        found_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
-        return torch.addcmul(x_BTD, gate_2, found_BTD, value=r)
+        attn_BTD = self.proj(attended_BTD)
+        x_BTD = add_gated(x_BTD, r, gate_1, attn_BTD)  # x = x + r · gate · attn
+        mlp_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
+        return add_gated(x_BTD, r, gate_2, mlp_BTD)  # x + r · gate · mlp
 
 
 class Block(ResidualBlock):
@@ -72,21 +86,21 @@ class Block(ResidualBlock):
         self, x_BTD: Tensor, y_BLD: Tensor, c_BD: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return both streams, (B, T, D) and (B, L, D), for them and the activated condition."""
-        x_parts, y_parts = self.image.modulations(c_BD), self.caption.modulations(c_BD)
-        of_image, of_caption = (
-            self.image.project(x_BTD, x_parts),
-            self.caption.project(y_BLD, y_parts),
-        )
-        q, k, v = (torch.cat(pair, dim=2) for pair in zip(of_image, of_caption, strict=True))
-        found = attend(q, k, v, mask)
-        x_found, y_found = found.split([x_BTD.shape[1], y_BLD.shape[1]], dim=1)
         r = self.residual_mult
-        x_BTD = self.image.update(x_BTD, x_found, x_parts, r)
-        return x_BTD, self.caption.update(y_BLD, y_found, y_parts, r)
+        x_modulations = self.image.modulations(c_BD)
+        y_modulations = self.caption.modulations(c_BD)
+        x_qkv = self.image.project(x_BTD, x_modulations)
+        y_qkv = self.caption.project(y_BLD, y_modulations)
+        q, k, v = (torch.cat(pair, dim=2) for pair in zip(x_qkv, y_qkv, strict=True))
+        lengths = [x_BTD.shape[1], y_BLD.shape[1]]
+        x_attended, y_attended = attend(q, k, v, mask).split(lengths, dim=1)
+        x_BTD = self.image.update(x_BTD, x_attended, x_modulations, r)
+        y_BLD = self.caption.update(y_BLD, y_attended, y_modulations, r)
+        return x_BTD, y_BLD
 
 
-class Source(nn.Module):
-    """The caption in the last block: keys and values only, since nothing reads it after that."""
+class KeyValueStream(nn.Module):
+    """The caption in the last block: keys and values only, since no later layer reads it."""
 
     def __init__(self, config: MMDiTConfig, width: int) -> None:
         super().__init__()
@@ -98,7 +112,7 @@ class Source(nn.Module):
     def project(self, y_BLD: Tensor, c_BD: Tensor) -> tuple[Tensor, Tensor]:
         """Return keys and values, each (B, H, L, K)."""
         shift, scale = self.modulation(c_BD).unsqueeze(1).chunk(2, dim=2)
-        k, v = heads(self.kv(modulate(y_BLD, shift, scale)), 2, self.head_dim)
+        k, v = split_heads(self.kv(modulate(y_BLD, shift, scale)), 2, self.head_dim)
         return self.k_norm(k), v
 
 
@@ -108,18 +122,20 @@ class LastBlock(ResidualBlock):
     def __init__(self, config: MMDiTConfig, width: int) -> None:
         super().__init__()
         self.image = Stream(config, width)
-        self.caption = Source(config, width)
+        self.caption = KeyValueStream(config, width)
 
     def forward(
         self, x_BTD: Tensor, y_BLD: Tensor, c_BD: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return the image stream, (B, T, D), and the caption's as it came."""
-        parts = self.image.modulations(c_BD)
-        q, k, v = self.image.project(x_BTD, parts)
-        k_caption, v_caption = self.caption.project(y_BLD, c_BD)
-        k, v = torch.cat([k, k_caption], dim=2), torch.cat([v, v_caption], dim=2)
-        found = attend(q, k, v, mask)
-        return self.image.update(x_BTD, found, parts, self.residual_mult), y_BLD
+        """Return the image stream, (B, T, D), and the unchanged caption stream."""
+        r = self.residual_mult
+        modulations = self.image.modulations(c_BD)
+        q, x_k, x_v = self.image.project(x_BTD, modulations)
+        y_k, y_v = self.caption.project(y_BLD, c_BD)
+        k = torch.cat([x_k, y_k], dim=2)
+        v = torch.cat([x_v, y_v], dim=2)
+        attended_BTD = attend(q, k, v, mask)
+        return self.image.update(x_BTD, attended_BTD, modulations, r), y_BLD
 
 
 class PooledEmbedder(nn.Module):
@@ -148,7 +164,8 @@ class MMDiT(nn.Module):
         self.mask_caption = config.mask_caption
         self.out_channels = 2 * channels if config.learn_sigma else channels
         self.patch_embed = linear(channels * self.patch**2, width)
-        self.register_buffer("pos_TD", positions(width, side // self.patch), persistent=False)
+        pos_TD = sincos_positions(width, side // self.patch)
+        self.register_buffer("pos_TD", pos_TD, persistent=False)
         self.time_embed = TimeEmbedder(width)
         has_pooled = config.pooled and info.pooled is not None
         self.pooled_embed = PooledEmbedder(info.pooled or 0, width) if has_pooled else None
@@ -167,38 +184,38 @@ class MMDiT(nn.Module):
     def forward(
         self, x_BCSS: Tensor, t_B: Tensor, condition: Condition
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the prediction, (B, C or 2C, S, S); with a projector, its features as well.
+        """Return the prediction, (B, C or 2C, S, S); with a projector, its (B, T, F) as well.
 
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
-            condition: Its caption (B, L, E), caption_mask (B, L) and pooled (B, P) are read, the
-                last two as far as the options ask for them.
+            condition: Its caption (B, L, E) is read; with the options mask_caption and pooled, its
+                caption_mask (B, L) and pooled (B, P).
         """
-        x_BTD = self.patch_embed(patches(x_BCSS, self.patch)) + self.pos_TD
+        x_BTD = self.patch_embed(patchify(x_BCSS, self.patch))
+        x_BTD = x_BTD + self.pos_TD
         y_BLD = self.caption_embed(condition["caption"])
         c_BD = self.time_embed(t_B)
         if self.pooled_embed is not None:
             c_BD = c_BD + self.pooled_embed(condition["pooled"])
-        # Every modulation begins with the SiLU of the same condition: it is taken once.
-        c_BD = F.silu(c_BD)
+        c_BD = F.silu(c_BD)  # once: every modulation begins with the SiLU of the condition
         mask = self._mask(condition["caption_mask"], x_BTD.shape[1]) if self.mask_caption else None
-        projected = None
+        projected_BTF = None
         for k, block in enumerate(self.blocks):
             x_BTD, y_BLD = block(x_BTD, y_BLD, c_BD, mask)
             if self.projector is not None and k == self.repa_block:
-                projected = self.projector(x_BTD)
-        out = image(self.final(x_BTD, c_BD), self.out_channels, self.patch)
-        return out if projected is None else (out, projected)
+                projected_BTF = self.projector(x_BTD)
+        out_BCSS = unpatchify(self.final(x_BTD, c_BD), self.out_channels, self.patch)
+        return out_BCSS if projected_BTF is None else (out_BCSS, projected_BTF)
 
     @staticmethod
     def _mask(caption_mask_BL: Tensor, n_image_tokens: int) -> Tensor:
-        """Return which of all tokens are attended, (B, 1, 1, T + L): the image's always."""
+        """Return which tokens are attended to, (B, 1, 1, T + L): all of the image."""
         return F.pad(caption_mask_BL, (n_image_tokens, 0), value=True)[:, None, None]
 
 
 class HeadNorm(nn.Module):
-    """RMS norm of queries or keys with gains that all heads share: as many as K, so scalars."""
+    """RMS norm of queries or keys; its K gains are shared by the heads, so their role is scalar."""
 
     def __init__(self, head_dim: int) -> None:
         super().__init__()
@@ -207,11 +224,11 @@ class HeadNorm(nn.Module):
 
     def forward(self, x_BHTK: Tensor) -> Tensor:
         """Return (B, H, T, K)."""
-        # The fused kernel wants one format, which under autocast is not that of the gains.
+        # The fused kernel needs one dtype; under autocast the gains have another.
         gain_K = self.weight.to(x_BHTK.dtype)
         return F.rms_norm(x_BHTK, gain_K.shape, gain_K, eps=1e-6)
 
 
 def head_norm(config: MMDiTConfig) -> nn.Module:
-    """Return the norm of queries or keys, if there is one."""
+    """Return the norm of queries or keys; the identity without `qk_norm`."""
     return HeadNorm(config.head_dim) if config.qk_norm else nn.Identity()

@@ -1,6 +1,19 @@
-"""PixArt-α (Chen et al., arXiv 2310.00426), by width: adaLN-single and captions.
+"""PixArt-α (Chen et al., arXiv 2310.00426) of any width: adaLN-single, attention to captions.
 
-Shapes: B batch, T tokens, L caption tokens, D width; the legend of `layers` holds here too.
+    x = patch embedding + fixed positions
+    y = caption projector(caption)
+    c = Linear(SiLU(time embedding)), one for all blocks
+    in each block, with c + the block's table for c, and r = 1 unless a depth rule is on:
+        x = x + r · gate(c) · self-attention(modulated norm(x, c))
+        x = x + r · cross-attention(x, y)
+        x = x + r · gate(c) · MLP(modulated norm(x, c))
+    prediction = patches of readout(norm(x) modulated by table + time embedding), joined
+
+Options are those of `config.model.PixArtConfig`: depth, head_dim, base_width, patch_size,
+mlp_ratio, table_std, embedder_std, zero_cross_attention, zero_readout, learn_sigma.
+
+Shapes: B batch, T image tokens, L caption tokens, E caption features, D width, C channels, S image
+side. Others are in `layers`.
 """
 
 import math
@@ -15,15 +28,16 @@ from mutransfer.proxies.models.layers import (
     MLP,
     Attention,
     TimeEmbedder,
+    add_gated,
     attend,
-    drawn,
-    heads,
-    image,
     linear,
     modulate,
-    patches,
-    positions,
+    patchify,
     readout,
+    sincos_positions,
+    split_heads,
+    unpatchify,
+    with_normal_init,
 )
 from mutransfer.proxies.mup.modules import ResidualBlock
 
@@ -39,16 +53,16 @@ class CrossAttention(nn.Module):
         self.proj = linear(width, width, is_zero=zero_proj)
 
     def forward(self, x_BTD: Tensor, y_BLD: Tensor, mask_B11L: Tensor) -> Tensor:
-        """Return (B, T, D); the mask is true where a caption has a token, which is somewhere."""
-        (q_BHTK,) = heads(self.q(x_BTD), 1, self.head_dim)
-        k_BHLK, v_BHLK = heads(self.kv(y_BLD), 2, self.head_dim)
+        """Return (B, T, D); the mask is true where a caption has a token: at least one."""
+        (q_BHTK,) = split_heads(self.q(x_BTD), 1, self.head_dim)
+        k_BHLK, v_BHLK = split_heads(self.kv(y_BLD), 2, self.head_dim)
         return self.proj(attend(q_BHTK, k_BHLK, v_BHLK, mask_B11L))
 
 
 class Block(ResidualBlock):
     """Self-attention, attention to the caption, and MLP; the first and last modulated and gated.
 
-    All blocks share one modulation of the time; the table of each is added to it.
+    All blocks share one modulation by the time; each adds a table of its own.
     """
 
     def __init__(self, config: PixArtConfig, width: int) -> None:
@@ -61,13 +75,15 @@ class Block(ResidualBlock):
 
     def forward(self, x_BTD: Tensor, c_B6D: Tensor, y_BLD: Tensor, mask_B11L: Tensor) -> Tensor:
         """Return (B, T, D) for image tokens, modulation and caption."""
-        parts = (self.table_6D + c_B6D).chunk(6, dim=1)
-        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = parts
-        found_BTD, r = self.attn(modulate(x_BTD, shift_1, scale_1)), self.residual_mult
-        x_BTD = torch.addcmul(x_BTD, gate_1, found_BTD, value=r)
-        x_BTD = torch.add(x_BTD, self.cross(x_BTD, y_BLD, mask_B11L), alpha=r)
-        found_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
-        return torch.addcmul(x_BTD, gate_2, found_BTD, value=r)
+        r = self.residual_mult
+        modulations = (self.table_6D + c_B6D).chunk(6, dim=1)
+        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = modulations
+        attn_BTD = self.attn(modulate(x_BTD, shift_1, scale_1))
+        x_BTD = add_gated(x_BTD, r, gate_1, attn_BTD)  # x = x + r · gate · attn
+        cross_BTD = self.cross(x_BTD, y_BLD, mask_B11L)
+        x_BTD = torch.add(x_BTD, cross_BTD, alpha=r)  # x = x + r · cross
+        mlp_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
+        return add_gated(x_BTD, r, gate_2, mlp_BTD)  # x + r · gate · mlp
 
 
 class FinalLayer(nn.Module):
@@ -95,14 +111,15 @@ class CaptionProjector(nn.Module):
 
     def forward(self, caption_BLE: Tensor) -> Tensor:
         """Return (B, L, D)."""
-        return self.fc2(F.gelu(self.fc1(caption_BLE), approximate="tanh"))
+        hidden_BLD = F.gelu(self.fc1(caption_BLE), approximate="tanh")
+        return self.fc2(hidden_BLD)
 
 
 class PixArt(nn.Module):
     """A PixArt-α for square images: predicts as many channels as it gets, or twice (learned σ).
 
-    The null caption of guidance is a frozen buffer in the published code; here it is part of the
-    data, which give it in place of a dropped caption.
+    The null caption of guidance is a frozen buffer in the published code; here the data supply it
+    in place of a dropped caption.
     """
 
     pos_TD: Tensor
@@ -114,7 +131,8 @@ class PixArt(nn.Module):
         self.patch = config.patch_size
         self.out_channels = 2 * channels if config.learn_sigma else channels
         self.patch_embed = linear(channels * self.patch**2, width)
-        self.register_buffer("pos_TD", positions(width, side // self.patch), persistent=False)
+        pos_TD = sincos_positions(width, side // self.patch)
+        self.register_buffer("pos_TD", pos_TD, persistent=False)
         self.time_embed = TimeEmbedder(width)
         self.modulation = linear(width, 6 * width)
         self.caption = CaptionProjector(info.caption[1], width)
@@ -129,20 +147,22 @@ class PixArt(nn.Module):
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
-            condition: Its caption (B, L, E) and caption_mask (B, L) are read; a mask has a token.
+            condition: Its caption (B, L, E) and caption_mask (B, L) are read; a caption has at
+                least one token.
         """
-        x_BTD = self.patch_embed(patches(x_BCSS, self.patch)) + self.pos_TD
+        x_BTD = self.patch_embed(patchify(x_BCSS, self.patch))
+        x_BTD = x_BTD + self.pos_TD
         t_BD = self.time_embed(t_B)
         c_B6D = self.modulation(F.silu(t_BD)).unflatten(1, (6, -1))
         y_BLD = self.caption(condition["caption"])
         mask_B11L = condition["caption_mask"][:, None, None]
         for block in self.blocks:
             x_BTD = block(x_BTD, c_B6D, y_BLD, mask_B11L)
-        return image(self.final(x_BTD, t_BD), self.out_channels, self.patch)
+        return unpatchify(self.final(x_BTD, t_BD), self.out_channels, self.patch)
 
     def _redraw_embedders(self, std: float, hidden_mult: float) -> None:
         """Draw the embedders with one std at base width; that of hidden matrices falls from it."""
         for module in (self.time_embed.fc1, self.caption.fc1):
-            drawn(module, std)
+            with_normal_init(module, std)
         for module in (self.time_embed.fc2, self.modulation, self.caption.fc2):
-            drawn(module, std * hidden_mult)
+            with_normal_init(module, std * hidden_mult)

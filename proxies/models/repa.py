@@ -1,4 +1,4 @@
-"""REPA (arXiv 2410.06940): a block's image tokens learn to look like those of a frozen encoder.
+"""REPA (arXiv 2410.06940): a block's image tokens are aligned with a frozen encoder's features.
 
 Shapes: B batch, N image tokens, D width, F features of the encoder.
 """
@@ -15,9 +15,9 @@ from mutransfer.proxies.models.layers import linear, readout
 class Projector(nn.Module):
     """Three layers with SiLU between, from image tokens to the features of the encoder.
 
-    Its hidden size is fixed, so that the first layer is a head: it has the output rule, with the
-    multiplier on its input. The layers after it do not grow, and train the same at every width. It
-    begins at random: a zero head would have no direction, which is all the alignment looks at.
+    Its hidden size is fixed, so the first layer follows the output rule, with the multiplier on its
+    input. The layers after it do not grow, and train the same at every width. Initialization is
+    random: a zero head has no direction, and the alignment depends on the direction alone.
     """
 
     def __init__(self, width: int, hidden: int, n_features: int) -> None:
@@ -34,7 +34,7 @@ class Projector(nn.Module):
 def projector_of(config: DiTConfig | MMDiTConfig, width: int, info: DataInfo) -> Projector | None:
     """Return the projector of a model, None if it has none.
 
-    Make it last: then all other tensors are drawn as in the model without it.
+    Build it last: then all other tensors are drawn as in the model without it.
     """
     if config.repa_block is None or info.feature is None:
         return None
@@ -42,7 +42,7 @@ def projector_of(config: DiTConfig | MMDiTConfig, width: int, info: DataInfo) ->
 
 
 class Recorder:
-    """A model with a projector, called like one that only predicts; keeps what it projected."""
+    """A model with a projector, called like one without; keeps the projection of the last call."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -55,11 +55,11 @@ class Recorder:
 
     def loss(self, feature_BNF: Tensor) -> Tensor:
         """Return the negative alignment of the last call, mean over the batch."""
-        assert self._projected is not None, "the model was called"
+        assert self._projected is not None, "the model is called first"
         return -alignment(self._projected, feature_BNF).mean()
 
 
 def alignment(projected_BNF: Tensor, feature_BNF: Tensor) -> Tensor:
-    """Return the cosine of projected and encoder's tokens, mean over tokens, (B,), float32."""
+    """Return the cosine of projected and encoder tokens, mean over tokens, (B,), float32."""
     cosine_BN = F.cosine_similarity(projected_BNF.float(), feature_BNF.float(), dim=2)
     return cosine_BN.mean(dim=1)

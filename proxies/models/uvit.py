@@ -1,6 +1,18 @@
-"""U-ViT (Bao et al., arXiv 2209.12152), by width: everything is a token, with long skips.
+"""U-ViT (Bao et al., arXiv 2209.12152) of any width: all inputs are tokens, with long skips.
 
-Shapes: B batch, T tokens (time, label, patches), D width; the legend of `layers` holds here too.
+    x = [label token, time token, patch embedding] + learned positions
+    in each block:
+        x = Linear([x, output of the mirrored block])     in the second half alone
+        x = x + attention(norm(x))
+        x = x + MLP(norm(x))
+    prediction = 3×3 convolution of the patches of readout(norm(x)), joined
+
+Options are those of `config.model.UViTConfig`: depth (odd), head_dim, base_width, patch_size,
+mlp_ratio, affine_norm, mlp_time_embed, conv, zero_readout, learn_sigma, embedding_std,
+position_std.
+
+Shapes: B batch, T tokens (label, time, patches), D width, C channels, S image side. Others are in
+`layers`.
 """
 
 import torch
@@ -12,32 +24,32 @@ from mutransfer.proxies.config.model import UViTConfig
 from mutransfer.proxies.models.layers import (
     MLP,
     Attention,
-    drawn,
     frequencies,
-    image,
     linear,
-    patches,
+    patchify,
     readout,
     sinusoids,
+    unpatchify,
+    with_normal_init,
 )
 
-# The time's and the label's.
+# The label's token and the time's.
 N_EXTRA_TOKENS = 2
 
 
 class Block(nn.Module):
-    """Attention and MLP on layer norms; in the second half, after a long skip is taken in."""
+    """Attention and MLP on layer norms; in the second half, a long skip is merged in first."""
 
     def __init__(self, config: UViTConfig, width: int, *, has_skip: bool = False) -> None:
         super().__init__()
         self.skip = linear(2 * width, width) if has_skip else None
-        self.norm_1 = norm(width, is_affine=config.affine_norm)
+        self.norm_1 = layer_norm(width, is_affine=config.affine_norm)
         self.attn = Attention(width, config.head_dim, qkv_bias=False)
-        self.norm_2 = norm(width, is_affine=config.affine_norm)
+        self.norm_2 = layer_norm(width, is_affine=config.affine_norm)
         self.mlp = MLP(width, int(config.mlp_ratio * width), approximate="none")
 
     def forward(self, x_BTD: Tensor, skip_BTD: Tensor | None = None) -> Tensor:
-        """Return (B, T, D) for tokens and those of the block that mirrors this one."""
+        """Return (B, T, D) for tokens, and the output of the mirrored block of the first half."""
         if self.skip is not None and skip_BTD is not None:
             x_BTD = self.skip(torch.cat([x_BTD, skip_BTD], dim=2))
         x_BTD = x_BTD + self.attn(self.norm_1(x_BTD))
@@ -45,10 +57,10 @@ class Block(nn.Module):
 
 
 class TimeToken(nn.Module):
-    """Sinusoids of the timestep, as many as the token is wide; behind them, at will, an MLP.
+    """Sinusoids of the timestep, as many as the width, and optionally an MLP on them.
 
-    Because the sinusoids grow with the width, both layers of the MLP are hidden matrices, where
-    those of a DiT begin with an input matrix.
+    Because the sinusoids grow with the width, both layers of the MLP are hidden matrices; the MLP
+    of a DiT begins with an input matrix.
     """
 
     freqs: Tensor
@@ -61,10 +73,10 @@ class TimeToken(nn.Module):
 
     def forward(self, t_B: Tensor) -> Tensor:
         """Return (B, D) for timesteps in 0 … 1000."""
-        token_BD = sinusoids(t_B, self.freqs)
+        t_BD = sinusoids(t_B, self.freqs)
         if self.fc1 is None or self.fc2 is None:
-            return token_BD
-        return self.fc2(F.silu(self.fc1(token_BD)))
+            return t_BD
+        return self.fc2(F.silu(self.fc1(t_BD)))
 
 
 class UViT(nn.Module):
@@ -77,7 +89,8 @@ class UViT(nn.Module):
         self.out_channels = 2 * channels if config.learn_sigma else channels
         self.patch_embed = linear(channels * self.patch**2, width)
         self.time_token = TimeToken(width, has_mlp=config.mlp_time_embed)
-        self.label_table = drawn(nn.Embedding(info.n_classes + 1, width), config.embedding_std)
+        n_labels = info.n_classes + 1  # the last stands for no class
+        self.label_table = with_normal_init(nn.Embedding(n_labels, width), config.embedding_std)
         n_tokens = N_EXTRA_TOKENS + (side // self.patch) ** 2
         self.pos_TD = nn.Parameter(torch.randn(n_tokens, width) * config.position_std)
         self.param_std = {"pos_TD": config.position_std}
@@ -85,10 +98,10 @@ class UViT(nn.Module):
         self.first = nn.ModuleList(Block(config, width) for _ in range(half))
         self.middle = Block(config, width)
         self.second = nn.ModuleList(Block(config, width, has_skip=True) for _ in range(half))
-        self.norm = norm(width, is_affine=config.affine_norm)
+        self.norm = layer_norm(width, is_affine=config.affine_norm)
         n_out = self.out_channels * self.patch**2
         self.readout = readout(width, n_out, is_zero=config.zero_readout)
-        self.conv = conv(self.out_channels) if config.conv else None
+        self.conv = conv_3x3(self.out_channels) if config.conv else None
 
     def forward(self, x_BCSS: Tensor, t_B: Tensor, condition: Condition) -> Tensor:
         """Return the prediction, (B, C or 2C, S, S).
@@ -98,9 +111,11 @@ class UViT(nn.Module):
             t_B: Timesteps in 0 … 1000, float.
             condition: Its label (B,) is read; n_classes stands for no class.
         """
-        extra = [self.label_table(condition["label"]), self.time_token(t_B)]
-        embedded = self.patch_embed(patches(x_BCSS, self.patch))
-        x_BTD = torch.cat([*(token[:, None] for token in extra), embedded], dim=1) + self.pos_TD
+        label_B1D = self.label_table(condition["label"])[:, None]
+        time_B1D = self.time_token(t_B)[:, None]
+        patches_BTD = self.patch_embed(patchify(x_BCSS, self.patch))
+        x_BTD = torch.cat([label_B1D, time_B1D, patches_BTD], dim=1)
+        x_BTD = x_BTD + self.pos_TD
         skips = []
         for block in self.first:
             x_BTD = block(x_BTD)
@@ -108,19 +123,19 @@ class UViT(nn.Module):
         x_BTD = self.middle(x_BTD)
         for block in self.second:
             x_BTD = block(x_BTD, skips.pop())
-        out = self.readout(self.norm(x_BTD[:, N_EXTRA_TOKENS:]))
-        predicted = image(out, self.out_channels, self.patch)
-        return predicted if self.conv is None else self.conv(predicted)
+        image_BTD = x_BTD[:, N_EXTRA_TOKENS:]
+        out_BCSS = unpatchify(self.readout(self.norm(image_BTD)), self.out_channels, self.patch)
+        return out_BCSS if self.conv is None else self.conv(out_BCSS)
 
 
-def norm(width: int, *, is_affine: bool) -> nn.LayerNorm:
-    """Return a layer norm, at will with gains one and biases zero."""
+def layer_norm(width: int, *, is_affine: bool) -> nn.LayerNorm:
+    """Return a layer norm, optionally with gains (ones) and biases (zeros)."""
     module = nn.LayerNorm(width, elementwise_affine=is_affine)
     module.param_std = {"weight": 0.0, "bias": 0.0}  # type: ignore[assignment]
     return module
 
 
-def conv(channels: int) -> nn.Conv2d:
+def conv_3x3(channels: int) -> nn.Conv2d:
     """Return a 3×3 convolution that keeps the size, with weights N(0, 1 / fan_in), zero bias."""
     module = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
-    return drawn(module, (9 * channels) ** -0.5)
+    return with_normal_init(module, (9 * channels) ** -0.5)

@@ -6,32 +6,24 @@
     groups = mup.param_groups(model, plan, lr=2**-8, weight_decay=0.1)
     optimizer = torch.optim.AdamW(groups)
 
-Schedulers must multiply the `lr` of each group. Public: the names in `__all__`.
+Schedulers must multiply the `lr` of each group. Public: the names in `__all__`; the table of
+the rules is `rules.RULES`.
 """
 
 from mutransfer.proxies.mup.groups import clip_grad_norm_, grad_norm, param_groups
 from mutransfer.proxies.mup.init import init_
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
-from mutransfer.proxies.mup.parameters import PlanError, plain_name
-from mutransfer.proxies.mup.plan import UNSCALED, plan, plan_of, table
-from mutransfer.proxies.mup.roles import inspect
-from mutransfer.proxies.mup.scaling import Factors
-from mutransfer.words import Arm
+from mutransfer.proxies.mup.parameters import PlanError
+from mutransfer.proxies.mup.plan import plan, table
 
 __all__ = [
-    "UNSCALED",
-    "Arm",
-    "Factors",
     "PlanError",
     "Readout",
     "ResidualBlock",
     "clip_grad_norm_",
     "grad_norm",
     "init_",
-    "inspect",
     "param_groups",
-    "plain_name",
     "plan",
-    "plan_of",
     "table",
 ]

@@ -1,18 +1,20 @@
-"""A plan as parameter groups of an optimizer, and the gradient norm that does not feel its form."""
+"""A plan as parameter groups of an optimizer, and gradient clipping equal in both output forms."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
 from mutransfer.proxies.mup.parameters import PlanError, plain_name
+from mutransfer.proxies.mup.plan import Plan
 
 
 def param_groups(
     model: nn.Module,
-    plan: Mapping[str, Any],
+    plan: Plan,
     *,
     lr: float,
     weight_decay: float = 0.0,
@@ -33,7 +35,8 @@ def param_groups(
 
     Raises:
         PlanError: a trainable parameter is not in the plan, a planned one not in the model, or a
-            readout or block has another multiplier than the plan's (`mup.init_` was not called).
+            `Readout` or `ResidualBlock` has another multiplier than the plan's (`mup.init_` was not
+            called).
     """
     rows = plan["params"]
     parameters = {plain_name(name): p for name, p in model.named_parameters()}
@@ -45,33 +48,51 @@ def param_groups(
             f"in the model, {sorted(absent)} only in the plan; plan this model"
         )
     _check_multipliers(model, plan)
-    groups: dict[tuple[float, ...], dict[str, Any]] = {}
+    groups: dict[Multipliers, _Members] = {}
     for name, parameter in trainable.items():
         row = rows[name]
-        wd_mult = row["wd_mult"] if row["decay"] else 0.0
-        key = (row["lr_mult"], wd_mult, row["eps_mult"], row["grad_mult"])
-        group = groups.setdefault(key, {"roles": [], "param_names": [], "params": []})
-        group["param_names"].append(name)
-        group["params"].append(parameter)
-        if row["role"] not in group["roles"]:
-            group["roles"].append(row["role"])
+        wd = row["wd_mult"] if row["decay"] else 0.0
+        key = Multipliers(row["lr_mult"], wd, row["eps_mult"], row["grad_mult"])
+        group = groups.setdefault(key, _Members())
+        group.names.append(name)
+        group.params.append(parameter)
+        if row["role"] not in group.roles:
+            group.roles.append(row["role"])
     return [
         {
-            "name": "+".join(group["roles"]),
-            "params": group["params"],
-            "param_names": group["param_names"],
-            "lr": lr * lr_mult,
-            "lr_mult": lr_mult,
-            "weight_decay": weight_decay * wd_mult,
-            "eps": eps * eps_mult,
-            "grad_mult": grad_mult,
+            "name": "+".join(group.roles),
+            "params": group.params,
+            "param_names": group.names,
+            "lr": lr * mults.lr,
+            "lr_mult": mults.lr,
+            "weight_decay": weight_decay * mults.wd,
+            "eps": eps * mults.eps,
+            "grad_mult": mults.grad,
         }
-        for (lr_mult, wd_mult, eps_mult, grad_mult), group in groups.items()
+        for mults, group in groups.items()
     ]
 
 
-def _check_multipliers(model: nn.Module, plan: Mapping[str, Any]) -> None:
-    """Raise where a multiplier was not given to its module: it would train, and be wrong."""
+class Multipliers(NamedTuple):
+    """What the tensors of a group have in common; wd is 0 where no weight decay acts."""
+
+    lr: float
+    wd: float
+    eps: float
+    grad: float
+
+
+@dataclass
+class _Members:
+    """The tensors of a group, in model order."""
+
+    roles: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    params: list[nn.Parameter] = field(default_factory=list)
+
+
+def _check_multipliers(model: nn.Module, plan: Plan) -> None:
+    """Raise where a module lacks its multiplier: it would train by another rule, unnoticed."""
     rows, residual = plan["params"], plan.get("residual_mult", 1.0)
     for path, module in model.named_modules():
         if isinstance(module, ResidualBlock) and module.residual_mult != residual:
@@ -81,10 +102,10 @@ def _check_multipliers(model: nn.Module, plan: Mapping[str, Any]) -> None:
             )
         if isinstance(module, Readout):
             name = plain_name(f"{path}.weight" if path else "weight")
-            wanted = rows[name]["input_mult"] if name in rows else module.input_mult
-            if module.input_mult != wanted:
+            expected = rows[name]["input_mult"] if name in rows else module.input_mult
+            if module.input_mult != expected:
                 raise PlanError(
-                    f"param_groups: {name}: the plan's multiplier is {wanted}; got "
+                    f"param_groups: {name}: the plan's multiplier is {expected}; got "
                     f"{module.input_mult}; call mup.init_ on the new model first"
                 )
 

@@ -1,44 +1,44 @@
 """Initialization by a plan, in place."""
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
 
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
 from mutransfer.proxies.mup.parameters import Owner, PlanError, owners
+from mutransfer.proxies.mup.plan import Plan, Row
 from mutransfer.proxies.rng import generator
 
 
 @torch.no_grad()
-def init_(model: nn.Module, plan: dict[str, Any], seed: int = 0) -> None:
-    """Give a newborn model the plan's std and multipliers, in place; at m = 1, change nothing.
+def init_(model: nn.Module, plan: Plan, seed: int = 0) -> None:
+    """Give a newly built model the plan's std and multipliers, in place; at m = 1, change nothing.
 
     A tensor whose module declares its std, or of base width, keeps its draws and is multiplied.
     Any other is redrawn from N(0, init_std²), from a stream of (seed, name). Call it once, before
     sharding and before a checkpoint is loaded.
 
     Raises:
-        PlanError: the model does not fit the plan, or was initialized before: scaling twice
-            would be silent and wrong.
+        PlanError: the model does not match the plan, or was initialized before: a second scaling
+            would pass unnoticed.
     """
     if getattr(model, "_mup_is_initialized", False):
         raise PlanError("init_: a model is initialized once; got one that was; build a new one")
-    rows = plan["params"]
-    found = owners(model)
-    if odd := sorted(found.keys() ^ rows.keys()):
+    rows, owner_of = plan["params"], owners(model)
+    if odd := sorted(owner_of.keys() ^ rows.keys()):
         raise PlanError(f"init_: model and plan name the same parameters; got {odd} in only one")
-    for name, owner in found.items():
+    for name, owner in owner_of.items():
         row, parameter = rows[name], owner.parameter
         if list(parameter.shape) != row["shape"]:
             raise PlanError(
                 f"init_: {name}: the plan is for shape {row['shape']}; got "
-                f"{list(parameter.shape)}; plan for the width that is built"
+                f"{list(parameter.shape)}; make the plan for the width that is built"
             )
         if isinstance(owner.module, Readout) and owner.attribute == "weight":
             owner.module.input_mult = row["input_mult"]
         if (factor := _factor(owner, row, plan["width_mult"])) is None:
+            assert row["init_std"] is not None, "a tensor is redrawn to reach a std"
             draw = torch.randn(parameter.shape, generator=generator("init", seed, name))
             parameter.copy_(draw * row["init_std"])
         elif not math.isclose(factor, 1.0, rel_tol=1e-9):
@@ -49,10 +49,10 @@ def init_(model: nn.Module, plan: dict[str, Any], seed: int = 0) -> None:
     model._mup_is_initialized = True  # type: ignore[assignment]
 
 
-def _factor(owner: Owner, row: dict[str, Any], m: float) -> float | None:
-    """Return what a tensor's own draws are multiplied by; None: they are to be redrawn."""
+def _factor(owner: Owner, row: Row, m: float) -> float | None:
+    """Return the factor on a tensor's own draws; None: redraw them."""
     own_std = getattr(owner.module, "param_std", {}).get(owner.attribute)
-    target: float | None = row["init_std"]
+    target = row["init_std"]
     if own_std is not None:
         return 1.0 if target is None else target / own_std
     is_kept = m == 1 or target is None

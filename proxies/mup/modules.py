@@ -1,4 +1,4 @@
-"""The two modules that μP reads or sets multipliers of: `Readout` and `ResidualBlock`."""
+"""The two modules whose multipliers a plan sets: `Readout` and `ResidualBlock`."""
 
 import torch
 from torch import nn
@@ -8,8 +8,8 @@ class Readout(nn.Linear):
     """The last layer of a model: `weight @ (input_mult · x) + bias`.
 
     The multiplier of the output rule (Tensor Programs V, Table 8) acts on the input, so the bias
-    has none. `mup.init_` sets it; born 1.0, the layer is an ordinary Linear. It is a plain float,
-    not in the state dict: on loading a checkpoint, call `mup.init_` first.
+    has none. `mup.init_` sets it; before, it is 1.0 and the layer an ordinary Linear. It is a plain
+    float, not in the state dict: call `mup.init_` before you load a checkpoint.
     """
 
     input_mult: float = 1.0
@@ -21,10 +21,10 @@ class Readout(nn.Linear):
 
 
 class ResidualBlock(nn.Module):
-    """A block on a residual stream, which adds `residual_mult` times what each branch found.
+    """A block on a residual stream, which adds `residual_mult` times the output of each branch.
 
-    The depth rule (arXiv 2505.01618) sets it by `mup.init_`; born 1.0, the block is an ordinary
-    one. As with `Readout` it is a plain float, not in the state dict.
+    `mup.init_` sets it by the depth rule (arXiv 2505.01618); before, it is 1.0 and the block an
+    ordinary one. As with `Readout` it is a plain float, not in the state dict.
     """
 
     residual_mult: float = 1.0

@@ -1,4 +1,4 @@
-"""The parameters of a model: names, owning modules, and the axes of their tensors."""
+"""The trainable parameters of a model: their names, modules, and matrix axes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mutransfer.proxies.mup.patterns import is_declared
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 
 # Axes (out, in) of a weight by the type of its module; all other axes are kernel axes, summed over.
-_AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
+WEIGHT_AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
     (nn.Linear, (0, 1)),
     (nn.Embedding, (1, 0)),
     (nn.EmbeddingBag, (1, 0)),
@@ -24,9 +24,8 @@ _AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
     (nn.Conv3d, (0, 1)),
 )
 
-_ATTENTION_WEIGHTS = frozenset(
-    {"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"}
-)
+# Weights of nn.MultiheadAttention that no Linear holds; stored like a Linear's.
+ATTENTION_WEIGHTS = frozenset({"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"})
 
 
 class PlanError(ValueError):
@@ -51,16 +50,18 @@ def plain_name(name: str) -> str:
 def owners(model: nn.Module, declared: Mapping[str, str] | None = None) -> dict[str, Owner]:
     """Return each trainable parameter of a model with its module, by plain name.
 
+    A tensor that several modules share is listed once, with the first of them.
+
     Args:
         model: The model.
-        declared: Roles by pattern of names; None: roles are known, and ties are as they are.
+        declared: Roles by pattern of names; None: any shared tensor is accepted.
 
     Raises:
         PlanError: a tensor of no declared role shared by modules that read it differently, or two
-            names that become one without the wrappers' parts.
+            names that are equal without the wrappers' parts.
     """
-    found: dict[str, Owner] = {}
-    first: dict[int, Owner] = {}
+    by_name: dict[str, Owner] = {}
+    by_id: dict[int, Owner] = {}
     blocks: tuple[str, ...] = ()
     for path, module in model.named_modules():
         if isinstance(module, ResidualBlock):
@@ -71,32 +72,33 @@ def owners(model: nn.Module, declared: Mapping[str, str] | None = None) -> dict[
                 continue
             name = plain_name(f"{path}.{attribute}" if path else attribute)
             owner = Owner(module, attribute, parameter, in_block)
-            if (known := first.setdefault(id(parameter), owner)) is not owner:
-                shared = next(n for n, o in found.items() if o is known)
-                if declared is not None and not is_declared(declared, name, shared):
-                    _refuse_mixed_tie(name, shared, known, owner)
+            first = by_id.setdefault(id(parameter), owner)
+            if first is not owner:
+                first_name = next(n for n, other in by_name.items() if other is first)
+                if declared is not None and not is_declared(declared, name, first_name):
+                    _refuse_mixed_tie(name, first_name, first, owner)
                 continue
-            if name in found:
+            if name in by_name:
                 raise PlanError(f"plan: names differ without {sorted(WRAPPERS)}; got {name} twice")
-            found[name] = owner
-    return found
+            by_name[name] = owner
+    return by_name
 
 
-def _refuse_mixed_tie(name: str, first_name: str, known: Owner, owner: Owner) -> None:
+def _refuse_mixed_tie(name: str, first_name: str, first: Owner, owner: Owner) -> None:
     """Raise where a tied tensor is read along different axes: no single rule fits both uses."""
-    if _axes(known) != _axes(owner) or isinstance(owner.module, Readout):
+    if matrix_axes(first) != matrix_axes(owner) or isinstance(owner.module, Readout):
         raise PlanError(
-            f"plan: {name}: a shared tensor has one role; got {type(known.module).__name__} and "
-            f"{type(owner.module).__name__}; untie them, or declare the role of the one tensor: "
+            f"plan: {name}: a shared tensor has one role; got {type(first.module).__name__} and "
+            f"{type(owner.module).__name__}; untie them, or declare the role of the shared tensor: "
             f"roles: {{'{first_name}': input}}"
         )
 
 
-def _axes(owner: Owner) -> tuple[int, int] | None:
-    """Return the (out, in) axes of a matrix, None where the type of its module tells nothing."""
+def matrix_axes(owner: Owner) -> tuple[int, int] | None:
+    """Return the (out, in) axes of a matrix, None where its module's type does not define them."""
     if owner.attribute == "weight":
-        for module_type, axes in _AXES:
+        for module_type, axes in WEIGHT_AXES:
             if isinstance(owner.module, module_type):
                 return axes
     is_attention = isinstance(owner.module, nn.MultiheadAttention)
-    return (0, 1) if is_attention and owner.attribute in _ATTENTION_WEIGHTS else None
+    return (0, 1) if is_attention and owner.attribute in ATTENTION_WEIGHTS else None

@@ -1,27 +1,60 @@
-"""μP for any model, as plain data: roles, rule table, initialization, parameter groups, clipping.
+"""The plan of a model: the rules of μP or SP multiplied out for each of its tensors, as data."""
 
-    plan = mup.plan(build, base_width=64, width=1024)
-    model = build(1024)
-    mup.init_(model, plan)
-    groups = mup.param_groups(model, plan, lr=2**-8, weight_decay=0.1)
-    optimizer = torch.optim.AdamW(groups)
-
-The rules are those of Tensor Programs V (arXiv 2203.03466), Table 8, for Adam and AdamW, and of
-arXiv 2505.15270, Table 1, for weight decay. Schedulers must multiply the `lr` of each group.
-"""
-
-import math
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 from mutransfer.proxies.mup.parameters import PlanError
-from mutransfer.proxies.mup.roles import Build, Facts, Role, inspect
+from mutransfer.proxies.mup.roles import Build, TensorFacts, tensor_facts
+from mutransfer.proxies.mup.rules import ABSORBED, RULES_OF, Role, Rule, scaled
 from mutransfer.proxies.mup.scaling import Factors
 from mutransfer.words import Arm
 
 FORMAT = 1
 
+# The factors of a trial without a rule for batch size, steps or depth.
 UNSCALED = Factors()
+
+
+class Row(TypedDict):
+    """One tensor of a plan.
+
+    Attributes:
+        role: Its role.
+        shape: Its shape.
+        fan_in: Number of terms that it sums over; 1 for anything but a matrix.
+        init_std: The std to reach; None: the tensor keeps its module's values, times `init_mult`.
+        init_mult: Factor of the base HPs on the std.
+        lr_mult: Factor on the base LR.
+        wd_mult: Factor on the base weight decay.
+        eps_mult: Factor on the base ε.
+        grad_mult: Size of the gradient over that in the form with an output multiplier.
+        input_mult: Multiplier on the input of a `Readout`; 1 for anything else.
+        decay: Whether weight decay acts on it.
+    """
+
+    role: Role
+    shape: list[int]
+    fan_in: int
+    init_std: float | None
+    init_mult: float
+    lr_mult: float
+    wd_mult: float
+    eps_mult: float
+    grad_mult: float
+    input_mult: float
+    decay: bool
+
+
+class Plan(TypedDict):
+    """A plan, as JSON data; `params` has a row for each trainable tensor, in model order."""
+
+    format: int
+    arm: Arm
+    base_width: int
+    width: int
+    width_mult: float
+    residual_mult: float
+    params: dict[str, Row]
 
 
 class PlanOptions(TypedDict, total=False):
@@ -44,7 +77,7 @@ def plan(
     width: int,
     roles: Mapping[str, str] | None = None,
     **options: Unpack[PlanOptions],
-) -> dict[str, Any]:
+) -> Plan:
     """Return the plan of `build(width)`: per parameter its role and multipliers, as JSON data.
 
     Args:
@@ -52,23 +85,20 @@ def plan(
             at base width where modules do not declare the std of their tensors.
         base_width: Width where μP and the ordinary parametrization agree, n0.
         width: Width the plan is for, n; the width multiplier is m = n / n0.
-        roles: Roles by pattern of names (`*`, `?`), where shapes cannot tell: `{"mixer.*":
-            "hidden@1"}`; behind the @ stands the axis that is summed over, else the last one.
+        roles: Roles by pattern of names (`*`, `?`), where shapes do not determine them:
+            `{"mixer.*": "hidden@1"}`; after the @ stands the axis that is summed over, by default
+            the last one.
         **options: Those of `plan_of`: the arm and the base HPs that act through the plan.
 
-    Returns:
-        {"format", "arm", "base_width", "width", "width_mult", "residual_mult", "params": {name:
-        row}}; rows as in `plan_of`.
-
     Raises:
-        PlanError: a tensor whose role cannot be known; the text names it.
+        PlanError: the role of a tensor cannot be inferred; the text names it.
     """
-    facts = inspect(build, base_width=base_width, width=width, declared=roles)
+    facts = tensor_facts(build, base_width=base_width, width=width, declared=roles)
     return plan_of(facts, base_width=base_width, width=width, **options)
 
 
 def plan_of(
-    facts: tuple[Facts, ...],
+    facts: tuple[TensorFacts, ...],
     *,
     base_width: int,
     width: int,
@@ -80,11 +110,11 @@ def plan_of(
     output_mult: float = 1.0,
     scale_eps: bool = False,
     factors: Factors = UNSCALED,
-) -> dict[str, Any]:
+) -> Plan:
     """Return the plan of a model whose facts are known; see `plan`.
 
     Args:
-        facts: From `inspect`.
+        facts: From `tensor_facts`.
         base_width: n0.
         width: n.
         arm: "mup", or "sp": the same model by a practitioner who only changes its width.
@@ -93,15 +123,8 @@ def plan_of(
         init_std_input: Factor on that of input weights alone.
         init_std_vector: Factor on that of vectors; constants (zero biases, unit gains) stay.
         output_mult: α, the output multiplier at base width.
-        scale_eps: Scale Adam's ε as 1/m (gradients of a mean loss are Θ(1/n)); μP arm only.
-        factors: Those of a rule for batch size, steps or depth; see `proxies.scaling`.
-
-    Returns:
-        The plan. Its rows hold role, shape, fan_in, init_std (the std to reach; None: the tensor
-        stays as its module makes it, times init_mult), init_mult (the HPs' factor on the std), the
-        factors lr_mult, wd_mult, eps_mult, grad_mult (gradient relative to the form with a
-        multiplier), input_mult (of a `Readout`), and decay (whether weight decay acts at all).
-        Its residual_mult is that of every `ResidualBlock`.
+        scale_eps: Scale Adam's ε by the rules, as 1/m.
+        factors: Those of a rule for batch size, steps or depth; see `proxies.mup.scaling`.
 
     Raises:
         PlanError: the factors are those of a depth rule, and the model has no `ResidualBlock`.
@@ -109,90 +132,112 @@ def plan_of(
     if factors.residual != 1 and not any(tensor.in_block for tensor in facts):
         raise PlanError(
             "plan: a depth rule acts on the residual branches of the blocks; got a model without a "
-            "ResidualBlock; derive its blocks from proxies.mup.ResidualBlock, or take no rule"
+            "ResidualBlock; derive its blocks from mup.ResidualBlock, or leave the rule out"
         )
     m = width / base_width
     std_mults: dict[Role, float] = {
         "input": init_std * init_std_input,
         "hidden": init_std * init_std_hidden,
-        "vector": init_std_vector,
         "output": 1.0,
+        "vector": init_std_vector,
         "scalar": 1.0,
     }
-    is_mup = arm != "sp"
-    rows = {}
+    rows: dict[str, Row] = {}
     for tensor in facts:
-        row = _unscaled_row(tensor, std_mults[tensor.role])
-        if tensor.role == "hidden" and is_mup:
-            row.update(lr_mult=1 / m, wd_mult=m)
-        if tensor.role == "output":
-            _apply_output_rule(row, tensor, output_mult / m if is_mup else output_mult, output_mult)
-        if scale_eps and is_mup:
-            row["eps_mult"] /= m
-        _apply_factors(row, tensor, factors)
-        row["init_std"] = _target_std(tensor, row, arm, m)
-        rows[tensor.name] = row
-    head = {"format": FORMAT, "arm": arm, "base_width": base_width, "width": width}
-    return {**head, "width_mult": m, "residual_mult": factors.residual, "params": rows}
+        alpha = output_mult if tensor.role == "output" else 1.0
+        row = _row(tensor, arm, m, alpha, std_mults[tensor.role], scale_eps)
+        rows[tensor.name] = _with_factors(row, factors, tensor.in_block)
+    return {
+        "format": FORMAT,
+        "arm": arm,
+        "base_width": base_width,
+        "width": width,
+        "width_mult": m,
+        "residual_mult": factors.residual,
+        "params": rows,
+    }
 
 
-def _unscaled_row(tensor: Facts, std_mult: float) -> dict[str, Any]:
-    """Return the row of a tensor that trains the same at every width."""
+def _row(
+    tensor: TensorFacts, arm: Arm, m: float, alpha: float, std_mult: float, scale_eps: bool
+) -> Row:
+    """Return a tensor's row by the rule of its role.
+
+    The multiplier α · m^power acts on the input of a `Readout`; the weight of any other output
+    layer absorbs it.
+    """
+    rule = RULES_OF[arm][tensor.role]
+    multiplier = scaled(alpha, m, rule.multiplier)
+    absorbed = 1.0 if tensor.is_readout else multiplier
+    init_mult = _init_mult(tensor, alpha, std_mult)
     return {
         "role": tensor.role,
         "shape": list(tensor.shape),
         "fan_in": tensor.fan_in,
-        "init_std": None,
-        "init_mult": std_mult if tensor.base_std is not None else 1.0,
-        "lr_mult": 1.0,
-        "wd_mult": 1.0,
-        "eps_mult": 1.0,
-        "grad_mult": 1.0,
-        "input_mult": 1.0,
-        "decay": tensor.role not in ("vector", "scalar"),
+        "init_std": _init_std(tensor, rule, m, init_mult, is_sp=arm == "sp"),
+        "init_mult": init_mult,
+        "lr_mult": scaled(scaled(1.0, m, rule.lr), absorbed, ABSORBED.lr),
+        "wd_mult": scaled(scaled(1.0, m, rule.wd), absorbed, ABSORBED.wd),
+        "eps_mult": scaled(scaled(1.0, absorbed, ABSORBED.eps), m, rule.eps if scale_eps else 0),
+        "grad_mult": scaled(1.0, absorbed, ABSORBED.grad),
+        "input_mult": multiplier if tensor.is_readout else 1.0,
+        "decay": rule.decays,
     }
 
 
-def _apply_output_rule(row: dict[str, Any], tensor: Facts, f: float, alpha: float) -> None:
-    """Apply an output multiplier f to a row: on the input of a `Readout`, else without one.
+def _init_mult(tensor: TensorFacts, alpha: float, std_mult: float) -> float:
+    """Return the HPs' factor on the std: an absorbed multiplier's α included; constants stay."""
+    if tensor.base_std is None:
+        return 1.0
+    return std_mult if tensor.is_readout else scaled(std_mult, alpha, ABSORBED.std)
 
-    The second form follows from Tensor Programs V, lemma J.1: a multiplier f on the weight is the
-    same as std × f and, for Adam, LR × f; then ε / f because the gradient is 1/f times larger, and
-    weight decay / f because LR × weight decay is what shrinks the weight.
+
+def _init_std(
+    tensor: TensorFacts, rule: Rule, m: float, init_mult: float, *, is_sp: bool
+) -> float | None:
+    """Return the std that a tensor is to have, None where its module's own values are kept.
+
+    Under SP every module follows its own fan-in rule; one that declares no std is left alone.
     """
-    if tensor.is_readout:
-        row["input_mult"] = f
-        return
-    row.update(lr_mult=f, wd_mult=1 / f, eps_mult=1 / f, grad_mult=1 / f)
-    row["init_mult"] = alpha if tensor.base_std is not None else 1.0
-
-
-def _apply_factors(row: dict[str, Any], tensor: Facts, factors: Factors) -> None:
-    row["lr_mult"] *= factors.lr * (factors.block_lr if tensor.in_block else 1.0)
-    row["eps_mult"] *= factors.eps * (factors.block_eps if tensor.in_block else 1.0)
-    row["wd_mult"] *= factors.weight_decay
-
-
-def _target_std(tensor: Facts, row: dict[str, Any], arm: Arm, m: float) -> float | None:
-    """Return the std that a tensor is to have, None where its module's own draw is kept."""
     if tensor.base_std is None:
         return None
-    std_mult: float = row["init_mult"]
-    if arm == "sp":
+    if is_sp:
         if tensor.own_std is not None:
-            return tensor.own_std * std_mult
-        return tensor.base_std * std_mult if m == 1 else None
-    std = tensor.base_std * std_mult
-    if tensor.role == "hidden":
-        std *= math.sqrt(tensor.base_fan_in / tensor.fan_in)
-    is_unmultiplied = tensor.role == "output" and not tensor.is_readout
-    return std / m if is_unmultiplied else std
+            return tensor.own_std * init_mult
+        return tensor.base_std * init_mult if m == 1 else None
+    std = tensor.base_std * init_mult
+    std = scaled(std, tensor.base_fan_in / tensor.fan_in, -rule.std)
+    # Of the absorbed multiplier α · m^power, α is in `init_mult` already.
+    return std if tensor.is_readout else scaled(std, m, rule.multiplier * ABSORBED.std)
 
 
-def table(plan: dict[str, Any]) -> list[dict[str, Any]]:
+def _with_factors(row: Row, factors: Factors, in_block: bool) -> Row:
+    """Return the row after a rule for batch size, steps or depth."""
+    lr = factors.lr * (factors.block_lr if in_block else 1.0)
+    eps = factors.eps * (factors.block_eps if in_block else 1.0)
+    return {
+        **row,
+        "lr_mult": row["lr_mult"] * lr,
+        "wd_mult": row["wd_mult"] * factors.weight_decay,
+        "eps_mult": row["eps_mult"] * eps,
+    }
+
+
+TABLE_COLUMNS = (
+    "role",
+    "shape",
+    "init_std",
+    "lr_mult",
+    "wd_mult",
+    "eps_mult",
+    "input_mult",
+    "decay",
+)
+
+
+def table(plan: Plan) -> list[dict[str, Any]]:
     """Return the plan's rows for people: one dict per parameter, with its name, in model order."""
-    shown = ("role", "shape", "init_std", "lr_mult", "wd_mult", "eps_mult", "input_mult", "decay")
     return [
-        {"name": name} | {column: row[column] for column in shown}
+        {"name": name} | {column: value for column, value in row.items() if column in TABLE_COLUMNS}
         for name, row in plan["params"].items()
     ]

@@ -1,6 +1,6 @@
-"""Rules that carry base HPs along batch size, steps or depth; off unless asked for.
+"""Rules that carry base HPs along batch size, steps or depth; off by default.
 
-Each is written by k, a trial's place on the axis over the place where base HPs are written:
+Each is in powers of k, a trial's value on the axis over the value that base HPs are given for:
 
 - `sqrt_batch` (Malladi et al., arXiv 2205.10287): LR × √k, ε / √k and, with `scale_betas`,
   1 − β × k; weight decay × √k in PyTorch's form (arXiv 2512.22382). It is derived for a fixed
@@ -8,7 +8,7 @@ Each is written by k, a trial's place on the axis over the place where base HPs 
 - `horizon` (arXiv 2512.22382): LR and weight decay / √k for k times the steps at one batch size,
   observed on cosine schedules.
 - `completep` (CompleteP, arXiv 2505.01618), α in [0.5, 1]: every residual branch × k^−α; in the
-  blocks LR × k^(α−1) and ε × k^−α. Its rules of width are μP's, which the plan has in any case.
+  blocks LR × k^(α−1) and ε × k^−α. Its rules of width are μP's, which are in the plan anyway.
 """
 
 import math
@@ -27,7 +27,7 @@ AXIS_OF: dict[RuleKind, Axis] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Factors:
-    """What a rule multiplies, at one place: of all tensors, and of those in residual blocks."""
+    """What a rule multiplies, for all tensors and for those in residual blocks."""
 
     lr: float = 1.0
     weight_decay: float = 1.0
@@ -42,7 +42,7 @@ def factors(kind: RuleKind, k: float, *, alpha: float = 1.0) -> Factors:
 
     Args:
         kind: The rule.
-        k: Value on the rule's axis over the value where base HPs are written.
+        k: Value on the rule's axis over the value that base HPs are given for.
         alpha: CompleteP's α.
     """
     root = math.sqrt(k)
@@ -50,10 +50,10 @@ def factors(kind: RuleKind, k: float, *, alpha: float = 1.0) -> Factors:
         return Factors(lr=root, weight_decay=root, eps=1 / root)
     if kind == "horizon":
         return Factors(lr=1 / root, weight_decay=1 / root)
-    shrunk = k**-alpha
-    return Factors(block_lr=k ** (alpha - 1), block_eps=shrunk, residual=shrunk)
+    shrinkage = k**-alpha
+    return Factors(block_lr=k ** (alpha - 1), block_eps=shrinkage, residual=shrinkage)
 
 
 def betas(k: float, base: tuple[float, float]) -> tuple[float, float]:
-    """Return Adam's β at k times the base: 1 − β grows by k."""
+    """Return Adam's β at k times the base: 1 − β is multiplied by k."""
     return base if k == 1 else (1 - k * (1 - base[0]), 1 - k * (1 - base[1]))

@@ -1,6 +1,7 @@
-"""Training of one trial: its plan, its identity, its loop, and the results that come out.
+"""The training of one trial: plan, identity, loop, result, samples and cost.
 
-Public: `plan`, `build`, `factors` and `betas` of a trial, its `identity`, and what that rests on.
+Public: `plan`, `build`, `factors`, `betas`, `resolve` and `identity`, all of a `TrialConfig`; then
+`train.Training`, which runs one, `flops` and `samples`.
 """
 
 from mutransfer.proxies.training.identity import identity, resolve

@@ -1,4 +1,4 @@
-"""Cost of a trial, counted on the meta device: nothing is allocated."""
+"""Cost of a trial in FLOPs and parameters, counted on the meta device without allocation."""
 
 from functools import lru_cache
 
@@ -14,9 +14,9 @@ from mutransfer.proxies.models import custom
 
 
 def training_flops(config: TrialConfig) -> float:
-    """Return the FLOPs of all matrix products of a run, forward and backward, a × b + c as two.
+    """Return the FLOPs of all matrix products of a run, forward and backward; a × b + c are two.
 
-    Element-wise work, the optimizer and validation are not counted.
+    Element-wise operations, the optimizer and validation are not counted.
     """
     return config.train.steps * step_flops(config)
 
@@ -45,14 +45,14 @@ def _n_params(model: ModelConfig, width: int, info: DataInfo) -> int:
 
 @lru_cache
 def _sample_flops(model: ModelConfig, width: int, info: DataInfo) -> float:
-    """Return the FLOPs of one image; all counted work is proportional to the batch."""
+    """Return the FLOPs of one image; all that is counted is proportional to the batch."""
     with torch.device("meta"):
         built = models.build(model, width, info)
         batch = info.zeros(1)
         inputs = batch["image"], torch.zeros(1), condition(batch)
         with FlopCounterMode(display=False) as counter:
             out = built(*inputs)
-            # A projector's output is a part of the loss as well.
+            # A projector's output is part of the loss as well.
             outputs = out if isinstance(out, tuple) else (out,)
             torch.cat([part.flatten() for part in outputs]).sum().backward()
     return float(counter.get_total_flops())
@@ -60,7 +60,7 @@ def _sample_flops(model: ModelConfig, width: int, info: DataInfo) -> float:
 
 @lru_cache
 def _custom_sample_flops(model: CustomConfig, data_config: DataConfig, width: int) -> float:
-    """Return the FLOPs of one sample under the user's loss, which has to run for real."""
+    """Return the FLOPs of one sample under the user's loss, which has to be executed."""
     batch = data.load(data_config).batch(0, 0, 2)
     with torch.random.fork_rng(devices=[]):
         built = custom.build(model, width)

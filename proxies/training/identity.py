@@ -9,15 +9,15 @@ from mutransfer.proxies import data, user_code
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.training.trial import betas, plan
 
-# Raise this whenever a change of code changes what a trial computes.
+# Raise this whenever a change of the code changes what a trial computes.
 RESULT_SCHEMA = 1
 
 
 def resolve(config: TrialConfig) -> dict[str, Any]:
     """Return all that determines a trial's result, as plain JSON data.
 
-    Names of arm, stage and base width are absent: only the multipliers that follow from them act,
-    so that two trials which are the same run have the same content.
+    Names of arm, stage and base width are absent: they act only through the multipliers that
+    follow from them, so two trials that are the same run have the same content.
     """
     model = dataclasses.asdict(config.model)
     train = dataclasses.asdict(config.train)
@@ -29,7 +29,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
     return {
         "result_schema": RESULT_SCHEMA,
         "params": planned["params"],
-        # Named only where it acts: without a rule a trial keeps the identity it always had.
+        # Only where it acts: trials without a scaling rule keep the identity they had before it.
         **({"residual_mult": residual} if residual != 1 else {}),
         "model": model,
         "objective": dataclasses.asdict(config.objective),
@@ -44,15 +44,15 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
 
 
 def _code(config: TrialConfig) -> dict[str, str]:
-    """Return a digest of the user's own code, where a trial runs any."""
+    """Return a digest of the user's own code, and their trainer, where a trial runs any."""
     references = [getattr(config.model, "build", None), getattr(config.model, "loss", None)]
     references.append(getattr(config.data, "build", None))
     references.append(config.trainer and config.trainer.run)
     named = tuple(name for name in references if name)
-    found = {"code": user_code.source_digest(named)} if named else {}
+    code = {"code": user_code.source_digest(named)} if named else {}
     if config.trainer is not None:
-        found["trainer"] = config.trainer.run or config.trainer.command or ""
-    return found
+        code["trainer"] = config.trainer.run or config.trainer.command or ""
+    return code
 
 
 def identity(config: TrialConfig) -> str:
@@ -62,7 +62,7 @@ def identity(config: TrialConfig) -> str:
 
 
 def _floats(plain: Any) -> Any:
-    """Return JSON data with every number as a float, so that 4 and 4.0 are one identity."""
+    """Return JSON data with every number as a float, so that 4 and 4.0 give one identity."""
     if isinstance(plain, dict):
         return {key: _floats(value) for key, value in plain.items()}
     if isinstance(plain, list):

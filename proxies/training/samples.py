@@ -1,4 +1,4 @@
-"""Samples of a trained model beside the real images that share their conditions."""
+"""Samples of a trained model, each paired with a real image of the same condition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 from mutransfer.proxies.batch import Condition, condition
 from mutransfer.proxies.diffusion.sampler import sample
 from mutransfer.proxies.rng import generator
-from mutransfer.proxies.training.task import Diffusion
+from mutransfer.proxies.training.task import DiffusionTask
 from mutransfer.proxies.training.train import Training
 
 STEPS = 50
@@ -17,26 +17,26 @@ GUIDANCE = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """N pairs of images, (N, S, S, C) uint8, and what each pair is of."""
+class SamplePairs:
+    """N pairs of images, (N, S, S, C) uint8, and a text that describes each pair."""
 
     texts: Sequence[str]
     real: Tensor
     drawn: Tensor
 
 
-def pictures(training: Training, n: int = 16) -> Pictures | None:
-    """Return samples of a trained model, or None where its data are not pictures (latents).
+def sample_pairs(training: Training, n: int = 16) -> SamplePairs | None:
+    """Return samples of a trained model, or None where its data are not images (latents).
 
     The conditions are those of `n` validation samples, the same for every model; the weights are
-    those that were judged. Euler or ancestral sampling in 50 steps with guidance 2.
+    those that are validated (the EMA, if any). Euler or ancestral sampling, 50 steps, guidance 2.
 
     Args:
-        training: A run that is over.
-        n: How many; fewer where the validation set is smaller.
+        training: A finished run.
+        n: Number of pairs; fewer if the validation set is smaller.
     """
     task = training.task
-    if not isinstance(task, Diffusion):
+    if not isinstance(task, DiffusionTask):
         return None
     data = task.data
     if data.info.shape[0] not in (1, 3):
@@ -44,7 +44,7 @@ def pictures(training: Training, n: int = 16) -> Pictures | None:
     batch = data.validation()
     rows = torch.randperm(len(batch["image"]), generator=generator("pictures"))[:n]
     chosen = {name: part[rows] for name, part in batch.items()}
-    with training.judged_weights():
+    with training.validated_weights():
         drawn = sample(
             task.objective,
             training.model,
@@ -56,7 +56,7 @@ def pictures(training: Training, n: int = 16) -> Pictures | None:
             guidance=GUIDANCE,
         )
     texts = data.validation_texts()
-    return Pictures(
+    return SamplePairs(
         texts=[texts[row] for row in rows.tolist()],
         real=_pixels(chosen["image"]),
         drawn=_pixels(drawn.cpu()),

@@ -1,4 +1,4 @@
-"""The learning rate schedule: a factor on every group's own LR."""
+"""The learning-rate schedule: a factor on the LR of every parameter group."""
 
 import math
 
@@ -16,8 +16,8 @@ def lr_scale(step: int, train: TrainConfig, warmup_steps: int) -> float:
     if train.schedule == "constant":
         return 1.0
     if train.schedule == "cosine":
-        done = (step - warmup_steps) / (train.steps - warmup_steps)
-        remaining = (1 + math.cos(math.pi * done)) / 2
+        progress = (step - warmup_steps) / (train.steps - warmup_steps)
+        remaining = (1 + math.cos(math.pi * progress)) / 2
     else:
         remaining = min(1.0, (train.steps - step) / (train.decay_frac * train.steps))
     return train.final_lr_frac + (1 - train.final_lr_frac) * remaining

@@ -1,4 +1,4 @@
-"""What a trial trains on: the inputs of a step, their loss, and the loss that is judged."""
+"""What a trial trains on: the inputs of a step, and their losses."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,9 +17,10 @@ from mutransfer.proxies.training.validation import CHUNK, Validation
 
 
 class Task(Protocol):
-    """Inputs and losses of a trial; `inputs` are whatever `losses` takes.
+    """Inputs and losses of a trial; `inputs` returns whatever `losses` takes.
 
-    `trivial_val_loss` is the loss of the trivial predictor, None where there is none.
+    Attributes:
+        trivial_val_loss: Validation loss of the trivial predictor; None if there is none.
     """
 
     trivial_val_loss: float | None
@@ -28,24 +29,24 @@ class Task(Protocol):
         """Return the inputs of a step, on the device; drawn on the CPU from (seed, step)."""
 
     def losses(self, inputs: Any) -> tuple[Tensor, Tensor]:
-        """Return the loss that is judged, and the loss that is trained on; both 0-dim."""
+        """Return the reported loss and the loss that is minimized; both 0-dim."""
 
     def trivial_loss(self, inputs: Any) -> Tensor | None:
-        """Return the trivial predictor's loss on the same inputs, 0-dim."""
+        """Return the trivial predictor's loss on the same inputs, 0-dim; None if there is none."""
 
     def val_loss(self, model: nn.Module, autocast: AbstractContextManager[object]) -> float:
         """Return the mean loss over the validation set."""
 
 
 def task_of(config: TrialConfig, forward: Callable[..., Any], device: torch.device) -> Task:
-    """Return the task of a trial; `forward` is its model, maybe compiled."""
+    """Return the task of a trial; `forward` is its model, compiled or not."""
     if isinstance(config.model, CustomConfig):
-        return Custom(config, forward, device)
-    return Diffusion(config, forward, device)
+        return CustomTask(config, forward, device)
+    return DiffusionTask(config, forward, device)
 
 
-class Diffusion:
-    """Noised images, and the alignment of REPA where the model has a projector."""
+class DiffusionTask:
+    """Denoising of images, with the alignment of REPA where the model has a projector."""
 
     def __init__(
         self, config: TrialConfig, forward: Callable[..., Any], device: torch.device
@@ -69,13 +70,13 @@ class Diffusion:
         return batch, t_B.to(self._device), noise.to(self._device)
 
     def losses(self, inputs: tuple[dict[str, Tensor], Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the diffusion loss, and the same with REPA's."""
+        """Return the diffusion loss, and the same plus REPA's."""
         if self._recorder is None:
             loss = self.objective.loss(self._forward, *inputs).mean()
             return loss, loss
         loss = self.objective.loss(self._recorder, *inputs).mean()
         repa_loss = self._recorder.loss(inputs[0]["feature"])
-        assert self._config.hps.repa_weight is not None, "a TrialConfig fills it in"
+        assert self._config.hps.repa_weight is not None, "TrialConfig sets its default"
         return loss, loss + self._config.hps.repa_weight * repa_loss
 
     def trivial_loss(self, inputs: tuple[dict[str, Tensor], Tensor, Tensor]) -> Tensor:
@@ -87,45 +88,45 @@ class Diffusion:
         return self._validation.loss(model, autocast)
 
 
-class Custom:
-    """The user's loss on the user's data, or on ours."""
+class CustomTask:
+    """The user's own loss, on their data or on ours."""
 
     trivial_val_loss: float | None = None
 
     def __init__(
         self, config: TrialConfig, forward: Callable[..., Any], device: torch.device
     ) -> None:
-        assert isinstance(config.model, CustomConfig), "task_of looks"
+        assert isinstance(config.model, CustomConfig), "task_of checks this"
         self._config, self._model, self._forward, self._device = (
             config, config.model, forward, device,
         )  # fmt: skip
         self.data = data.load(config.data)
-        whole = self.data.validation()
-        rows = torch.arange(len(next(iter(whole.values())))).split(CHUNK)
-        self._chunks = [self._on_device({n: part[r] for n, part in whole.items()}) for r in rows]
+        samples = self.data.validation()
+        rows = torch.arange(len(next(iter(samples.values())))).split(CHUNK)
+        self._chunks = [self._on_device({n: part[r] for n, part in samples.items()}) for r in rows]
 
     def _on_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: part.to(self._device) for name, part in batch.items()}
 
     def inputs(self, step: int) -> tuple[dict[str, Tensor], int]:
-        """Return the batch, and the step that names its random numbers."""
+        """Return the batch, and the step, which is part of the key of its random numbers."""
         batch = self.data.batch(self._config.seed, step, self._config.train.batch_size)
         return self._on_device(batch), step
 
     def losses(self, inputs: tuple[dict[str, Tensor], int]) -> tuple[Tensor, Tensor]:
-        """Return the user's loss, mean over the batch, twice."""
+        """Return the user's loss, mean over the batch, as both losses."""
         batch, step = inputs
         key = ("noise", self._config.seed, step)
         loss = custom.losses(self._model, self._forward, batch, *key).mean()
         return loss, loss
 
     def trivial_loss(self, inputs: object) -> Tensor | None:
-        """Return None: what is trivial here is not known."""
+        """Return None: no trivial predictor is known."""
         return None
 
     @torch.no_grad()
     def val_loss(self, model: nn.Module, autocast: AbstractContextManager[object]) -> float:
-        """Return the mean loss over the validation set, drawn over it `val_draws` times."""
+        """Return the mean loss over the validation set, with `val_draws` draws of each sample."""
         draws = range(self._config.data.val_draws)
         with autocast:
             losses = [

@@ -1,7 +1,7 @@
-"""One trial: a configuration becomes a stream of progress, then a result.
+"""The training loop of one trial: it yields points of the training curve, then has a result.
 
-The stream can be cut anywhere: `state_dict` holds all that the rest of the run depends on, and a
-run that is taken up again ends in the same bits.
+It can be interrupted at any point: `state_dict` holds everything that the remaining steps depend
+on, and a resumed run ends in the same bits.
 """
 
 import math
@@ -26,10 +26,10 @@ from mutransfer.proxies.training.task import task_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """A point of the training curve: losses are means over the steps since the last point.
+class CurvePoint:
+    """A point of the training curve; losses are means over the steps since the last point.
 
-    `val_loss` is None where no validation was due; values that are not finite are None as well.
+    `val_loss` is None where no validation was due; non-finite values are None as well.
     """
 
     step: int
@@ -42,11 +42,11 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a trial found. Losses are None where there is no value, never a placeholder.
+    """The result of a trial. Losses are None where there is no value, never a placeholder.
 
     `train_loss` is the mean over the last 5 % of the steps; both it and `val_loss` are None for a
-    diverged run. `flops` are those of training as far as it went; `train_s` counts all segments of
-    a resumed run, validations included.
+    diverged run. `flops` counts the training steps that were done; `train_s` all segments of a
+    resumed run, with validations.
     """
 
     status: Literal["done", "diverged"]
@@ -62,10 +62,10 @@ class Result:
 
 
 class Training:
-    """The training of one trial; iterate over `run()`, then ask for `result()`."""
+    """The training of one trial: iterate over `run()`, then call `result()`."""
 
     def __init__(self, config: TrialConfig, device: str | torch.device | None = None) -> None:
-        """Build and initialize the model of a configuration; sets torch's number of threads.
+        """Build and initialize the model of a configuration, and set torch's number of threads.
 
         Raises:
             ConfigError: the model does not fit its width or the data, or the device is absent.
@@ -73,7 +73,7 @@ class Training:
         self.config = config
         self.device = torch.device(device or config.device)
         _prepare_process(config.threads, self.device)
-        self.model = born(config).to(self.device)
+        self.model = initialized_model(config).to(self.device)
         self._forward = torch.compile(self.model) if config.train.compile else self.model
         self.task = task_of(config, self._forward, self.device)
         self.optimizer = _optimizer(self.model, config)
@@ -82,7 +82,7 @@ class Training:
         if config.train.ema_frac is not None:
             trained = [p for p in self.model.parameters() if p.requires_grad]
             self._ema = EMA(trained, config.train.ema_frac * config.train.steps)
-        self._fresh: list[Tensor] = []
+        self._unread: list[Tensor] = []  # of the steps since the last point; on the device
         self.step = 0
         self.history = torch.empty(0, 3)
         self.curve: list[dict[str, Any]] = []
@@ -93,34 +93,34 @@ class Training:
 
     @property
     def is_over(self) -> bool:
-        """Whether no step is left to do."""
+        """Whether the run has ended."""
         return self.diverged_step is not None or self.step >= self.config.train.steps
 
-    def run(self) -> Iterator[Progress]:
-        """Train to the end, yielding a point each `log_every` steps and at the end."""
+    def run(self) -> Iterator[CurvePoint]:
+        """Train to the end, yielding a point every `log_every` steps and at the end."""
         started = time.perf_counter()
         if self.init_val_loss is None:
             self.init_val_loss = self.validate()
         train = self.config.train
         while not self.is_over:
             stop = min(train.steps, (self.step // train.steps_per_log + 1) * train.steps_per_log)
-            begin = self.step
+            first = self.step
             while self.step < stop:
                 self.take_step()
-            progress = self._look(begin)
+            point = self._read(first)
             self.train_s += time.perf_counter() - started
-            yield progress
+            yield point
             started = time.perf_counter()
 
     def result(self) -> Result:
-        """Return what the run found.
+        """Return the result of the run.
 
         Raises:
-            RuntimeError: the run is not over.
+            RuntimeError: the run has not ended.
         """
         if not self.is_over:
             raise RuntimeError(
-                f"result: a run has a result when it is over; got step {self.step} of "
+                f"result: a run has a result once it has ended; got step {self.step} of "
                 f"{self.config.train.steps}; exhaust run()"
             )
         is_done = self.diverged_step is None
@@ -139,7 +139,7 @@ class Training:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all the rest of the run depends on; `torch.load(weights_only=True)` reads it."""
+        """Return what the remaining steps depend on; `torch.load(weights_only=True)` reads it."""
         return {
             "identity": training.identity(self.config),
             "model": self.model.state_dict(),
@@ -155,14 +155,14 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where another `Training` of the same trial stood.
+        """Continue from the state of another `Training` of the same trial.
 
         Raises:
-            ConfigError: the state is another trial's.
+            ConfigError: the state belongs to another trial.
         """
         if (own := training.identity(self.config)) != state["identity"]:
             raise ConfigError(
-                f"load_state_dict: a state is of the same trial, {own}; got {state['identity']}; "
+                f"load_state_dict: the state of the same trial, {own}; got {state['identity']}; "
                 "remove the checkpoint"
             )
         self.model.load_state_dict(state["model"])
@@ -179,22 +179,22 @@ class Training:
 
     def validate(self) -> float:
         """Return the mean loss over the validation set, of the EMA weights if there are any."""
-        with self.judged_weights():
+        with self.validated_weights():
             return self.task.val_loss(self.model, self._autocast())
 
-    def judged_weights(self) -> AbstractContextManager[object]:
+    def validated_weights(self) -> AbstractContextManager[object]:
         """Return a context in which the model has its EMA weights, if there are any."""
         return self._ema.in_place() if self._ema and self.step else nullcontext()
 
     def take_step(self) -> None:
-        """Do one training step; what it measured stays on the device until `_look`."""
+        """Do one training step; its measurements stay on the device until `_read`."""
         config = self.config
         scale = lr_scale(self.step, config.train, config.hps.warmup_steps)
         for group, lr in zip(self.optimizer.param_groups, self._base_lrs, strict=True):
             group["lr"] = lr * scale
         inputs = self.task.inputs(self.step)
-        loss, trained_loss = self.losses(inputs)
-        trained_loss.backward()
+        loss, minimized = self.losses(inputs)
+        minimized.backward()
         groups, clip = self.optimizer.param_groups, config.hps.grad_clip
         norm = mup.grad_norm(groups) if clip is None else mup.clip_grad_norm_(groups, clip)
         self.optimizer.step()
@@ -205,23 +205,23 @@ class Training:
         trivial = self.task.trivial_loss(inputs)
         if trivial is None:
             trivial = torch.full_like(norm, self._trivial(None))
-        self._fresh.append(torch.stack([loss.detach(), trivial, norm]))
+        self._unread.append(torch.stack([loss.detach(), trivial, norm]))
 
     def losses(self, inputs: Any) -> tuple[Tensor, Tensor]:
-        """Return the loss that is judged and the loss that is trained on, of some inputs."""
+        """Return the reported loss of some inputs, and the loss that is minimized."""
         with self._autocast():
             return self.task.losses(inputs)
 
     def _trivial(self, loss: float | None) -> float:
-        """Return the trivial predictor's loss; without one, that of the newborn model."""
+        """Return the trivial predictor's loss; if None, the validation loss at initialization."""
         return (self.init_val_loss or 0.0) if loss is None else loss
 
-    def _look(self, begin: int) -> Progress:
-        """Fetch what the steps since `begin` measured, judge, and validate if due."""
+    def _read(self, first: int) -> CurvePoint:
+        """Read the measurements since step `first`, check for divergence, validate if due."""
         train, hps = self.config.train, self.config.hps
-        fresh = torch.stack(self._fresh).float().cpu()
-        self._fresh.clear()
-        self.history = torch.cat([self.history, fresh])
+        recent = torch.stack(self._unread).float().cpu()
+        self._unread.clear()
+        self.history = torch.cat([self.history, recent])
         trivial_val_loss = self._trivial(self.task.trivial_val_loss)
         self.diverged_step = first_diverged_step(
             self.history,
@@ -230,15 +230,15 @@ class Training:
             init_excess=(self.init_val_loss or 0.0) - trivial_val_loss,
         )
         val_loss = None
-        is_due = self.step * train.n_val // train.steps > begin * train.n_val // train.steps
+        is_due = self.step * train.n_val // train.steps > first * train.n_val // train.steps
         if is_due and self.diverged_step is None:
             val_loss = self.validate()
             is_last = self.step == train.steps
-            # Written so that NaN, which is not below anything, counts as diverged.
+            # Written so that NaN, which compares false, counts as diverged.
             if is_last and not val_loss < trivial_val_loss:
                 self.diverged_step = self.step
             self.val_loss = val_loss if is_last else None
-        mean = fresh.double().mean(dim=0)
+        mean = recent.double().mean(dim=0)
         point: dict[str, Any] = {
             "step": self.step,
             "train_loss": _finite(mean[LOSS].item()),
@@ -247,17 +247,17 @@ class Training:
             "val_loss": _finite(val_loss),
         }
         self.curve.append(point)
-        return Progress(steps=train.steps, **point)
+        return CurvePoint(steps=train.steps, **point)
 
     def _autocast(self) -> AbstractContextManager[object]:
-        """Return the precision of a forward pass as a context."""
+        """Return a context with the precision of a forward pass."""
         if self.config.train.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
 
-def born(config: TrialConfig) -> nn.Module:
-    """Return the initialized model of a trial, on the CPU; torch's global stream stays untouched.
+def initialized_model(config: TrialConfig) -> nn.Module:
+    """Return the initialized model of a trial, on the CPU; torch's global RNG is left unchanged.
 
     Raises:
         ConfigError: the width or the images do not fit the model.
@@ -278,10 +278,10 @@ def _optimizer(model: nn.Module, config: TrialConfig) -> torch.optim.AdamW:
 
 
 def _prepare_process(threads: int, device: torch.device) -> None:
-    """Set what torch keeps per process: threads, and deterministic kernels on a GPU."""
+    """Set torch's options of a process: threads, and deterministic kernels on a GPU."""
     if device.type == "cuda":
         if not torch.cuda.is_available():
-            raise ConfigError("device: a GPU that torch sees; got cuda without one; use cpu")
+            raise ConfigError("device: cuda needs a GPU that torch can use; got none; use cpu")
         torch.use_deterministic_algorithms(True, warn_only=True)
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)

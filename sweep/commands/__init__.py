@@ -1,4 +1,4 @@
-"""The commands of `mutransfer`, one file each, and what they print.
+"""The commands of `mutransfer`, one module each, and what they share for printing.
 
-Public: a function for each command, which `cli` registers.
+Public: one function per command, which `cli` registers.
 """

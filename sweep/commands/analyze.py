@@ -1,4 +1,4 @@
-"""The command `analyze`: the answer of a study, or of a table from elsewhere."""
+"""The command `analyze`: the verdict on a study, or on a table that was measured elsewhere."""
 
 import webbrowser
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ import typer
 
 from mutransfer.analysis.figures.text import curve_lines
 from mutransfer.analysis.reporting import answer, convergence
-from mutransfer.analysis.reporting import tables as rows
 from mutransfer.analysis.reporting.contents import ReportInputs
+from mutransfer.analysis.reporting.tables import causes_table, settle_table, text_summary
 from mutransfer.analysis.text_table import TextTable
 from mutransfer.sweep.commands import analyze_table, terminal
 from mutransfer.sweep.commands.options import (
@@ -27,48 +27,63 @@ from mutransfer.sweep.store import rundir
 
 
 def analyze(
-    study: Annotated[
-        str, typer.Argument(help="A study, a run directory, or a table: results.csv, .parquet.")
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="A study, a run directory, or a table: a .csv or .parquet file."
+        ),
     ],
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     columns: Annotated[
-        str, typer.Option(help="Table: its names for ours, learning_rate=hp.lr,loss=val_loss.")
+        str,
+        typer.Option(
+            help="Of a table: its columns by our names: learning_rate=hp.lr,loss=val_loss."
+        ),
     ] = "",
     tolerance: Annotated[
-        str, typer.Option(help="Table: rel_loss=…, abs_loss=… or share_of_width_gain=….")
+        str, typer.Option(help="Of a table: rel_loss=…, abs_loss=… or share_of_width_gain=….")
     ] = analyze_table.TOLERANCE,
     axis: Annotated[
-        str, typer.Option(help="Table: along width, batch_size, steps or depth.")
+        str, typer.Option(help="Of a table: width, batch_size, steps or depth.")
     ] = "width",
     search_at: Annotated[
         int | None,
-        typer.Option("--search-width", "--search-at", help="Table: narrowest if none."),
+        typer.Option(
+            "--search-width", "--search-at", help="Of a table: by default its lowest value."
+        ),
     ] = None,
     target_at: Annotated[
-        int | None, typer.Option("--target-width", "--target-at", help="Table: widest if none.")
+        int | None,
+        typer.Option(
+            "--target-width", "--target-at", help="Of a table: by default its highest value."
+        ),
     ] = None,
-    default: Annotated[str, typer.Option(help="Table: untuned values, lr=1e-3.")] = "",
+    default: Annotated[str, typer.Option(help="Of a table: the untuned HPs: lr=1e-3.")] = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table: folder for report and plots.")
+        Path | None, typer.Option("--output", "-o", help="Of a table: folder for report and plots.")
     ] = None,
     tables: Annotated[
-        bool, typer.Option("--tables", help="Print all tables that the report holds.")
+        bool, typer.Option("--tables", help="Print all tables of the report.")
     ] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Show the report in the browser.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     json_: JsonOpt = False,
 ) -> None:
-    """Judge the transfer: verdict.json, plots/ and report.html. Exit code 3: it is not PASS.
+    """Judge the transfer; write verdict.json, plots/ and report.html.
 
-    While the study runs it tells what there is so far, with exit code 3.
+    Exit code 3: the verdict is not PASS, or the study has not finished; the results so far are
+    judged.
 
-    [dim]mutransfer analyze digits-dit · mutransfer analyze runs.csv --columns loss=val_loss[/dim]
+    Example: [dim]mutransfer analyze digits-dit[/dim] or
+    [dim]mutransfer analyze runs.csv --columns loss=val_loss[/dim]
     """
-    from mutransfer.sweep.results import analyze as room  # matplotlib and scipy take a second
+    # matplotlib and scipy take a second to import
+    from mutransfer.analysis.reporting.files import table_inputs, to_dict
+    from mutransfer.sweep.results.analyze import report_inputs, write
 
-    if analyze_table.is_table(study):
-        found = analyze_table.analyze(
-            Path(study),
+    if analyze_table.is_table(name):
+        result = analyze_table.judge(
+            Path(name),
             columns=columns,
             tolerance=tolerance,
             search_at=search_at,
@@ -76,67 +91,56 @@ def analyze(
             default=default,
             axis=axis,
         )
-        paths = analyze_table.write(found, output) if output else []
-        unsaid = analyze_table.cannot_say(found.question) if found.question else []
+        inputs, caveats = table_inputs(result), result.caveats
+        paths = [str(analyze_table.write(result, output))] if output else []
     else:
-        found_study, store = rundir.find_run(study, spec_path, runs)
-        found = room.material(found_study, store)
-        paths, unsaid = room.write(found, store), []
+        study, store = rundir.find_run(name, spec_path, runs)
+        inputs = report_inputs(study, store)
+        paths, caveats = write(inputs, store), []
     if json_:
-        terminal.as_json(room.as_dict(found))
+        terminal.as_json(to_dict(inputs))
     else:
-        tell(found, [*unsaid, *(f"report: {path}" for path in paths[-1:])], tables=tables)
+        print_answer(inputs, [*caveats, *(f"report: {path}" for path in paths[-1:])], tables=tables)
     if open_ and paths:
-        show(paths[-1])
-    if found.is_under_way or found.verdict is None or found.verdict.verdict != "PASS":
+        open_in_browser(paths[-1])
+    if inputs.is_under_way or inputs.verdict is None or inputs.verdict.verdict != "PASS":
         raise typer.Exit(terminal.EXIT_NOT_PASS)
 
 
-def tell(found: ReportInputs, notes: Iterable[str], *, tables: bool) -> None:
-    """Print the answer of a study, last what a person looks for first.
+def print_answer(inputs: ReportInputs, notes: Iterable[str], *, tables: bool) -> None:
+    """Print the answer of a study; the most important lines come last.
 
     Args:
-        found: The study.
-        notes: Lines to end with.
-        tables: Print all tables of the report, not only the short one.
+        inputs: The contents of the study's report.
+        notes: The last lines.
+        tables: Print all tables of the report, not only the short ones.
     """
-    verdict = found.verdict
+    verdict = inputs.verdict
     if verdict is not None:
-        shown = rows.text_summary(verdict) if tables else _short(found)
-        for table in shown:
-            _print(table)
-    for info in found.data.curves:
+        short = [causes_table(verdict), settle_table(verdict), answer.answer_table(verdict)]
+        for table in text_summary(verdict) if tables else short:
+            _print_table(table)
+    for info in inputs.data.curves:
         for line in (*curve_lines(info), ""):
             say(line)
-    if found.is_under_way and found.progress:
-        say(found.progress.sentence)
-    out.print(answer.sentence(found), style="bold", highlight=False, soft_wrap=True, markup=False)
-    if found.convergence is not None:
-        for line in convergence.told(found.convergence).sentences:
+    if inputs.is_under_way and inputs.progress:
+        say(inputs.progress.sentence)
+    out.print(answer.sentence(inputs), style="bold", highlight=False, soft_wrap=True, markup=False)
+    if inputs.convergence is not None:
+        for line in convergence.summary(inputs.convergence).sentences:
             say(line)
     for note in notes:
         say(note)
 
 
-def _short(found: ReportInputs) -> list[TextTable]:
-    verdict = found.verdict
-    if verdict is None:
-        return []
-    return [
-        rows.causes_table(verdict),
-        rows.settle_table(verdict),
-        answer.answer_table(verdict),
-    ]
-
-
-def _print(table: TextTable) -> None:
+def _print_table(table: TextTable) -> None:
     if table.rows:
         out.print(terminal.table(table.title, table.columns, table.rows), soft_wrap=True)
         out.print()
 
 
-def show(path: str) -> None:
-    """Open the report in the browser; a line on stderr where there is none."""
+def open_in_browser(path: str) -> None:
+    """Open the report in the browser, or print a line on stderr where there is no browser."""
     local = Path(path)
     try:
         opened = local.exists() and webbrowser.open(local.resolve().as_uri())

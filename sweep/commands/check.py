@@ -1,4 +1,4 @@
-"""The command `check`."""
+"""The command `check`: is the spec file correct?"""
 
 from typing import Annotated
 
@@ -10,17 +10,19 @@ from mutransfer.sweep.commands.options import SPEC, JsonOpt, SpecOpt, attributio
 
 
 def check(
-    studies: Annotated[list[str] | None, typer.Argument(help="Studies; all if none.")] = None,
+    studies: Annotated[
+        list[str] | None, typer.Argument(metavar="STUDY…", help="By default all.")
+    ] = None,
     spec_path: SpecOpt = SPEC,
     json_: JsonOpt = False,
 ) -> None:
-    """Check the spec: every fault at once, with line, rule, what was found and what to do.
+    """Check the spec file and print every fault: its line, the rule, the value, the remedy.
 
-    [dim]mutransfer check · mutransfer check digits-dit --spec my.yaml[/dim]
+    Example: [dim]mutransfer check[/dim] or [dim]mutransfer check digits-dit --spec my.yaml[/dim]
     """
-    found = spec.read(spec_path, tuple(studies or ()))
+    checked = spec.read(spec_path, tuple(studies or ()))
     if json_:
-        terminal.as_json({name: study.resolved() for name, study in found.items()})
+        terminal.as_json({name: study.resolved() for name, study in checked.items()})
         return
     rows = [
         (
@@ -32,10 +34,10 @@ def check(
             " ".join(map(str, study.transfer.axis_values)),
             study.target_at,
         )
-        for name, study in found.items()
+        for name, study in checked.items()
     ]
     columns = ("study", "family", "sliced", "axis", "search", "ladder", "target")
     out.print(terminal.table(f"{spec_path}: no faults", columns, rows))
-    for line in dict.fromkeys(map(attribution, found.values())):
+    for line in dict.fromkeys(map(attribution, checked.values())):
         if line:
             out.print(line, highlight=False)

@@ -1,4 +1,4 @@
-"""The command `dashboard`: a study in optuna-dashboard, on this machine only."""
+"""The command `dashboard`: show a study in optuna-dashboard, on this machine only."""
 
 import importlib.util
 import signal
@@ -19,47 +19,50 @@ SERVE = "import optuna_dashboard._cli as c; c.main()"
 
 
 def dashboard(
-    study: StudyArg,
+    name: StudyArg,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
     journal_only: Annotated[
-        bool, typer.Option("--journal-only", help="Write the journal and serve nothing.")
+        bool, typer.Option("--journal-only", help="Write the journal, start no server.")
     ] = False,
 ) -> None:
-    """Show a study's trials in optuna-dashboard, on 127.0.0.1; new ones come in while it is open.
+    """Show the trials in optuna-dashboard, on 127.0.0.1; new trials appear while it is open.
 
-    [dim]mutransfer dashboard digits-dit --port 8080[/dim]
+    Example: [dim]mutransfer dashboard digits-dit --port 8080[/dim]
     """
     from mutransfer.sweep.viewers.optuna_dashboard import Journal  # Optuna takes a second
 
-    found, store = rundir.find_run(study, spec_path, runs)
+    study, store = rundir.find_run(name, spec_path, runs)
     if not journal_only and importlib.util.find_spec("optuna_dashboard") is None:
         raise UserError(
-            "dashboard: needs the package optuna-dashboard: pip install 'mutransfer[dashboard]'; "
-            "or --journal-only, and open the journal elsewhere"
+            "dashboard: the package optuna-dashboard is not installed; pip install "
+            "'mutransfer[dashboard]', or use --journal-only and open the journal elsewhere"
         )
-    journal = Journal(found, store)
+    journal = Journal(study, store)
     say(f"{journal.path}: {journal.add()} trials")
     if journal_only:
         say(f"open it with: optuna-dashboard {journal.path}")
         return
-    words = [sys.executable, "-c", SERVE, str(journal.path), "--host", HOST, "--port", str(port)]
-    words += ["--server", "wsgiref"]
+    command = [sys.executable, "-c", SERVE, str(journal.path), "--host", HOST, "--port", str(port)]
+    command += ["--server", "wsgiref"]
     log = journal.path.with_name(LOG)
-    say(f"http://{HOST}:{port}/ in a moment; Ctrl-C ends it")
-    with log.open("w") as file, subprocess.Popen(words, stdout=file, stderr=file) as server:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server ends with us
+    say(f"http://{HOST}:{port}/ will open shortly; Ctrl-C ends it")
+    with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as server:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # then the server is ended, too
         try:
-            _keep_up(journal.add, server)
+            _add_until_end(journal.add, server)
         finally:
             server.terminate()
     last = log.read_text().strip().rpartition("\n")[2]
-    raise RunError(f"optuna-dashboard ended: {last} (see {log}); if {port} is taken, --port")
+    raise RunError(
+        f"optuna-dashboard ended: {last} (see {log}); if port {port} is in use, choose another "
+        "--port"
+    )
 
 
-def _keep_up(add: Callable[[], int], server: subprocess.Popen[bytes]) -> None:
-    """Add new trials until the server ends."""
+def _add_until_end(add: Callable[[], int], server: subprocess.Popen[bytes]) -> None:
+    """Add new trials to the journal until the server ends."""
     while True:
         try:
             server.wait(timeout=REFRESH_S)

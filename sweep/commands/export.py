@@ -1,4 +1,4 @@
-"""The command `export`."""
+"""The command `export`: write best.yaml for a production run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,45 +22,51 @@ from mutransfer.sweep.store import rundir
 
 
 def export(
-    study: StudyArg,
+    name: StudyArg,
     width: Annotated[int | None, typer.Option("--width", help="The production width.")] = None,
     at: Annotated[
         int | None,
-        typer.Option("--at", help="Other axes: the production place; its target if none."),
+        typer.Option(
+            "--at", help="Along another axis: the production value; by default the target."
+        ),
     ] = None,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to; RUNS/STUDY/best.yaml if none.")
+        Path | None, typer.Option("--output", "-o", help="By default RUNS/STUDY/best.yaml.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write whatever the verdict is.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write it whatever the verdict is.")
+    ] = False,
     json_: JsonOpt = False,
 ) -> None:
-    """Write best.yaml: the HP set, per-role values and the plan at a production width.
+    """Write best.yaml: the HP set, the values per role, and the plan at a production width.
 
-    A study along batch size, steps or depth is written for its target, or for --at a place.
+    For a study along batch size, steps or depth, --at names the production value.
 
-    PASS, and EXTRAPOLATED beyond the target width, are written; anything else leaves with exit
-    code 3 and is written only with --force.
+    PASS is written, and so is EXTRAPOLATED beyond the target width. Any other verdict is written
+    only with --force; exit code 3.
 
-    [dim]mutransfer export digits-dit --width 1152 · … --force -o best.yaml[/dim]
+    Example: [dim]mutransfer export digits-dit --width 1152 -o best.yaml[/dim]
     """
-    from mutransfer.sweep.results import analyze
-    from mutransfer.sweep.results import export as best
+    # matplotlib and scipy take a second to import
+    from mutransfer.sweep.results.analyze import analyze
+    from mutransfer.sweep.results.export import GOOD, axis_value_of, mark_unfinished
+    from mutransfer.sweep.results.export import export as best_yaml
 
-    found_study, store = rundir.find_run(study, spec_path, runs)
-    axis_value = best.axis_value_of(found_study, width, at)
-    found = analyze.analyze(found_study, store)
-    content = best.export(found, found_study, store, axis_value)
-    content = best.so_far(content, found, found_study, store)
-    good = content["verdict"] in best.GOOD
+    study, store = rundir.find_run(name, spec_path, runs)
+    axis_value = axis_value_of(study, width, at)
+    analysis = analyze(study, store)
+    content = best_yaml(analysis, study, store, axis_value)
+    content = mark_unfinished(content, analysis, study, store)
+    good = content["verdict"] in GOOD
     text = dump(content)
     if json_:
         terminal.as_json(content)
     if not (good or force):
         err.print(
-            f"mutransfer: not written: {content['verdict_text']}\n--force writes it all the same, "
-            "with the verdict on its first lines",
+            f"mutransfer: not written: {content['verdict_text']}\n--force writes it anyway, with "
+            "the verdict in its first lines",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
         raise typer.Exit(terminal.EXIT_NOT_PASS)

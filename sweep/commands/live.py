@@ -1,4 +1,4 @@
-"""Live progress in the terminal: stage, trials done of planned, diverged, best so far, ETA."""
+"""Live progress in the terminal: trials done by stage, failures, the best so far, time left."""
 
 import math
 import time
@@ -12,16 +12,17 @@ from rich.text import Text
 
 from mutransfer.sweep.plan import estimate
 from mutransfer.sweep.plan.next_trials import nominal
+from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.run.driver import State
 from mutransfer.sweep.run.worker import Heartbeat
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import STAGES
 
-LINE_EVERY_S = 15.0  # where the output is no terminal
+LINE_EVERY_S = 15.0  # where the output is not a terminal
 
 
-class Terminal:
-    """Shows a study's progress; a context manager, for the terminal must be given back."""
+class LiveProgress:
+    """Displays a study's progress, as a context manager that restores the terminal at the end."""
 
     def __init__(self, console: Console, study: Study) -> None:
         self._console = console
@@ -33,7 +34,7 @@ class Terminal:
             console=console, refresh_per_second=2, get_renderable=self._view, transient=False
         )
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> "LiveProgress":
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -45,13 +46,13 @@ class Terminal:
             self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def planned(self, state: State) -> None:
-        """Take in the new state."""
+        """Display the new state from now on."""
         self._state = state
 
-    def beat(self, beat: Heartbeat) -> None:
-        """Print a line now and then where there is no terminal.
+    def heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Print a line every `LINE_EVERY_S` where the output is not a terminal.
 
-        Here and not in `planned`, which comes when a trial has ended and its slot is empty.
+        Not in `planned`: that is called when a trial has ended and its slot is empty.
         """
         is_due = time.monotonic() - self._printed > LINE_EVERY_S
         if is_due and self._state is not None and not self._console.is_terminal:
@@ -61,32 +62,45 @@ class Terminal:
     def _stages(self) -> list[tuple[str, int, int]]:
         """(stage, done, planned) of each stage that the study has."""
         assert self._state is not None
-        planned = Counter(ask.asked_by for ask in self._nominal)
-        asked = Counter(ask.asked_by for ask in self._state.next.asked)
+        planned = Counter(request.asked_by for request in self._nominal)
+        requested = Counter(request.asked_by for request in self._state.next.requested)
         done = Counter(
-            ask.asked_by for ask in self._state.next.asked if ask.trial_id in self._state.rows
+            request.asked_by
+            for request in self._state.next.requested
+            if request.trial_id in self._state.rows
         )
-        over = self._state.next.finished
+        finished = self._state.next.finished
         return [
-            (stage, done[stage], asked[stage] if over else max(planned[stage], asked[stage]))
+            (
+                stage,
+                done[stage],
+                requested[stage] if finished else max(planned[stage], requested[stage]),
+            )
             for stage in STAGES
-            if planned[stage] or asked[stage]
+            if planned[stage] or requested[stage]
         ]
 
     def _eta_s(self) -> float | None:
+        """Seconds until the end of the study, from measured speeds; None before any is known."""
         state = self._state
         assert state is not None
+        remaining = {
+            request.trial_id: request
+            for request in state.next.trials
+            if request.trial_id not in state.rows
+        }
+        requested = Counter(map(self._stage_and_value, state.next.requested))
+        for request in self._nominal:  # stages that are not requested yet
+            key = self._stage_and_value(request)
+            requested[key] -= 1
+            if requested[key] < 0:
+                remaining.setdefault(request.trial_id, request)
         step_s = estimate.measured_step_s(list(state.rows.values()))
-        left = {ask.trial_id: ask for ask in state.next.trials if ask.trial_id not in state.rows}
-        axis = self._study.axis
-        asked = Counter((ask.asked_by, ask.config.axis_value(axis)) for ask in state.next.asked)
-        for ask in self._nominal:  # stages that are not asked for yet
-            axis_value = (ask.asked_by, ask.config.axis_value(axis))
-            asked[axis_value] -= 1
-            if asked[axis_value] < 0:
-                left.setdefault(ask.trial_id, ask)
-        serial = estimate.seconds(left.values(), step_s)
-        return None if serial is None else serial / max(1, state.slots)
+        serial_s = estimate.seconds(remaining.values(), step_s)
+        return None if serial_s is None else serial_s / max(1, state.slots)
+
+    def _stage_and_value(self, request: TrialRequest) -> tuple[str, int]:
+        return request.asked_by, request.config.axis_value(self._study.axis)
 
     def _facts(self) -> str:
         state = self._state
@@ -118,18 +132,19 @@ class Terminal:
 
 def clock(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+    hours, within_hour = divmod(round(seconds), 3600)
+    minutes, within_minute = divmod(within_hour, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{within_minute:02d}"
+    return f"{minutes}:{within_minute:02d}"
 
 
 def _best(state: State) -> str:
-    """The best of the search so far, with its learning rate."""
+    """The lowest loss of the search so far, with its learning rate; empty before there is one."""
     rows = [
-        state.rows[ask.trial_id]
-        for ask in state.next.asked
-        if ask.asked_by == "search" and ask.trial_id in state.rows
+        state.rows[request.trial_id]
+        for request in state.next.requested
+        if request.asked_by == "search" and request.trial_id in state.rows
     ]
     done = [row for row in rows if row["status"] == "done"]
     if not done:

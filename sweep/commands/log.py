@@ -1,4 +1,4 @@
-"""The command `log`: finished trials to TensorBoard, W&B or MLflow, at any time."""
+"""The command `log`: write finished trials to TensorBoard, W&B or MLflow, at any time."""
 
 from typing import Annotated
 
@@ -9,33 +9,39 @@ from mutransfer.sweep.commands.options import RUNS, SPEC, JsonOpt, RunsOpt, Spec
 from mutransfer.sweep.errors import RunError, UserError
 from mutransfer.sweep.spec import loggers
 from mutransfer.sweep.store import rundir
-from mutransfer.sweep.viewers import follow
+from mutransfer.sweep.viewers import log_writer
 
 
 def log(
-    study: StudyArg,
+    name: StudyArg,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     to: Annotated[
-        str, typer.Option("--to", help="tensorboard,wandb,mlflow; the study's `loggers` if none.")
+        str,
+        typer.Option(
+            "--to", help="Some of tensorboard,wandb,mlflow; by default the study's `loggers`."
+        ),
     ] = "",
     json_: JsonOpt = False,
 ) -> None:
-    """Write finished trials to TensorBoard, W&B or MLflow; those written before are skipped.
+    """Write finished trials to TensorBoard, W&B or MLflow; skip those written before.
 
-    [dim]mutransfer log digits-dit --to tensorboard,mlflow[/dim]
+    Example: [dim]mutransfer log digits-dit --to tensorboard,mlflow[/dim]
     """
-    found, store = rundir.find_run(study, spec_path, runs)
-    names = tuple(filter(None, map(str.strip, to.split(",")))) or found.loggers or ()
+    study, store = rundir.find_run(name, spec_path, runs)
+    names = tuple(filter(None, map(str.strip, to.split(",")))) or study.loggers or ()
     if not names:
-        known = ", ".join(loggers.SINKS)
-        raise UserError(f"log: --to, or `loggers` in the study; got neither; give some of {known}")
-    follow.require(names)
-    report = follow.write_new(found.name, store, names)
+        loggers_text = ", ".join(loggers.SINKS)
+        raise UserError(
+            f"log: loggers come from --to or `loggers` in the study; got neither; name some of "
+            f"{loggers_text}"
+        )
+    log_writer.require(names)
+    result = log_writer.write_new(study.name, store, names)
     if json_:
-        terminal.as_json({"written": report.written, "faults": report.faults})
+        terminal.as_json({"written": result.written, "faults": result.faults})
     else:
-        for name, n in report.written.items():
-            say(f"{name}: {n} trials written")
-    if report.faults:
-        raise RunError("\n".join(report.faults.values()))
+        for logger, n in result.written.items():
+            say(f"{logger}: {n} trials written")
+    if result.faults:
+        raise RunError("\n".join(result.faults.values()))

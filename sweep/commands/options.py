@@ -1,4 +1,4 @@
-"""What the commands share: arguments, and where they print."""
+"""What the commands share: their arguments and options, and the consoles they print to."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,19 +12,21 @@ from mutransfer.sweep.spec.study import Study
 out = Console()
 err = Console(stderr=True)
 
-StudyArg = Annotated[str, typer.Argument(help="A study of the spec, or a run directory.")]
+StudyArg = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study of the spec file, or a run directory.")
+]
 SpecOpt = Annotated[Path, typer.Option("--spec", help="The YAML file with the studies.")]
-RunsOpt = Annotated[str, typer.Option("--runs", help="Where run directories stand; s3://… works.")]
+RunsOpt = Annotated[str, typer.Option("--runs", help="Folder of the run directories, also s3://…")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 SPEC, RUNS = Path("sweeps.yaml"), "runs"
 
 
 def say(line: str) -> None:
-    """Print a line as it is."""
+    """Print a line without markup, colour or line breaks."""
     out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def attribution(study: Study) -> str | None:
-    """What the licence of the study's data asks to be shown."""
+    """The credit that the licence of the study's data requires; None where it requires none."""
     line = data.attribution(study.data)
     return line and f"data: {line}"

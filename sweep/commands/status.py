@@ -1,4 +1,4 @@
-"""The command `status`."""
+"""The command `status`: how far is a study?"""
 
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, out
@@ -6,13 +6,13 @@ from mutransfer.sweep.store import rundir
 
 
 def status(
-    study: StudyArg, spec_path: SpecOpt = SPEC, runs: RunsOpt = RUNS, json_: JsonOpt = False
+    name: StudyArg, spec_path: SpecOpt = SPEC, runs: RunsOpt = RUNS, json_: JsonOpt = False
 ) -> None:
-    """Show how far a study is, and why trials failed.
+    """Show the number of trials by stage and status, and why trials failed.
 
-    [dim]mutransfer status digits-dit[/dim]
+    Example: [dim]mutransfer status digits-dit[/dim]
     """
-    found, store = rundir.find_run(study, spec_path, runs)
+    study, store = rundir.find_run(name, spec_path, runs)
     table = store.table()
     decisions = store.decisions()
     by_stage = table.groupby(["asked_by", "status"]).size()
@@ -20,26 +20,27 @@ def status(
     if json_:
         terminal.as_json(
             {
-                "study": found.name,
+                "study": study.name,
                 "run_directory": store.root,
                 "trials": [
-                    {"stage": k[0], "status": k[1], "n": int(n)} for k, n in by_stage.items()
+                    {"stage": stage, "status": status_, "n": int(n)}
+                    for (stage, status_), n in by_stage.items()
                 ],
                 "decisions": sorted(decisions),
-                "failed": failed[["trial_id", found.axis, "error"]].to_dict("records"),
+                "failed": failed[["trial_id", study.axis, "error"]].to_dict("records"),
             }
         )
         return
-    rows = [(stage, word, int(n)) for (stage, word), n in by_stage.items()]
-    out.print(terminal.table(f"{found.name}: {store.root}", ("stage", "status", "trials"), rows))
+    rows = [(stage, status_, int(n)) for (stage, status_), n in by_stage.items()]
+    out.print(terminal.table(f"{study.name}: {store.root}", ("stage", "status", "trials"), rows))
     if "centre" in decisions:
         out.print(f"search best: {_hps(decisions['centre']['search_best'])}", highlight=False)
     if "transferred" in decisions:
-        chosen = decisions["transferred"]["transferred"]
-        out.print(f"transferred set: {_hps(chosen)}", highlight=False)
-    errors = failed[["trial_id", found.axis, "error"]].itertuples(index=False)
+        transferred = decisions["transferred"]["transferred"]
+        out.print(f"transferred set: {_hps(transferred)}", highlight=False)
+    errors = failed[["trial_id", study.axis, "error"]].itertuples(index=False)
     if len(failed):
-        out.print(terminal.table("failed", ("trial", found.axis, "error"), errors))
+        out.print(terminal.table("failed", ("trial", study.axis, "error"), errors))
 
 
 def _hps(hps: dict[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for scripts, errors as one message."""
+"""Output of the command line: tables, JSON for scripts, errors as one message and exit code."""
 
 import json
 import os
@@ -15,20 +15,20 @@ from mutransfer.proxies.mup.parameters import PlanError
 from mutransfer.sweep.errors import RunError, Stopped, UserError
 
 EXIT_FAILED, EXIT_USER, EXIT_NOT_PASS = 1, 2, 3
-NAME_CHARS = 24  # a name of up to so many characters in the first column stays whole
+NAME_CHARS = 24  # names in the first column up to this length are not wrapped
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table of texts; numbers stand on the right."""
-    found = [list(row) for row in rows]
-    shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    """A table for the terminal; columns of numbers are aligned to the right."""
+    cells = [list(row) for row in rows]
+    result = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(columns):
-        numeric = all(isinstance(row[i], int | float) or _is_number(row[i]) for row in found)
-        whole = i == 0 and all(len(str(row[0])) <= NAME_CHARS for row in found)
-        shown.add_column(column, justify="right" if numeric and found else "left", no_wrap=whole)
-    for row in found:
-        shown.add_row(*("–" if cell is None else str(cell) for cell in row))
-    return shown
+        numeric = all(isinstance(row[i], int | float) or _is_number(row[i]) for row in cells)
+        no_wrap = i == 0 and all(len(str(row[0])) <= NAME_CHARS for row in cells)
+        result.add_column(column, justify="right" if numeric and cells else "left", no_wrap=no_wrap)
+    for row in cells:
+        result.add_row(*("–" if cell is None else str(cell) for cell in row))
+    return result
 
 
 def _is_number(cell: object) -> bool:
@@ -46,7 +46,7 @@ def as_json(data: Any) -> None:
 
 
 def flops(number: float) -> str:
-    """FLOPs with a prefix: 3.2 TFLOP."""
+    """A number of FLOPs with its prefix, such as 3.2 TFLOP."""
     for prefix, scale in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
         if number >= scale:
             return f"{number / scale:.3g} {prefix}FLOP"
@@ -54,7 +54,7 @@ def flops(number: float) -> str:
 
 
 def guarded(run: Callable[[], Any], console: Console, *, debug: bool) -> NoReturn:
-    """Run the command and leave with its exit code; errors are one message, never a traceback."""
+    """Run the command and exit with its code; an error is one message, without a traceback."""
     try:
         run()
     except (UserError, TableError, ConfigError, PlanError) as error:
@@ -70,7 +70,7 @@ def guarded(run: Callable[[], Any], console: Console, *, debug: bool) -> NoRetur
         sys.exit(EXIT_FAILED)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        remedy = "this is a fault of mutransfer; --debug shows where it comes from"
+        remedy = "this is a bug of mutransfer; --debug shows the traceback"
         _leave(console, f"{text}\n{remedy}", EXIT_FAILED, error, debug)
     sys.exit(0)
 

@@ -1,49 +1,49 @@
 """Stage `convergence`: μP with the transferred set beside SP, at the target width.
 
-SP is trained twice: as somebody would who takes it untuned (`default_lr`, every other HP at its
-default or as the spec holds it fixed), and with its own LR tuned at the target width, the other
-HPs as in the transferred set. Everything is trained with the section's own number of validations,
-which changes nothing but the curve; the slice that tunes SP's LR needs no curve.
+SP is trained twice: untuned (`default_lr`, every other HP at its default or at the constant of the
+spec), and with its LR tuned at the target width, the other HPs as in the transferred set. All runs
+have the section's own number of validations, which changes nothing but the curve; the slice that
+tunes SP's LR needs no curve.
 """
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
 from mutransfer.analysis.fit.optimum import slice_optimum
-from mutransfer.analysis.transfer.speed_up import Comparison
+from mutransfer.analysis.transfer.comparison import Comparison
 from mutransfer.sweep.plan import slices
+from mutransfer.sweep.plan.decisions import TRANSFERRED, Decision, Decisions, optimum_record
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, hp_values, outcomes, trial
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
-from mutransfer.words import Arm
+from mutransfer.words import Arm, Stage
 
-STAGE = NAME = "convergence"
-Decisions = Mapping[str, Mapping[str, Any]]
+STAGE: Stage = "convergence"
+NAME = "convergence"  # of the decision on SP's LR
 
 
-def asks(
+def requested_trials(
     study: Study, decisions: Decisions, table: pd.DataFrame, status: Mapping[str, str]
-) -> tuple[list[TrialRequest], dict[str, Any] | None]:
+) -> tuple[list[TrialRequest], Decision | None]:
     """The stage's trials, given what has run, and the decision on SP's LR where that is due.
 
     Args:
-        study: The study; nothing is asked for where it has no such section.
+        study: The study; without the section there are no trials.
         decisions: Those written so far, the transferred set among them.
         table: The results so far.
         status: The status of each finished trial, by trial_id.
     """
     if study.convergence is None:
         return [], None
-    transferred = decisions["transferred"]["transferred"]
-    tuning = slices.asks(study, _slice(study, transferred), table, status)
-    found = _compared(study, transferred) + tuning
+    transferred = decisions[TRANSFERRED]["transferred"]
+    tuning = slices.requested_trials(study, _slice(study, transferred), table, status)
+    requested = _compared(study, transferred) + tuning
     if NAME in decisions:
-        return found + _tuned(study, transferred, decisions[NAME]["lr"]), None
-    is_over = all(ask.trial_id in status for ask in tuning)
-    return found, _decision(study, transferred, tuning, table) if is_over else None
+        return requested + _tuned(study, transferred, decisions[NAME]["lr"]), None
+    is_tuned = all(request.trial_id in status for request in tuning)
+    return requested, _decision(study, transferred, tuning, table) if is_tuned else None
 
 
 def nominal(study: Study, transferred: HPSet) -> list[TrialRequest]:
@@ -51,16 +51,16 @@ def nominal(study: Study, transferred: HPSet) -> list[TrialRequest]:
     if study.convergence is None:
         return []
     plan = _slice(study, transferred)
-    tuning = slices.asks(study, plan, None, {})
+    tuning = slices.requested_trials(study, plan, None, {})
     off_lattice = space.rounded("lr", plan.centre["lr"] * 1.05)
     return _compared(study, transferred) + tuning + _tuned(study, transferred, off_lattice)
 
 
 def comparison(study: Study, decisions: Decisions) -> Comparison | None:
-    """What the analysis is asked, None where the study does not ask or has no set yet."""
-    if study.convergence is None or "transferred" not in decisions:
+    """What the analysis compares; None without the section or before there is a set."""
+    if study.convergence is None or TRANSFERRED not in decisions:
         return None
-    transferred = decisions["transferred"]["transferred"]
+    transferred = decisions[TRANSFERRED]["transferred"]
     tuned = decisions.get(NAME)
     lr = tuned["lr"] if tuned else None
     return Comparison(
@@ -77,21 +77,21 @@ def comparison(study: Study, decisions: Decisions) -> Comparison | None:
 
 
 def _values(study: Study, hps: HPSet) -> dict[str, float | None]:
-    """Every HP as the table holds it, those included that a model has by default."""
+    """Every HP as the table holds it, defaults of the model included."""
     return hp_values(trial(study, axis_value=study.target_at, arm="sp", hps=hps, seed=1).hps)
 
 
 def default_set(study: Study) -> dict[str, float]:
-    """SP untuned: `default_lr`, what the spec holds fixed, and the defaults of all else."""
+    """SP untuned: `default_lr`, the constants of the spec, and the defaults of all other HPs."""
     assert study.convergence is not None
     fixed = {n: d.value for n, d in study.parameters.items() if isinstance(d, space.Constant)}
     return {**fixed, "lr": space.rounded("lr", study.convergence.default_lr)}
 
 
 def _slice(study: Study, transferred: HPSet) -> slices.SlicePlan:
-    """The slice in which SP's LR is tuned, begun where theory has it: μP's LR over the multiplier.
+    """The slice in which SP's LR is tuned, centred where theory has it: μP's LR over m.
 
-    It is extended like any other, so a wrong beginning costs trials and no more.
+    It is extended like any other slice, so a wrong centre costs trials and no more.
     """
     assert study.convergence is not None
     multiplier = study.target_at / study.model.base_width
@@ -116,29 +116,26 @@ def _tuned(study: Study, transferred: HPSet, lr: float | None) -> list[TrialRequ
 
 def _curves(study: Study, arm: Arm, hps: HPSet) -> list[TrialRequest]:
     assert study.convergence is not None
-    found = []
+    requests = []
     for seed in range(1, study.convergence.seeds + 1):
         config = trial(study, axis_value=study.target_at, arm=arm, hps=hps, seed=seed)
         train = dataclasses.replace(config.train, n_val=study.convergence.n_val)
-        found.append(TrialRequest(config=dataclasses.replace(config, train=train), asked_by=STAGE))
-    return found
+        config = dataclasses.replace(config, train=train)
+        requests.append(TrialRequest(config=config, asked_by=STAGE))
+    return requests
 
 
 def _decision(
     study: Study, transferred: HPSet, tuning: list[TrialRequest], table: pd.DataFrame
-) -> dict[str, Any]:
+) -> Decision:
     """SP's tuned LR: its fitted optimum, None where SP trained at no LR."""
-    found = _slice(study, transferred).read(study, table)
-    optimum = slice_optimum(found, spacing_log2=study.transfer.spacing_log2)
+    results = _slice(study, transferred).read(study, table)
+    optimum = slice_optimum(results, spacing_log2=study.transfer.spacing_log2)
     log2 = optimum.log2_opt
-    return {
+    content = {
         "lr": None if log2 is None else space.rounded("lr", 2.0**log2),
         "flags": list(optimum.flags),
-        "optimum": {
-            "log2_opt": log2,
-            "log2_low": optimum.log2_low,
-            "log2_high": optimum.log2_high,
-            "bracketed": optimum.bracketed,
-        },
-        "rests_on": outcomes(table[table["trial_id"].isin([ask.trial_id for ask in tuning])]),
+        "optimum": optimum_record(optimum),
+        "rests_on": outcomes(table[table["trial_id"].isin([r.trial_id for r in tuning])]),
     }
+    return Decision(name=NAME, content=content)

@@ -1,4 +1,4 @@
-"""What a study costs before and while it runs: trials, FLOPs and time by stage."""
+"""The cost of a study, before and while it runs: trials, FLOPs and time by stage."""
 
 import dataclasses
 import math
@@ -17,18 +17,18 @@ from mutransfer.proxies.training.train import Training
 from mutransfer.sweep.plan.next_trials import nominal
 from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.spec.study import Study
-from mutransfer.words import STAGES
+from mutransfer.words import STAGES, Stage
 
-TOO_LARGE = 1e12
-# What a step's time depends on: width, depth (0: not known) and batch size.
-Size = tuple[int, int, int]
+MAX_TIMED_FLOPS = 1e12  # of a step that is timed on this machine
+# What the time of a step depends on: width, depth (0: not known) and batch size.
+StepSize = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageCost:
     """One line of `mutransfer plan`; ``train_s`` is None where no speed is known."""
 
-    stage: str
+    stage: Stage
     n_trials: int
     axis_values: tuple[int, ...]
     flops: float
@@ -36,89 +36,95 @@ class StageCost:
 
 
 def target_flops(study: Study) -> float:
-    """Training FLOPs of one run at the target: the unit in which a sweep's cost is told."""
+    """Training FLOPs of one run at the target: the unit of a sweep's cost."""
     return training_flops(_typical(study, study.target_at))
 
 
 def _typical(study: Study, axis_value: int) -> TrialConfig:
-    """A trial at a place, each HP in the middle of its range."""
-    hps = {name: found.middle for name, found in study.parameters.items()}
+    """A trial at an axis value, each HP in the middle of its range."""
+    hps = {name: distribution.middle for name, distribution in study.parameters.items()}
     return trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
 
 
 def paper_share(study: Study) -> float:
-    """Search as a share of one production run, counted as arXiv 2505.15270 does.
+    """The search's cost over that of one production run, counted as in arXiv 2505.15270.
 
-    Parameters × batch × steps; without a `production` section, of one run at the target.
+    Cost is parameters × batch × steps; without a `production` section the unit is one run at the
+    target.
     """
 
     def volume(config: TrialConfig) -> int:
         return n_params(config) * config.train.batch_size * config.train.steps
 
-    searched = study.search.trials * volume(_typical(study, study.search_at))
-    target, run = _typical(study, study.target_at), study.production
-    if run is None:
-        return searched / volume(target)
-    produced = n_params(dataclasses.replace(target, width=run.width))
-    return searched / (produced * run.batch_size * run.steps)
+    search = study.search.trials * volume(_typical(study, study.search_at))
+    target, production = _typical(study, study.target_at), study.production
+    if production is None:
+        return search / volume(target)
+    n_production = n_params(dataclasses.replace(target, width=production.width))
+    return search / (n_production * production.batch_size * production.steps)
 
 
-def stages(study: Study, step_s: Mapping[Size, float]) -> list[StageCost]:
+def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StageCost]:
     """The cost of each stage if no slice has to be extended or refined.
 
     Args:
         study: The study.
-        step_s: Seconds of a training step by size; may lack sizes.
+        step_s: Seconds of a training step by size; sizes can be missing.
     """
-    by_stage: dict[str, list[TrialRequest]] = defaultdict(list)
-    for ask in nominal(study):
-        by_stage[ask.asked_by].append(ask)
+    by_stage: dict[Stage, list[TrialRequest]] = defaultdict(list)
+    for request in nominal(study):
+        by_stage[request.asked_by].append(request)
     return [
         StageCost(
             stage=stage,
-            n_trials=len(asks),
-            axis_values=tuple(sorted({ask.config.axis_value(study.axis) for ask in asks})),
-            flops=sum(training_flops(ask.config) for ask in asks),
-            train_s=seconds(asks, step_s),
+            n_trials=len(requests),
+            axis_values=tuple(
+                sorted({request.config.axis_value(study.axis) for request in requests})
+            ),
+            flops=sum(training_flops(request.config) for request in requests),
+            train_s=seconds(requests, step_s),
         )
         for stage in STAGES
-        if (asks := by_stage[stage])
+        if (requests := by_stage[stage])
     ]
 
 
 def total_s(costs: Iterable[StageCost]) -> float | None:
     """Training seconds of all stages, one trial after the other; None where one is unknown."""
-    each = [cost.train_s for cost in costs]
-    return None if None in each else sum(s for s in each if s is not None)
+    seconds_of_stages = [cost.train_s for cost in costs]
+    known = [s for s in seconds_of_stages if s is not None]
+    return sum(known) if len(known) == len(seconds_of_stages) else None
 
 
-def seconds(asks: Iterable[TrialRequest], step_s: Mapping[Size, float]) -> float | None:
-    """Training seconds of ``asks``, one after the other; None where no speed is known.
+def seconds(requests: Iterable[TrialRequest], step_s: Mapping[StepSize, float]) -> float | None:
+    """Training seconds of ``requests``, one after the other; None where no speed is known.
 
     A size whose steps were not timed takes the nearest timed size's seconds times the root of
     the ratio of FLOPs: between launch-bound (no growth) and compute-bound (in proportion).
     """
     if not step_s:
         return None
-    return sum(ask.config.train.steps * _one_step_s(ask.config, step_s) for ask in asks)
+    return sum(
+        request.config.train.steps * _one_step_s(request.config, step_s) for request in requests
+    )
 
 
-def _one_step_s(config: TrialConfig, step_s: Mapping[Size, float]) -> float:
-    if (own := size_of(config)) in step_s:
-        return step_s[own]
-    ratios = {known: step_flops(config) / step_flops(_of_size(config, known)) for known in step_s}
-    near = min(ratios, key=lambda known: abs(math.log(ratios[known])))
-    return float(step_s[near] * math.sqrt(ratios[near]))
+def _one_step_s(config: TrialConfig, step_s: Mapping[StepSize, float]) -> float:
+    if (size := size_of(config)) in step_s:
+        return step_s[size]
+    ratios = {timed: step_flops(config) / step_flops(_of_size(config, timed)) for timed in step_s}
+    nearest = min(ratios, key=lambda timed: abs(math.log(ratios[timed])))
+    return float(step_s[nearest] * math.sqrt(ratios[nearest]))
 
 
-def size_of(config: TrialConfig) -> Size:
-    """What the time of a trial's steps depends on."""
+def size_of(config: TrialConfig) -> StepSize:
+    """The size of a trial that the time of its steps depends on."""
     return config.width, getattr(config.model, "depth", 0), config.train.batch_size
 
 
-def _of_size(config: TrialConfig, size: Size) -> TrialConfig:
+def _of_size(config: TrialConfig, size: StepSize) -> TrialConfig:
     width, depth, batch_size = size
-    model: Any = config.model  # whose class has a depth, or else has none
+    model: Any = config.model  # depth is 0 where its class has none
     return dataclasses.replace(
         config,
         width=width,
@@ -127,29 +133,29 @@ def _of_size(config: TrialConfig, size: Size) -> TrialConfig:
     )
 
 
-def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[Size, float]:
+def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[StepSize, float]:
     """Seconds of a training step by size, from finished rows."""
-    spent: dict[Size, list[float]] = defaultdict(list)
+    step_s: dict[StepSize, list[float]] = defaultdict(list)
     for row in rows:
         if row["status"] == "done" and row["train_s"] and row["steps"]:
             size = row["width"], row["depth"] or 0, row["batch_size"]
-            spent[size].append(row["train_s"] / row["steps"])
-    return {size: sum(each) / len(each) for size, each in spent.items()}
+            step_s[size].append(row["train_s"] / row["steps"])
+    return {size: sum(of_size) / len(of_size) for size, of_size in step_s.items()}
 
 
-def timed_step_s(study: Study) -> dict[Size, float]:
+def timed_step_s(study: Study) -> dict[StepSize, float]:
     """Seconds of a training step by size, from a few real steps on this machine.
 
-    Empty where this machine has not the study's device or data; sizes of more than ``TOO_LARGE``
-    FLOPs a step are left out.
+    Empty where this machine lacks the study's device or data; sizes of more than
+    ``MAX_TIMED_FLOPS`` a step are left out.
     """
     if not data.is_present(study.data):
         return {}
     if study.resources.device == "cuda" and not torch.cuda.is_available():
         return {}
-    timed: dict[Size, float] = {}
+    timed: dict[StepSize, float] = {}
     for config in (_typical(study, axis_value) for axis_value in study.axis_values):
-        if step_flops(config) <= TOO_LARGE and size_of(config) not in timed:
+        if step_flops(config) <= MAX_TIMED_FLOPS and size_of(config) not in timed:
             timed[size_of(config)] = _step_s(config)
     return timed
 

@@ -1,53 +1,42 @@
 """What runs next: a pure function of (study, decisions, table).
 
-Decisions are the choices that results once led to: a generation of proposals, the centre of the
-slices, the transferred set. They are written down before the first trial that follows from them
-and never derived again, so a driver that dies, another machine or a repaired row cannot orphan
-what has run. Everything else is derived afresh each time.
+Everything but the decisions is derived afresh each time; see `decisions`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from mutransfer.analysis.fit.optimum import slice_optimum
-from mutransfer.sweep.errors import RunError
 from mutransfer.sweep.plan import convergence, search, settle, slices
-from mutransfer.sweep.plan.request import (
-    HPSet,
-    TrialRequest,
-    hp_values,
-    number,
-    outcomes,
-    trial,
-    unique,
+from mutransfer.sweep.plan.decisions import (
+    CENTRE,
+    TRANSFERRED,
+    Decision,
+    Decisions,
+    decide_centre,
+    decide_proposals,
+    decide_transferred,
+    generation_name,
+    gives_transferred,
+    on_lattice,
+    search_requests,
 )
+from mutransfer.sweep.plan.request import HPSet, TrialRequest, trial, unique
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
-
-Decisions = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """A choice to be written down, under ``name``, before anything that follows from it."""
-
-    name: str
-    content: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Next:
     """What comes next: a decision to write down, or trials to run; neither where all is done.
 
-    ``asked`` holds every trial that is asked for so far, finished ones too, in order.
+    ``requested`` contains every trial requested so far, finished ones too, in order.
     """
 
     decision: Decision | None = None
     trials: tuple[TrialRequest, ...] = ()
-    asked: tuple[TrialRequest, ...] = ()
+    requested: tuple[TrialRequest, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -67,40 +56,70 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
         RunError: no trial of the search gave a loss, so there is no centre for slices.
     """
     status = dict(zip(table["trial_id"], table["status"], strict=True))
-    asked: list[TrialRequest] = []
+    requested: list[TrialRequest] = []
     for generation in range(search.n_generations(study)):
-        if search_name(generation) not in decisions:
-            content = _proposals(study, decisions, table, generation)
-            return _decide(search_name(generation), content, asked)
-        asked += _search_asks(study, decisions[search_name(generation)]["proposals"], generation)
-        if any(ask.trial_id not in status for ask in asked):
-            return _run(asked, status)
-    if "centre" not in decisions:
-        return _decide("centre", _centre(study, unique(asked), table), asked)
-    plans = slices.ladder(study, decisions["centre"]["centre"])
-    by_plan = {id(plan): slices.asks(study, plan, table, status) for plan in plans}
-    asked += [ask for plan in plans for ask in by_plan[id(plan)]]
-    if "transferred" not in decisions:
-        needed = [a for p in plans if _gives_transferred(study, p) for a in by_plan[id(p)]]
-        if any(ask.trial_id not in status for ask in needed):
-            return _run(asked, status)
-        content = _transferred(study, decisions["centre"]["centre"], needed, table)
-        return _decide("transferred", content, asked)
-    transferred = decisions["transferred"]["transferred"]
-    asked += _set_asks(study, transferred)
+        name = generation_name(generation)
+        if name not in decisions:
+            return _decide(decide_proposals(study, decisions, table, generation), requested)
+        requested += search_requests(study, decisions[name]["proposals"], generation)
+        if not _all_done(requested, status):
+            return _run(requested, status)
+    if CENTRE not in decisions:
+        return _decide(decide_centre(study, unique(requested), table), requested)
+    centre = decisions[CENTRE]["centre"]
+    sliced = [
+        (plan, request)
+        for plan in slices.ladder(study, centre)
+        for request in slices.requested_trials(study, plan, table, status)
+    ]
+    requested += [request for _, request in sliced]
+    if TRANSFERRED not in decisions:
+        needed = [request for plan, request in sliced if gives_transferred(study, plan)]
+        if not _all_done(needed, status):
+            return _run(requested, status)
+        return _decide(decide_transferred(study, centre, needed, table), requested)
+    transferred = decisions[TRANSFERRED]["transferred"]
+    requested += set_requests(study, transferred)
     for plan in slices.target(study, transferred):
-        asked += slices.asks(study, plan, table, status)
-    asked += settle.asks(study, decisions)
-    compared, tuned = convergence.asks(study, decisions, table, status)
-    if tuned is not None:
-        return _decide(convergence.NAME, tuned, asked + compared)
-    return _run(asked + compared, status)
+        requested += slices.requested_trials(study, plan, table, status)
+    requested += settle.requested_trials(study, decisions)
+    compared, decision = convergence.requested_trials(study, decisions, table, status)
+    if decision is not None:
+        return _decide(decision, requested + compared)
+    return _run(requested + compared, status)
+
+
+def set_requests(study: Study, transferred: HPSet) -> list[TrialRequest]:
+    """Stage `set`: the transferred set trained as a set, at the target and at the search."""
+    runs = ((study.target_at, study.target.seeds), (study.search_at, study.transfer.seeds))
+    return [
+        TrialRequest(
+            config=trial(study, axis_value=axis_value, arm="mup", hps=transferred, seed=seed),
+            asked_by="set",
+        )
+        for axis_value, n_seeds in runs
+        for seed in range(1, n_seeds + 1)
+    ]
+
+
+def _all_done(requests: list[TrialRequest], status: Mapping[str, str]) -> bool:
+    return all(request.trial_id in status for request in requests)
+
+
+def _decide(decision: Decision, requested: list[TrialRequest]) -> Next:
+    return Next(decision=decision, requested=tuple(unique(requested)))
+
+
+def _run(requested: list[TrialRequest], status: Mapping[str, str]) -> Next:
+    distinct = tuple(unique(requested))
+    trials = tuple(request for request in distinct if request.trial_id not in status)
+    return Next(trials=trials, requested=distinct)
 
 
 def nominal(study: Study) -> list[TrialRequest]:
     """The trials of a study in which no slice has to be extended or refined.
 
-    Their number and cost hardly depend on what the search finds, so the middle of each range
+    Their number and cost hardly depend on the outcome of the search, so the middle of each range
     stands for it.
     """
     middle = {name: space.rounded(name, d.middle) for name, d in study.parameters.items()}
@@ -109,142 +128,15 @@ def nominal(study: Study) -> list[TrialRequest]:
         points = [{**middle, "lr": middle["lr"] * (1 + i / 1e4)} for i in range(n_trials)]
     else:
         points = search.propose(study, (), 0)
-    centre = _on_lattice(study, middle)
+    centre = on_lattice(study, middle)
     off_lattice: dict[str, float] = {
-        n: space.rounded(n, centre[n] * 1.1) for n in study.transfer.parameters
+        name: space.rounded(name, centre[name] * 1.1) for name in study.transfer.parameters
     }
     transferred = centre | off_lattice
-    asked = _search_asks(study, points, 0)
+    requested = search_requests(study, points, 0)
     for plan in slices.ladder(study, centre):
-        asked += slices.asks(study, plan, None, {})
-    asked += _set_asks(study, transferred)
+        requested += slices.requested_trials(study, plan, None, {})
+    requested += set_requests(study, transferred)
     for plan in slices.target(study, transferred):
-        asked += slices.asks(study, plan, None, {})
-    return unique(asked + convergence.nominal(study, transferred))
-
-
-def search_name(generation: int) -> str:
-    """The name of the decision that holds a generation's proposals."""
-    return f"search-{generation:03d}"
-
-
-def _decide(name: str, content: dict[str, Any], asked: list[TrialRequest]) -> Next:
-    return Next(decision=Decision(name=name, content=content), asked=tuple(unique(asked)))
-
-
-def _run(asked: list[TrialRequest], status: Mapping[str, str]) -> Next:
-    every = tuple(unique(asked))
-    return Next(trials=tuple(a for a in every if a.trial_id not in status), asked=every)
-
-
-def _gives_transferred(study: Study, plan: slices.SlicePlan) -> bool:
-    return plan.axis_value == study.search_at and plan.arm == "mup"
-
-
-def _search_asks(study: Study, proposals: Sequence[HPSet], generation: int) -> list[TrialRequest]:
-    return [
-        TrialRequest(
-            config=trial(study, axis_value=study.search_at, arm="mup", hps=hps, seed=0),
-            asked_by="search",
-            generation=generation,
-        )
-        for hps in proposals
-    ]
-
-
-def _set_asks(study: Study, transferred: HPSet) -> list[TrialRequest]:
-    """The transferred set trained as a set, at the target and at the search place."""
-    axis_values = (
-        (study.target_at, study.target.seeds),
-        (study.search_at, study.transfer.seeds),
-    )
-    return [
-        TrialRequest(
-            config=trial(study, axis_value=p, arm="mup", hps=transferred, seed=s), asked_by="set"
-        )
-        for p, n_seeds in axis_values
-        for s in range(1, n_seeds + 1)
-    ]
-
-
-def _proposals(
-    study: Study, decisions: Decisions, table: pd.DataFrame, generation: int
-) -> dict[str, Any]:
-    rows = table.set_index("trial_id")
-    told, rests_on = [], []
-    for earlier in range(generation):
-        for ask in _search_asks(study, decisions[search_name(earlier)]["proposals"], earlier):
-            row = rows.loc[ask.trial_id]
-            status, val_loss = str(row["status"]), number(row["val_loss"])
-            hps = {name: float(getattr(ask.config.hps, name)) for name in study.parameters}
-            told.append(search.Observation(hps=hps, status=status, val_loss=val_loss))
-            rests_on.append({"trial_id": ask.trial_id, "status": status, "val_loss": val_loss})
-    proposals = search.propose(study, told, generation)
-    return {"method": study.method, "proposals": proposals, "rests_on": rests_on}
-
-
-def _centre(study: Study, asked: Sequence[TrialRequest], table: pd.DataFrame) -> dict[str, Any]:
-    """The search best, and the same on the lattice: the fixed point of all ladder slices."""
-    by_id = {ask.trial_id: ask for ask in asked}
-    rows = table[table["trial_id"].isin(by_id)]
-    done = rows[rows["status"] == "done"].sort_values(["val_loss", "trial_id"])
-    if done.empty:
-        counts = rows["status"].value_counts().to_dict()
-        raise RunError(
-            "no trial of the search gave a loss ("
-            + ", ".join(f"{n} {status}" for status, n in counts.items())
-            + "), so there is no centre for slices; see `mutransfer status`, correct "
-            "`parameters` (mostly: lower learning rates) and run again with another --runs"
-        )
-    best = done.iloc[0]
-    values = hp_values(by_id[best["trial_id"]].config.hps)
-    chosen = {name: v for name, v in values.items() if name in study.parameters and v is not None}
-    return {
-        "search_best": chosen,
-        "search_best_trial_id": str(best["trial_id"]),
-        "search_best_val_loss": float(best["val_loss"]),
-        "centre": _on_lattice(study, chosen),
-        "rests_on": outcomes(rows),
-    }
-
-
-def _on_lattice(study: Study, hps: HPSet) -> dict[str, float]:
-    """``hps`` with each sliced HP moved to its nearest lattice value within the hard limits."""
-    spacing = study.transfer.spacing_log2
-    moved: dict[str, float] = {}
-    for name in study.transfer.parameters:
-        low, high = study.limits_log2(name)
-        log2 = space.to_lattice(hps[name], spacing)
-        log2 += spacing * ((log2 < low) - (log2 > high))
-        moved[name] = space.rounded(name, 2.0**log2)
-    return {**hps, **moved}
-
-
-def _transferred(
-    study: Study, centre: HPSet, rests_on: Sequence[TrialRequest], table: pd.DataFrame
-) -> dict[str, Any]:
-    """The transferred set: each sliced HP at its fitted μP optimum at the search place.
-
-    Where that optimum is not bracketed the best lattice value stands for it, flagged.
-    """
-    transferred, optima, flags = dict(centre), {}, {}
-    for plan in slices.ladder(study, centre):
-        if not _gives_transferred(study, plan):
-            continue
-        optimum = slice_optimum(plan.read(study, table), spacing_log2=study.transfer.spacing_log2)
-        value = 2.0**optimum.log2_opt if optimum.log2_opt is not None else centre[plan.hp]
-        transferred[plan.hp] = space.rounded(plan.hp, value)
-        flags[plan.hp] = list(optimum.flags)
-        optima[plan.hp] = {
-            "log2_opt": optimum.log2_opt,
-            "log2_low": optimum.log2_low,
-            "log2_high": optimum.log2_high,
-            "bracketed": optimum.bracketed,
-        }
-    ids = {ask.trial_id for ask in rests_on}
-    return {
-        "transferred": transferred,
-        "flags": flags,
-        "optima": optima,
-        "rests_on": outcomes(table[table["trial_id"].isin(ids)]),
-    }
+        requested += slices.requested_trials(study, plan, None, {})
+    return unique(requested + convergence.nominal(study, transferred))

@@ -1,4 +1,4 @@
-"""One trial that is asked for."""
+"""Trial requests: one training run that the plan wants, its configuration and its identity."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from mutransfer.proxies.config.model import CustomConfig
 from mutransfer.proxies.config.scaling import Scaling
 from mutransfer.proxies.config.trial import HPs, TrialConfig
 from mutransfer.proxies.training.identity import identity
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
-from mutransfer.words import HP_NAMES, Arm
+from mutransfer.words import HP_NAMES, Arm, Stage
 
 HPSet = Mapping[str, float]
 cached_identity = lru_cache(maxsize=100_000)(identity)
@@ -21,10 +22,17 @@ cached_identity = lru_cache(maxsize=100_000)(identity)
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRequest:
-    """One trial that is asked for, by which stage, and (in a search) by which generation."""
+    """One requested trial, the stage that requests it and, in a search, the generation.
+
+    Attributes:
+        config: The configuration of the run.
+        asked_by: The stage; named as the table's column.
+        generation: Of the search, from 0; None in other stages.
+        trial_id: The identity of ``config``.
+    """
 
     config: TrialConfig
-    asked_by: str
+    asked_by: Stage
     generation: int | None = None
     trial_id: str = field(init=False)
 
@@ -33,10 +41,11 @@ class TrialRequest:
 
 
 def trial(study: Study, *, axis_value: int, arm: Arm, hps: HPSet, seed: int) -> TrialConfig:
-    """The configuration of one training run of the study, at a place of its axis."""
+    """The configuration of one training run of the study, at a value of its axis."""
     axis, rule = study.axis, study.transfer.rule
     model, train = study.model, study.train
     if axis == "depth":
+        assert not isinstance(model, CustomConfig), "a rule of the spec refuses it"
         model = dataclasses.replace(model, depth=axis_value)
     elif axis == "steps":
         train = dataclasses.replace(train, steps=axis_value)
@@ -59,7 +68,7 @@ def trial(study: Study, *, axis_value: int, arm: Arm, hps: HPSet, seed: int) -> 
 
 
 def hps_of(values: HPSet) -> HPs:
-    """``values`` as HPs, whole numbers where an HP is one."""
+    """``values`` as HPs, the integer HPs as integers."""
     typed: dict[str, Any] = {n: int(v) if n in space.INTEGER_HPS else v for n, v in values.items()}
     return HPs(**typed)
 
@@ -75,16 +84,16 @@ def complete(hps: HPSet) -> dict[str, float | None]:
     return hp_values(hps_of(hps))
 
 
-def unique(asks: Iterable[TrialRequest]) -> list[TrialRequest]:
-    """The asks without repeats: the first stage that asked for a trial keeps it."""
+def unique(requests: Iterable[TrialRequest]) -> list[TrialRequest]:
+    """The requests without repeats; the first stage that requests a trial keeps it."""
     first: dict[str, TrialRequest] = {}
-    for ask in asks:
-        first.setdefault(ask.trial_id, ask)
+    for request in requests:
+        first.setdefault(request.trial_id, request)
     return list(first.values())
 
 
 def outcomes(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """What rows of the table say, as a decision that rests on them notes it."""
+    """Status and loss of rows of the table, as a decision that rests on them records it."""
     return [
         {"trial_id": r.trial_id, "status": r.status, "val_loss": number(r.val_loss)}
         for r in rows.sort_values("trial_id").itertuples()
@@ -92,5 +101,5 @@ def outcomes(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def number(value: Any) -> float | None:
-    """A cell as a number; None where it is empty."""
+    """A cell of the table as a number; None where it is empty."""
     return None if pd.isna(value) else float(value)

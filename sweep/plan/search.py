@@ -1,8 +1,9 @@
-"""Stage `search`: what is proposed next. Beside the journal of `dashboard`, all that knows Optuna.
+"""Stage `search`: the proposals of each generation, by Optuna's samplers, qmc, random or grid.
 
-A proposal is a pure function of the study and of what it was told: the Optuna study is rebuilt in
-memory for each generation, with a seed of its own, so the proposals depend neither on the number
-of workers nor on the order in which trials finished.
+Proposals are a pure function of the study and the observations: the Optuna study is rebuilt in
+memory for each generation, with a seed of its own, so they depend neither on the number of workers
+nor on the order in which trials finished. Only this module and the journal of `dashboard` use
+Optuna.
 """
 
 import hashlib
@@ -23,45 +24,51 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import qmc
 from sklearn.linear_model import LogisticRegression
 
+from mutransfer.sweep.plan.request import HPSet
 from mutransfer.sweep.spec import space
+from mutransfer.sweep.spec.sections import Method
 from mutransfer.sweep.spec.study import Study
+from mutransfer.words import FINISHED
 
-HPSet = Mapping[str, float]
-LEARNING = frozenset({"tpe", "gp"})
+LEARNING: frozenset[Method] = frozenset({"tpe", "gp"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What the sampler is told of one earlier proposal; ``val_loss`` is None where it has none."""
+    """The outcome of one earlier proposal; ``val_loss`` is None where it has no loss."""
 
-    hps: Mapping[str, float]
+    hps: HPSet
     status: str
     val_loss: float | None
 
 
 def n_generations(study: Study) -> int:
-    """Generations of the search; a sampler that does not learn asks for everything at once."""
+    """Generations of the search: one for a method that does not learn from results."""
     if study.method not in LEARNING:
         return 1
     return -(-study.search.trials // study.search.generation)
 
 
-def propose(study: Study, told: Sequence[Observation], generation: int) -> list[dict[str, float]]:
+def propose(
+    study: Study, observations: Sequence[Observation], generation: int
+) -> list[dict[str, float]]:
     """The proposals of one generation: for each, every HP of `parameters`, rounded.
 
     Args:
         study: The study; its seed and the generation give the sampler's seed.
-        told: The proposals of all earlier generations, in order, with their outcomes.
+        observations: Of the proposals of all earlier generations, in order.
         generation: From 0.
     """
-    first = generation * study.search.generation
-    size = min(study.search.generation, study.search.trials - first)
-    learns = study.method in LEARNING
-    proposals = _ask(study, told, generation, size) if learns else _points(study)
+    if study.method in LEARNING:
+        first = generation * study.search.generation
+        size = min(study.search.generation, study.search.trials - first)
+        points = _learned_points(study, observations, generation, size)
+    else:
+        points = _points(study)
     constants = {n: d.value for n, d in study.parameters.items() if isinstance(d, space.Constant)}
     return [
         {name: space.rounded(name, {**constants, **point}[name]) for name in study.parameters}
-        for point in proposals
+        for point in points
     ]
 
 
@@ -71,14 +78,15 @@ def sampler_seed(study: Study, generation: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def _ask(
-    study: Study, told: Sequence[Observation], generation: int, size: int
+def _learned_points(
+    study: Study, observations: Sequence[Observation], generation: int, size: int
 ) -> list[dict[str, float]]:
+    """``size`` points of a sampler that learns from the observations."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {
-        name: _optuna_distribution(name, found)
-        for name, found in study.parameters.items()
-        if not isinstance(found, space.Constant)
+        name: _optuna_distribution(name, distribution)
+        for name, distribution in study.parameters.items()
+        if not isinstance(distribution, space.Constant)
     }
     if not distributions:
         return [{}]
@@ -90,77 +98,84 @@ def _ask(
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        memory = optuna.create_study(direction="minimize", sampler=samplers[study.method]())
-        for outcome in told:
-            trial = _frozen(outcome, distributions, study.method)
+        optuna_study = optuna.create_study(direction="minimize", sampler=samplers[study.method]())
+        for observation in observations:
+            trial = _frozen(observation, distributions, study.method)
             if trial is not None:
-                memory.add_trial(trial)
+                optuna_study.add_trial(trial)
         if study.method == "tpe":
-            return [dict(memory.ask(distributions).params) for _ in range(size)]
-        return _stable_asks(study, memory, distributions, told, size)
+            return [dict(optuna_study.ask(distributions).params) for _ in range(size)]
+        return _stable_points(study, optuna_study, distributions, observations, size)
 
 
-def _stable_asks(
+def _stable_points(
     study: Study,
-    memory: optuna.Study,
+    optuna_study: optuna.Study,
     distributions: dict[str, BaseDistribution],
-    told: Sequence[Observation],
+    observations: Sequence[Observation],
     size: int,
 ) -> list[dict[str, float]]:
-    """``size`` asks; one that is likely to diverge gives way to another, at most ``size`` times.
+    """``size`` points; one that is likely to diverge is replaced, at most ``size`` times in all.
 
-    What is passed over stays pending in the study, so the sampler does not ask for it again.
+    A rejected point stays pending in the Optuna study, so the sampler does not propose it again.
     """
-    likely_to_diverge = _divergence_classifier(study, told)
-    asked: list[dict[str, float]] = []
-    passed_over: list[dict[str, float]] = []
-    while len(asked) < size:
-        params = dict(memory.ask(distributions).params)
-        if len(passed_over) < size and likely_to_diverge(params):
-            passed_over.append(params)
+    likely_to_diverge = _divergence_classifier(study, observations)
+    accepted: list[dict[str, float]] = []
+    rejected: list[dict[str, float]] = []
+    while len(accepted) < size:
+        params = dict(optuna_study.ask(distributions).params)
+        if len(rejected) < size and likely_to_diverge(params):
+            rejected.append(params)
         else:
-            asked.append(params)
-    return asked
+            accepted.append(params)
+    return accepted
 
 
-def _divergence_classifier(study: Study, told: Sequence[Observation]) -> Callable[[HPSet], bool]:
-    """Tells whether a proposal is likely to diverge, by logistic regression."""
-    seen = [t for t in told if t.status in ("done", "diverged")]
-    diverged = np.array([t.status == "diverged" for t in seen])
+def _divergence_classifier(
+    study: Study, observations: Sequence[Observation]
+) -> Callable[[HPSet], bool]:
+    """Whether a proposal is likely to diverge, by logistic regression on the observations."""
+    finished = [observation for observation in observations if observation.status in FINISHED]
+    diverged = np.array([observation.status == "diverged" for observation in finished])
     if not diverged.any() or diverged.all():
         return lambda params: False
-    places = np.array([_fractions(study, t.hps) for t in seen])
-    model = LogisticRegression(C=100.0).fit(places, diverged)
+    fractions = np.array([_fractions(study, observation.hps) for observation in finished])
+    model = LogisticRegression(C=100.0).fit(fractions, diverged)
     return lambda params: bool(model.predict([_fractions(study, params)])[0])
 
 
 def _fractions(study: Study, hps: HPSet) -> list[float]:
-    return [space.fraction_of(found, hps[name]) for name, found in study.parameters.items()
-            if not isinstance(found, space.Constant)]  # fmt: skip
+    """The HPs that vary, each as a fraction of its distribution."""
+    return [
+        space.fraction_of(distribution, hps[name])
+        for name, distribution in study.parameters.items()
+        if not isinstance(distribution, space.Constant)
+    ]
 
 
 def _frozen(
-    told: Observation, distributions: Mapping[str, BaseDistribution], method: str
+    observation: Observation, distributions: Mapping[str, BaseDistribution], method: Method
 ) -> FrozenTrial | None:
-    """The outcome as Optuna takes it; None where there is nothing to learn (failed).
+    """The observation as a trial of Optuna; None where there is nothing to learn (failed).
 
-    A diverged trial has no loss and none is invented. TPE takes it as PRUNED with a violated
-    constraint, so it counts among the bad ones. The GP sampler reads only COMPLETE trials, so it
-    gets a diverged one as RUNNING, which keeps it from asking for the same point; see
-    ``_stable_asks`` for the neighbourhood.
+    A diverged trial has no loss and none is invented. For TPE it is PRUNED with a violated
+    constraint, so it counts among the bad ones. The GP sampler reads only COMPLETE trials; for it
+    a diverged one is RUNNING, so that the same point is not proposed again; ``_stable_points``
+    avoids its neighbourhood.
     """
     params = {
-        name: _within(told.hps[name], distribution) for name, distribution in distributions.items()
+        name: _within(observation.hps[name], distribution)
+        for name, distribution in distributions.items()
     }
-    if told.status == "done" and told.val_loss is not None:
+    if observation.status == "done" and observation.val_loss is not None:
         feasible = {"diverged": 0.0}
         return optuna.trial.create_trial(
             params=params,
             distributions=dict(distributions),
-            value=told.val_loss,
+            value=observation.val_loss,
             constraints=feasible,
         )
-    if told.status != "diverged":
+    if observation.status != "diverged":
         return None
     state = TrialState.PRUNED if method == "tpe" else TrialState.RUNNING
     return optuna.trial.create_trial(
@@ -180,15 +195,15 @@ def _within(value: float, distribution: BaseDistribution) -> float | int:
     return value
 
 
-def _optuna_distribution(name: str, found: space.Distribution) -> BaseDistribution:
-    if isinstance(found, space.Categorical):
-        return CategoricalDistribution(found.values)
-    if isinstance(found, space.Constant):
+def _optuna_distribution(name: str, distribution: space.Distribution) -> BaseDistribution:
+    if isinstance(distribution, space.Categorical):
+        return CategoricalDistribution(distribution.values)
+    if isinstance(distribution, space.Constant):
         raise TypeError(f"{name} is a constant: nothing to propose")
-    log = isinstance(found, space.LogUniform)
+    low, high, log = distribution.min, distribution.max, isinstance(distribution, space.LogUniform)
     if name in space.INTEGER_HPS:
-        return IntDistribution(int(found.min), int(found.max), log=log)
-    return FloatDistribution(found.min, found.max, log=log)
+        return IntDistribution(int(low), int(high), log=log)
+    return FloatDistribution(low, high, log=log)
 
 
 def _points(study: Study) -> list[dict[str, float]]:
@@ -199,25 +214,25 @@ def _points(study: Study) -> list[dict[str, float]]:
         return [{}]
     if study.method == "grid":
         per_range = space.grid_points(free, n_points)
-        axes = [_axis(found, per_range) for found in free.values()]
-        return [dict(zip(free, point, strict=True)) for point in itertools.product(*axes)]
+        values = [_grid_values(distribution, per_range) for distribution in free.values()]
+        return [dict(zip(free, point, strict=True)) for point in itertools.product(*values)]
     seed = sampler_seed(study, 0)
     if study.method == "qmc":
-        # Whole powers of two keep the balance of Sobol' points; what is beyond `trials` is cut.
+        # Sobol' points are balanced in whole powers of two; those beyond `trials` are cut off.
         sobol = qmc.Sobol(len(free), rng=np.random.default_rng(seed))
         unit = sobol.random_base2((n_points - 1).bit_length())[:n_points]
     else:
         unit = np.random.default_rng(seed).random((n_points, len(free)))
     return [
         {
-            name: space.at_fraction(found, float(u))
-            for (name, found), u in zip(free.items(), row, strict=True)
+            name: space.at_fraction(distribution, float(u))
+            for (name, distribution), u in zip(free.items(), row, strict=True)
         }
         for row in unit
     ]
 
 
-def _axis(found: space.Distribution, n_values: int) -> list[float]:
-    if isinstance(found, space.Categorical):
-        return list(found.values)
-    return [space.at_fraction(found, float(u)) for u in np.linspace(0, 1, n_values)]
+def _grid_values(distribution: space.Distribution, n_values: int) -> list[float]:
+    if isinstance(distribution, space.Categorical):
+        return list(distribution.values)
+    return [space.at_fraction(distribution, float(u)) for u in np.linspace(0, 1, n_values)]

@@ -1,8 +1,8 @@
-"""Slices as trials: which values of one HP are trained, at one place of the axis, in one arm.
+"""Slices as trials: which values of one HP are trained, at one axis value, in one arm.
 
-Values lie on the lattice log2(x) = k · spacing, the same for all places and arms. A slice starts
-with `points` values round the centre, is extended outwards until two worse values or a diverged
-one stand on each side of its best, and is then refined by half a step on both sides of the best.
+Values lie on the lattice log2(x) = k · spacing, the same for all axis values and arms. A slice
+starts with `points` values around the centre, is extended outwards until its best has two worse
+values or a diverged one on each side, and is then refined by half a spacing on both sides of it.
 """
 
 import dataclasses
@@ -15,12 +15,12 @@ from mutransfer.analysis.table.slice import Slice, bracket, slice_of
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, complete, trial
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
-from mutransfer.words import Arm
+from mutransfer.words import Arm, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlicePlan:
-    """One slice: ``hp`` varied round ``centre``, whose other HPs are held fixed."""
+    """One slice: ``hp`` varied around ``centre``, whose other HPs are held fixed."""
 
     hp: str
     arm: Arm
@@ -28,10 +28,10 @@ class SlicePlan:
     centre: HPSet
     points: int
     seeds: tuple[int, ...]
-    stage: str
+    stage: Stage
 
     def read(self, study: Study, table: pd.DataFrame) -> Slice:
-        """The slice's results, found by HP values and not by who asked for them."""
+        """The slice's results, selected by HP values, whichever stage requested them."""
         fixed = {name: value for name, value in complete(self.centre).items() if name != self.hp}
         return slice_of(
             table,
@@ -46,7 +46,7 @@ class SlicePlan:
 
 
 def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
-    """The slices of stage `slices`; the largest first, for they take longest."""
+    """The slices of stage `slices`; the largest axis value first, for it takes longest."""
     transfer = study.transfer
     seeds = tuple(range(1, transfer.seeds + 1))
     arms: tuple[tuple[Arm, tuple[str, ...]], ...] = (
@@ -70,7 +70,7 @@ def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
 
 
 def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
-    """The slices of stage `target`: through the transferred set, whose runs are points of each."""
+    """The slices of stage `target`, through the transferred set, whose runs are points of each."""
     seeds = tuple(range(1, study.target.seeds + 1))
     return [
         SlicePlan(
@@ -86,32 +86,32 @@ def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
     ]
 
 
-def asks(
+def requested_trials(
     study: Study, plan: SlicePlan, table: pd.DataFrame | None, status: Mapping[str, str]
 ) -> list[TrialRequest]:
-    """The trials of the slice that are asked for, given what has run.
+    """The trials of the slice, given what has run.
 
     Args:
         study: The study.
         plan: The slice.
-        table: The results; None asks for the first values only.
+        table: The results; None: the first values only.
         status: The status of each finished trial, by trial_id.
     """
     left, right = (plan.points - 1) // 2, plan.points // 2
     most_left, most_right = left + study.transfer.max_extend, right + study.transfer.max_extend
     while True:
         values = _lattice(study, plan, left, right)
-        found = _at(study, plan, values)
-        if table is None or any(ask.trial_id not in status for ask in found):
-            return found
-        # Of these values alone: a value beyond them must not undo the wish that asked for it.
+        requests = _at(study, plan, values)
+        if table is None or any(request.trial_id not in status for request in requests):
+            return requests
+        # Of these values alone: results beyond them must not undo the extension that led there.
         wants = bracket(_only(plan.read(study, table), values))
         wider_left = left + (wants.wants_left and left < most_left)
         wider_right = right + (wants.wants_right and right < most_right)
         if _lattice(study, plan, wider_left, wider_right) == values:
             break
         left, right = wider_left, wider_right
-    return found + (_refined(study, plan, values, table) if study.transfer.refine else [])
+    return requests + (_refined(study, plan, values, table) if study.transfer.refine else [])
 
 
 def _lattice(study: Study, plan: SlicePlan, left: int, right: int) -> list[float]:
@@ -125,19 +125,20 @@ def _lattice(study: Study, plan: SlicePlan, left: int, right: int) -> list[float
 
 
 def _only(results: Slice, log2_values: list[float]) -> Slice:
-    wanted = [index for x in log2_values if (index := results.index(x)) is not None]
+    """The results at these values alone."""
+    rows = [index for x in log2_values if (index := results.index(x)) is not None]
     return dataclasses.replace(
         results,
-        log2_x=results.log2_x[wanted],
-        loss=results.loss[wanted],
-        diverged=results.diverged[wanted],
+        log2_x=results.log2_x[rows],
+        loss=results.loss[rows],
+        diverged=results.diverged[rows],
     )
 
 
 def _refined(
     study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame
 ) -> list[TrialRequest]:
-    """Half a step on both sides of the best lattice value, where a lattice value lies beyond."""
+    """Half a spacing on both sides of the best lattice value, where a lattice value lies beyond."""
     results = _only(plan.read(study, table), values)
     best = bracket(results).best
     if best is None:

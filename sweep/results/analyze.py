@@ -1,21 +1,21 @@
 """From a run directory to verdict.json, plots/ and report.html."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from mutransfer.analysis.figures import canvas
 from mutransfer.analysis.figures.convergence import ConvergenceInfo, convergence_info
-from mutransfer.analysis.reporting import contents, page
 from mutransfer.analysis.reporting.contents import ReportInputs
-from mutransfer.analysis.transfer.speed_up import Convergence, converge
+from mutransfer.analysis.reporting.files import report_files
+from mutransfer.analysis.transfer.speed_up import ConvergenceResult, compare_convergence
+from mutransfer.analysis.verdict.evidence import Fits, gather
 from mutransfer.analysis.verdict.judge import Verdict, judge
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.plan import convergence, progress
-from mutransfer.sweep.results.question import question
+from mutransfer.sweep.results.question import study_question
 from mutransfer.sweep.run import gate
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
@@ -25,32 +25,40 @@ from mutransfer.sweep.store.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """A verdict with what it was asked and the table it rests on."""
+    """A verdict with the question, the fitted slices and the table that it rests on."""
 
     verdict: Verdict
     question: TransferQuestion
+    fits: Mapping[str, Fits]
     table: pd.DataFrame
 
 
 def analyze(study: Study, store: Store) -> Analysis:
-    """The verdict on a study as far as it has run.
+    """The verdict on the trials of a study that have ended.
 
     Raises:
-        UserError: the search is not over, so there is nothing to judge yet.
+        UserError: the search has not finished, so there is nothing to judge yet.
     """
-    asked = question(study, store.decisions())
-    if asked is None:
+    question = study_question(study, store.decisions())
+    if question is None:
         raise UserError(
-            f"{store.root}: the search is not over, so there are no slices to judge; go on with "
-            f"`mutransfer run {study.name}`"
+            f"{store.root}: the search has not finished, so there are no slices to judge; go on "
+            f"with `mutransfer run {study.name}`"
         )
-    table = store.table()
-    verdict = judge(table, asked, target_flops=rundir.target_flops(store, study))
-    return Analysis(verdict=verdict, question=asked, table=table)
+    return _judged(study, store, store.table(), question)
 
 
-def material(study: Study, store: Store) -> ReportInputs:
-    """All that a report shows on a study, as far as it has run.
+def _judged(
+    study: Study, store: Store, table: pd.DataFrame, question: TransferQuestion
+) -> Analysis:
+    fits = gather(table, question)
+    target_flops = rundir.target_flops(store, study)
+    verdict = judge(table, question, fits=fits, target_flops=target_flops)
+    return Analysis(verdict=verdict, question=question, fits=fits, table=table)
+
+
+def report_inputs(study: Study, store: Store) -> ReportInputs:
+    """All that the report shows of a study, finished or under way.
 
     Raises:
         UserError: no trial has ended yet.
@@ -61,83 +69,62 @@ def material(study: Study, store: Store) -> ReportInputs:
             f"{store.root}: no trial has ended yet, so there is nothing to show; go on with "
             f"`mutransfer run {study.name}`"
         )
-    found = analyze(study, store) if question(study, decisions) else None
-    compared, curves = _compared(study, store, decisions, table)
+    question = study_question(study, decisions)
+    analysis = _judged(study, store, table, question) if question else None
+    comparison, curves = _convergence(study, store, decisions, table)
     return ReportInputs(
         run_info=run_info(study, store),
         df=table,
         search_at=study.search_at,
         axis=study.axis,
-        verdict=found.verdict if found else None,
-        question=found.question if found else None,
+        verdict=analysis.verdict if analysis else None,
+        question=question,
+        fits=analysis.fits if analysis else {},
         progress=progress.progress(study, decisions, table),
         gallery=gallery(table, store, study.axis),
         check=gate.stored_check(store),
-        check_text=gate.told(study, store) or "",
-        convergence=compared,
+        check_text=gate.stored_text(study, store) or "",
+        convergence=comparison,
         convergence_info=curves,
     )
 
 
-def _compared(
-    study: Study, store: Store, decisions: dict[str, Any], table: pd.DataFrame
-) -> tuple[Convergence | None, ConvergenceInfo | None]:
-    """What is known of convergence, with its curves; None where it is not asked for."""
-    asked = convergence.comparison(study, decisions)
-    if asked is None:
+def _convergence(
+    study: Study, store: Store, decisions: Mapping[str, Any], table: pd.DataFrame
+) -> tuple[ConvergenceResult | None, ConvergenceInfo | None]:
+    """The comparison of convergence and its curves; None where the study does not make one."""
+    comparison = convergence.comparison(study, decisions)
+    if comparison is None:
         return None, None
     curves = store.curves()
-    found = converge(table, curves, asked)
-    return found, convergence_info(table, curves, found)
+    result = compare_convergence(table, curves, comparison)
+    return result, convergence_info(table, curves, result)
 
 
-def write(found: ReportInputs, store: Store) -> list[str]:
+def write(inputs: ReportInputs, store: Store) -> list[str]:
     """Write plots/, verdict.json and report.html into the run directory; their paths."""
-    made = files(found)
-    for name, content in made.items():
+    files = report_files(inputs)
+    for name, content in files.items():
         store.write(content, *name.split("/"))
-    return [store.path(*name.split("/")) for name in made]
-
-
-def files(found: ReportInputs) -> dict[str, bytes]:
-    """The files of an analysis by path in the run directory, the report last."""
-    drawn = canvas.files(contents.of_material(found))
-    made = {f"plots/{name}": content for name, content in drawn.items()}
-    if found.verdict is not None:
-        made["verdict.json"] = json.dumps(as_dict(found), indent=1).encode()
-    return made | {"report.html": page.html(found).encode()}
-
-
-def as_dict(found: ReportInputs) -> dict[str, Any]:
-    """The answer as plain data: the verdict, None where there is none yet, and what is missing.
-
-    Convergence stands beside the verdict and has no say in it.
-    """
-    verdict = found.verdict
-    told: dict[str, Any] = {"verdict": None} if verdict is None else verdict.to_dict()
-    if found.convergence is not None:
-        told["convergence"] = found.convergence.to_dict()
-    if found.is_under_way and found.progress:
-        told["progress"] = found.progress._asdict()
-    return told
+    return [store.path(*name.split("/")) for name in files]
 
 
 def run_info(study: Study, store: Store) -> dict[str, Any]:
-    """Where a report comes from, and the command that makes it again."""
-    known = rundir.provenance(store)
+    """Where a report comes from, and the command that reproduces it."""
+    provenance = rundir.provenance(store)
     hosts = sorted(set(store.table()["host"].dropna()))
     return {
         "study": study.name,
-        "mutransfer": known["versions"]["mutransfer"],
-        "commit": known["commit"] or "unknown",
-        "started": known["written_at"],
+        "mutransfer": provenance["versions"]["mutransfer"],
+        "commit": provenance["commit"] or "unknown",
+        "started": provenance["written_at"],
         "extended": "; ".join(
             f"{change['path']} from {change['was']} to {change['now']} at {entry['at']}"
-            for entry in known["history"]
+            for entry in provenance["history"]
             for change in entry["changed"]
         )
         or "no",
-        "versions": ", ".join(f"{name} {found}" for name, found in known["versions"].items()),
+        "versions": ", ".join(f"{name} {n}" for name, n in provenance["versions"].items()),
         "hosts": ", ".join(hosts),
         "command": f"mutransfer run {study.name}; mutransfer analyze {study.name}",
     }

@@ -1,15 +1,15 @@
-"""best.yaml: the transferred set with its verdict, for the production trainer."""
+"""best.yaml of a study: the transferred set with its verdict, for the production trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from mutransfer.analysis import export as best
-from mutransfer.proxies import training as trials
-from mutransfer.proxies.config.model import depth_faults, width_faults
+from mutransfer.analysis.export import best_yaml
+from mutransfer.proxies import training
+from mutransfer.proxies.config.constraints import depth_faults, width_faults
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.sweep.errors import UserError
-from mutransfer.sweep.plan import progress as under_way
+from mutransfer.sweep.plan.progress import progress
 from mutransfer.sweep.plan.request import complete, trial
 from mutransfer.sweep.results.analyze import Analysis
 from mutransfer.sweep.spec.study import Study
@@ -17,11 +17,11 @@ from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 
 GOOD = ("PASS", "EXTRAPOLATED")  # the words that are exported without --force
-UNDER_WAY = "UNDER_WAY"  # part of a study is no verdict
+UNDER_WAY = "UNDER_WAY"  # an unfinished study has no verdict
 
 
 def axis_value_of(study: Study, width: int | None, at: int | None) -> int:
-    """Where on the study's axis the production run stands; its target where nothing is said.
+    """The axis value of the production run; by default the study's target on another axis.
 
     Raises:
         UserError: a width for a study along another axis, or none for one along width.
@@ -30,7 +30,7 @@ def axis_value_of(study: Study, width: int | None, at: int | None) -> int:
         if width is not None:
             raise UserError(
                 f"--width: {study.name} is along {study.axis}, and all its trials have width "
-                f"{study.search.width}; got {width}; leave it out, or name a place on that axis: "
+                f"{study.search.width}; got {width}; leave it out, or give a value on that axis: "
                 "--at …"
             )
         return study.target_at if at is None else at
@@ -39,39 +39,32 @@ def axis_value_of(study: Study, width: int | None, at: int | None) -> int:
     return at if width is None else width  # type: ignore[return-value]
 
 
-def export(found: Analysis, study: Study, store: Store, axis_value: int) -> dict[str, Any]:
-    """The content of best.yaml for a production run at a place of the study's axis.
+def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> dict[str, Any]:
+    """The content of best.yaml for a production run at a value on the study's axis.
 
     Raises:
         UserError: the study has no transferred set yet, or no such model can be built.
     """
-    if found.question.transferred is None:
+    if analysis.question.transferred is None:
         raise UserError(
-            f"{store.root}: the slices at the search place are not over, so there is no set to "
+            f"{store.root}: the slices at the search have not finished, so there is no set to "
             f"export; go on with `mutransfer run {study.name}`"
         )
-    hps = {name: value for name, value in found.question.transferred.items() if value is not None}
+    transferred = analysis.question.transferred
+    hps = {name: value for name, value in transferred.items() if value is not None}
     config = trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
-    option = "--width" if study.axis == "width" else "--at"
-    faults = width_faults(study.model, config.width, (option,)) + depth_faults(config.model)
-    if faults:
-        raise UserError("\n".join(str(fault) for fault in faults))
-    if min(trials.betas(config)) <= 0:
-        raise UserError(
-            f"{option}: the rule leaves β above 0; got {trials.betas(config)} at batch size "
-            f"{axis_value}; name a smaller one"
-        )
-    plan = trials.plan(config)
-    return best.best_yaml(
-        verdict=found.verdict,
-        question=found.question,
+    _check_production(study, config, axis_value)
+    plan = training.plan(config)
+    return best_yaml(
+        verdict=analysis.verdict,
+        question=analysis.question,
         study=study.name,
         family=study.model.family,
         width=config.width,
         axis_value=axis_value,
         optimizer={
             "name": "AdamW",
-            "betas": list(trials.betas(config)),
+            "betas": list(training.betas(config)),
             "eps": study.train.eps,
         },
         roles=roles(plan, complete(hps), study.train.eps),
@@ -81,58 +74,73 @@ def export(found: Analysis, study: Study, store: Store, axis_value: int) -> dict
     )
 
 
-def so_far(content: dict[str, Any], found: Analysis, study: Study, store: Store) -> dict[str, Any]:
-    """The content as it is where the study is over, with no verdict where trials are missing."""
-    progress = under_way.progress(study, store.decisions(), found.table)
-    if progress.finished:
+def _check_production(study: Study, config: TrialConfig, axis_value: int) -> None:
+    """Raise UserError where the model or the optimizer of the production run cannot be built."""
+    option = "--width" if study.axis == "width" else "--at"
+    faults = width_faults(study.model, config.width, (option,)) + depth_faults(config.model)
+    if faults:
+        raise UserError("\n".join(str(fault) for fault in faults))
+    if min(training.betas(config)) <= 0:
+        raise UserError(
+            f"{option}: the rule must leave β above 0; got {training.betas(config)} at batch size "
+            f"{axis_value}; give a smaller one"
+        )
+
+
+def mark_unfinished(
+    content: dict[str, Any], analysis: Analysis, study: Study, store: Store
+) -> dict[str, Any]:
+    """The content unchanged for a finished study; without a verdict where trials are missing."""
+    state = progress(study, store.decisions(), analysis.table)
+    if state.finished:
         return content
     return content | {
         "verdict": UNDER_WAY,
-        "verdict_text": f"{progress.sentence} So far: {content['verdict_text']}",
+        "verdict_text": f"{state.sentence} So far: {content['verdict_text']}",
         "verified_up_to_width": None,
         "verified_up_to": None,
     }
 
 
 def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float) -> dict[str, Any]:
-    """What each role trains with at the plan's width, for people; the plan itself is exact.
+    """The effective HPs of each role at the plan's width, for readers; the plan itself is exact.
 
     ``sigma`` is init std × sqrt(fan_in), for tensors that are drawn.
     """
-    found: dict[str, Any] = {}
+    by_role: dict[str, Any] = {}
     for role in ("input", "hidden", "output", "vector", "scalar"):
         rows = [row for row in plan["params"].values() if row["role"] == role]
         if not rows:
             continue
         drawn = [row for row in rows if row["init_std"] is not None]
-        found[role] = {
+        by_role[role] = {
             "tensors": len(rows),
-            "lr": _one(hps["lr"] * row["lr_mult"] for row in rows),
-            "weight_decay": _one(
+            "lr": _shared(hps["lr"] * row["lr_mult"] for row in rows),
+            "weight_decay": _shared(
                 hps["weight_decay"] * row["wd_mult"] if row["decay"] else 0.0 for row in rows
             ),
-            "eps": _one(eps * row["eps_mult"] for row in rows),
-            "multiplier": _one(row["input_mult"] for row in rows),
-            "sigma": _one(row["init_std"] * row["fan_in"] ** 0.5 for row in drawn),
+            "eps": _shared(eps * row["eps_mult"] for row in rows),
+            "multiplier": _shared(row["input_mult"] for row in rows),
+            "sigma": _shared(row["init_std"] * row["fan_in"] ** 0.5 for row in drawn),
         }
-    return found
+    return by_role
 
 
-def _one(values: Any) -> Any:
+def _shared(values: Iterable[float]) -> float | list[float] | None:
     """The value that all share, or the list of the different ones; None where there is none."""
     different = sorted({float(f"{value:.6g}") for value in values})
     return different[0] if len(different) == 1 else different or None
 
 
 def valid_for(config: TrialConfig) -> dict[str, Any]:
-    """What the set is for besides its width; the loader warns where a trainer differs.
+    """The settings, besides the width, that the set is for; `load_best` warns of differences.
 
-    All of it was the same in every trial, but for the study's axis.
+    All were constant over the trials, except that of the study's axis.
     """
     model, train = config.model, config.train
-    of_model = ("build", "loss", "depth", "head_dim", "patch_size", "mlp_ratio")
+    names = ("build", "loss", "depth", "head_dim", "patch_size", "mlp_ratio")
     return {
-        **{name: getattr(model, name) for name in of_model if hasattr(model, name)},
+        **{name: getattr(model, name) for name in names if hasattr(model, name)},
         "batch_size": train.batch_size,
         "steps": train.steps,
         "schedule": train.schedule,
@@ -146,12 +154,12 @@ def valid_for(config: TrialConfig) -> dict[str, Any]:
 
 
 def _provenance(study: Study, store: Store) -> dict[str, Any]:
-    known = rundir.provenance(store)
+    provenance = rundir.provenance(store)
     return {
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_directory": store.root.rsplit("/", 1)[-1],
-        "started_at": known["written_at"],
-        "commit": known["commit"],
-        "versions": known["versions"],
+        "started_at": provenance["written_at"],
+        "commit": provenance["commit"],
+        "versions": provenance["versions"],
         "trials": len(store.names("trials", ".parquet")),
     }

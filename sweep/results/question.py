@@ -1,4 +1,4 @@
-"""What the analysis is asked: the study and its decisions as ``analysis.question.Question``."""
+"""The question that a study asks of its table: its spec and decisions as a `TransferQuestion`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,9 @@ from mutransfer.sweep.plan.request import complete
 from mutransfer.sweep.spec.study import Study
 
 
-def question(study: Study, decisions: Mapping[str, Mapping[str, Any]]) -> TransferQuestion | None:
+def study_question(
+    study: Study, decisions: Mapping[str, Mapping[str, Any]]
+) -> TransferQuestion | None:
     """The question, or None where the search has not yet given a centre."""
     if "centre" not in decisions:
         return None

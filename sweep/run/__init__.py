@@ -1,4 +1,4 @@
-"""Execution: the driver, one trial in a worker, Ray Tune, a user's own trainer, the gate.
+"""Running the trials of a study: the driver's loop, the worker, Ray Tune, the gate before it.
 
-Public: `driver.run_inline` and `ray_tune.run`. Ray is imported in the files `ray_*.py` alone.
+Public: `driver.State`, `driver.run_inline`, `ray_tune.run` and `gate`; only `ray_*.py` import Ray.
 """

@@ -1,7 +1,7 @@
-"""The loop of a study: what is next, decide, run, until nothing is left.
+"""The loop of a study: plan, write decisions, run trials, until nothing is left.
 
-Executors differ only in how they run trials: Ray Tune (``sweep.launch``) or this process
-(``run_inline``, for tests and debugging).
+Executors differ only in how they run trials: Ray Tune (`ray_tune.run`) or this process
+(`run_inline`, for tests and debugging).
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from mutransfer.analysis import table as results
+from mutransfer.analysis.table import from_rows
 from mutransfer.sweep.plan.next_trials import Next, next_trials
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.spec.study import Study
@@ -21,68 +21,71 @@ from mutransfer.sweep.store.store import Store
 
 
 class Watcher(Protocol):
-    """Somebody who looks on: the terminal, or nobody."""
+    """Displays the progress of a run, for example in the terminal."""
 
     def planned(self, state: "State") -> None:
-        """The plan changed: another decision, or trials finished."""
+        """The plan changed: a decision was written, or a trial finished."""
 
-    def beat(self, beat: worker.Heartbeat) -> None:
-        """A running trial gave a sign of life."""
+    def heartbeat(self, heartbeat: worker.Heartbeat) -> None:
+        """A running trial sent a heartbeat."""
 
 
-class Silent:
-    """Looks on and says nothing."""
+class NoWatcher:
+    """Displays nothing."""
 
     def planned(self, state: "State") -> None:
-        """Say nothing."""
+        """Ignore the new plan."""
 
-    def beat(self, beat: worker.Heartbeat) -> None:
-        """Say nothing."""
+    def heartbeat(self, heartbeat: worker.Heartbeat) -> None:
+        """Ignore the heartbeat."""
 
 
 @dataclass(kw_only=True)
 class State:
-    """A study in progress: decisions and rows as read so far, and what comes next.
+    """A study in progress: the decisions and rows read so far, and the trials to run next.
 
-    Rows are kept in memory; only new parts are read, since a thousand parts take a second.
+    Rows are cached, and only new row files are read: reading a thousand files takes a second.
     """
 
     study: Study
     store: Store
-    watcher: Watcher = field(default_factory=Silent)
+    watcher: Watcher = field(default_factory=NoWatcher)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     next: Next = field(default_factory=Next)
     started: float = field(default_factory=time.monotonic)
     running: set[str] = field(default_factory=set)
-    slots: int = 1  # trials that run at once
+    slots: int = 1  # number of trials that run at once
 
     @classmethod
     def load(cls, study: Study, store: Store, watcher: Watcher | None = None) -> "State":
-        """The state of a study as its run directory holds it."""
+        """Read the state of a study from its run directory."""
         rows = store.rows()
         state = cls(
             study=study,
             store=store,
             rows=rows,
             decisions=store.decisions(),
-            watcher=watcher or Silent(),
+            watcher=watcher or NoWatcher(),
         )
         state.advance()
         return state
 
     @property
     def table(self) -> pd.DataFrame:
-        """The rows so far, in a fixed order, so that no fit depends on who finished first."""
-        return results.from_rows(self.rows[trial_id] for trial_id in sorted(self.rows))
+        """The rows so far, sorted by trial id: no fit depends on the order of finishing."""
+        return from_rows(self.rows[trial_id] for trial_id in sorted(self.rows))
 
     def finished(self, trial_id: str) -> None:
-        """Take in the row of a trial that has ended."""
+        """Read the row of a trial that has ended."""
         self.running.discard(trial_id)
         self.rows[trial_id] = self.store.read_row(trial_id)
 
     def advance(self) -> Next:
-        """Decide all that can be decided (each decision is on disk first); what comes next."""
+        """Write every decision that can be made, then return what comes next.
+
+        A decision is on disk before any trial that follows from it is planned.
+        """
         self.next = next_trials(self.study, self.decisions, self.table)
         while self.next.decision is not None:
             decision = self.next.decision
@@ -93,29 +96,29 @@ class State:
         return self.next
 
     def counts(self) -> Counter[str]:
-        """Rows of the asked trials, by status."""
-        ids = [ask.trial_id for ask in self.next.asked]
+        """Number of finished trials among those requested, by status."""
+        ids = [request.trial_id for request in self.next.requested]
         return Counter(self.rows[i]["status"] for i in ids if i in self.rows)
 
 
 def run_inline(state: State, stop: Callable[[], None] = lambda: None) -> None:
-    """Run what is left in this process, one trial after the other.
+    """Run the remaining trials in this process, one after the other.
 
     Args:
-        state: The study; its ``next`` is empty afterwards.
-        stop: Called at each sign of life; may raise to stop.
+        state: The study; ``state.next`` is empty afterwards.
+        stop: Called at each heartbeat; raises an exception to stop the run.
     """
     while not state.next.finished:
-        for ask in state.next.trials:
-            state.running.add(ask.trial_id)
-            for beat in worker.run(
-                ask,
+        for request in state.next.trials:
+            state.running.add(request.trial_id)
+            for heartbeat in worker.run(
+                request,
                 state.study.name,
                 state.store,
                 checkpoint_every_s=state.study.resources.checkpoint_every_s,
             ):
-                state.watcher.beat(beat)
+                state.watcher.heartbeat(heartbeat)
                 stop()
-            state.finished(ask.trial_id)
+            state.finished(request.trial_id)
             state.watcher.planned(state)
         state.advance()

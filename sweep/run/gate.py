@@ -1,4 +1,4 @@
-"""The first stage of a study, a gate: invariants and coordinate check of its model."""
+"""The gate before a study: the invariants and the coordinate check of its model under μP."""
 
 import dataclasses
 import json
@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import torch
 
-from mutransfer.analysis.figures import canvas, coordcheck
-from mutransfer.analysis.verdict import coordcheck as coordinates
+from mutransfer.analysis.figures import canvas
+from mutransfer.analysis.figures.coordcheck import coordcheck_plots
+from mutransfer.analysis.verdict import coordcheck as coordcheck_verdict
 from mutransfer.analysis.verdict.coordcheck import Check
-from mutransfer.proxies.checks import coordcheck as checks_coordcheck
-from mutransfer.proxies.checks import invariants
-from mutransfer.proxies.checks.invariants import Broken
+from mutransfer.proxies.checks import coordcheck, invariants
+from mutransfer.proxies.checks.invariants import BrokenLaw
 from mutransfer.proxies.config.trial import HPs, TrialConfig
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.proxies.training.identity import identity
@@ -28,54 +28,60 @@ from mutransfer.sweep.store.store import Store
 from mutransfer.words import Arm
 
 FILE = "coordcheck.json"
-# The control only has to grow; it needs no power.
-CONTROL_SEEDS = 2
-MIN_WIDTHS, FEWEST = 4, 3
-# The widest widths are left out while a check has more FLOPs than take about ten minutes here.
-MOST_FLOPS = {"cpu": 3e13, "cuda": 3e16}
+CONTROL_SEEDS = 2  # sizes under SP only have to grow visibly: the control needs no power
+WANTED_WIDTHS, MIN_WIDTHS = 4, 3
+# FLOPs of about ten minutes; a check that costs more omits its widest widths.
+MAX_FLOPS = {"cpu": 3e13, "cuda": 3e16}
 LOG2_LRS = range(-3, -15, -1)
-Tell = Callable[[str], object]
+Notify = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
-    """A check, the learning rate that it was done at, and the invariants that are broken."""
+class GateResult:
+    """The outcome of the gate.
+
+    Attributes:
+        check: The coordinate check.
+        lr: The learning rate at which both were measured.
+        broken: The invariants that do not hold.
+    """
 
     check: Check
     lr: float
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenLaw, ...] = ()
 
     @property
-    def verdict(self) -> coordinates.Verdict:
-        """That of the check; FAIL where an invariant is broken."""
+    def verdict(self) -> coordcheck_verdict.CheckVerdict:
+        """The verdict of the coordinate check, or FAIL where an invariant is broken."""
         return "FAIL" if self.broken else self.check.verdict
 
 
 def widths(study: Study) -> tuple[int, ...]:
-    """The widths of a study's check.
+    """The widths at which a study's model is checked, in ascending order.
 
-    Its ladder and target, doubled on where these are few; the widest are left out, down to three,
-    where they would take too long (`too_costly`). `coordcheck.widths` names others.
+    These are the widths of `coordcheck.widths`, or else the study's ladder and target, continued
+    by doubling to `WANTED_WIDTHS`. The widest are omitted, down to `MIN_WIDTHS` widths, while the
+    check costs more than `MAX_FLOPS` (see `too_costly`).
     """
     if study.coordcheck.widths is not None:
         return tuple(sorted(set(study.coordcheck.widths)))
-    found = list(study.axis_values) if study.axis == "width" else [study.search.width]
-    while len(found) < MIN_WIDTHS:
-        found.append(2 * found[-1])
-    while len(found) > FEWEST and _flops(study, found) > MOST_FLOPS[_device(study)]:
-        found.pop()
-    return tuple(found[-MIN_WIDTHS - 1 :])
+    chosen = list(study.axis_values) if study.axis == "width" else [study.search.width]
+    while len(chosen) < WANTED_WIDTHS:
+        chosen.append(2 * chosen[-1])
+    while len(chosen) > MIN_WIDTHS and _flops(study, chosen) > MAX_FLOPS[_device(study)]:
+        chosen.pop()
+    return tuple(chosen[-WANTED_WIDTHS - 1 :])
 
 
 def too_costly(study: Study) -> tuple[int, ...]:
-    """The study's own widths that its check leaves out for their cost."""
-    found = widths(study)
+    """The study's own widths that the check omits because of their cost."""
+    widest = widths(study)[-1]
     own = study.axis_values if study.axis == "width" else ()
-    return () if study.coordcheck.widths else tuple(w for w in own if w > found[-1])
+    return () if study.coordcheck.widths else tuple(w for w in own if w > widest)
 
 
 def config(study: Study, arm: Arm, width: int, seed: int, lr: float) -> TrialConfig:
-    """The training of which a check looks at the first steps: constant LR, no clipping."""
+    """The trial whose first steps the check measures: constant LR, no clipping, no EMA."""
     options = study.coordcheck
     train = dataclasses.replace(
         study.train,
@@ -102,8 +108,8 @@ def config(study: Study, arm: Arm, width: int, seed: int, lr: float) -> TrialCon
 
 
 def _hps(study: Study, lr: float) -> HPs:
-    """The middle of every range, but for the LR and what acts on it."""
-    middle = {name: found.middle for name, found in study.parameters.items()}
+    """The middle of every search range, with the given LR, no warmup and no clipping."""
+    middle = {name: distribution.middle for name, distribution in study.parameters.items()}
     middle = {n: v for n, v in middle.items() if n not in ("warmup_steps", "grad_clip")}
     return hps_of(middle | {"lr": lr})
 
@@ -113,7 +119,7 @@ def _device(study: Study) -> Any:
 
 
 def flops(study: Study) -> float:
-    """Training FLOPs of a check with the fewest seeds, probes left out."""
+    """Training FLOPs of a check with its first seeds; forward passes of the probe not counted."""
     return _flops(study, widths(study))
 
 
@@ -122,140 +128,146 @@ def _flops(study: Study, of_widths: Sequence[int]) -> float:
     return sum(runs * training_flops(config(study, "mup", w, 0, 1.0)) for w in of_widths)
 
 
-def measure(study: Study, tell: Tell = lambda line: None) -> Checked:
-    """Do the check of a study on this machine.
+def measure(study: Study, notify: Notify = lambda line: None) -> GateResult:
+    """Check the model of a study on this machine.
+
+    Seeds are added one by one, up to `coordcheck.max_seeds`, until the check has power.
 
     Args:
         study: The study.
-        tell: Is told what goes on, line by line.
+        notify: Called with one line of text as each measurement starts.
     """
     options = study.coordcheck
 
-    def start(arm: Arm, width: int, seed: int, lr: float) -> checks_coordcheck.Run:
-        return checks_coordcheck.of_trial(config(study, arm, width, seed, lr))
+    def start(arm: Arm, width: int, seed: int, lr: float) -> coordcheck.CheckRun:
+        return coordcheck.of_trial(config(study, arm, width, seed, lr))
 
     steps, n, base_width = options.steps, options.seeds, study.model.base_width
-    lr = options.lr or checks_coordcheck.choose_lr(
+    lr = options.lr or coordcheck.choose_lr(
         start, base_width=base_width, steps=steps, log2_lrs=LOG2_LRS
     )
     widest = max(w for w in (*widths(study), 2 * base_width) if w > base_width)
-    broken = invariants.broken(start, base_width=base_width, width=widest, lr=lr)
+    broken = invariants.broken_laws(start, base_width=base_width, width=widest, lr=lr)
 
     def rows(arm: Arm, seeds: Sequence[int]) -> list[dict[str, Any]]:
-        tell(f"coordinate check: {arm}, seeds {list(seeds)}, widths {list(widths(study))}")
-        sizes = checks_coordcheck.measure(
+        notify(f"coordinate check: {arm}, seeds {list(seeds)}, widths {list(widths(study))}")
+        sizes = coordcheck.measure(
             start, widths=widths(study), seeds=seeds, steps=steps, lr=lr, arm=arm
         )
         return [vars(size) for size in sizes]
 
-    found = rows("mup", range(n)) + rows("sp", range(CONTROL_SEEDS))
-    check = coordinates.judge(pd.DataFrame(found), tolerance=options.tolerance)
+    measured = rows("mup", range(n)) + rows("sp", range(CONTROL_SEEDS))
+    check = coordcheck_verdict.judge(pd.DataFrame(measured), tolerance=options.tolerance)
     while not check.has_power and n < options.max_seeds:
-        found += rows("mup", [n])
+        measured += rows("mup", [n])
         n += 1
-        check = coordinates.judge(pd.DataFrame(found), tolerance=options.tolerance)
-    return Checked(check=check, lr=lr, broken=tuple(broken))
+        check = coordcheck_verdict.judge(pd.DataFrame(measured), tolerance=options.tolerance)
+    return GateResult(check=check, lr=lr, broken=tuple(broken))
 
 
 def key(study: Study) -> str:
-    """What a stored result belongs to: the trainings that it looked at, and the options."""
+    """What a stored result depends on: the rules, the measured trials and the options, as JSON."""
     trials = [identity(config(study, a, w, 0, 1.0)) for a in ("mup", "sp") for w in widths(study)]
     options = dataclasses.asdict(study.coordcheck) | {"gate": None}
-    return json.dumps([coordinates.RULES, invariants.RULES, trials, options], sort_keys=True)
+    return json.dumps([coordcheck_verdict.RULES, invariants.RULES, trials, options], sort_keys=True)
 
 
 def stored(study: Study, store: Store) -> dict[str, Any] | None:
-    """The result of an earlier run of the same check, None where there is none."""
+    """The result of an earlier run of the same check; None where there is none."""
     if not store.exists(FILE):
         return None
-    held = store.read_json(FILE)
-    return held if held.get("key") == key(study) else None
+    content = store.read_json(FILE)
+    return content if content.get("key") == key(study) else None
 
 
-def write(study: Study, store: Store, found: Checked) -> dict[str, Any]:
-    """Write result and plots into the run directory; the result as stored."""
+def write(study: Study, store: Store, result: GateResult) -> dict[str, Any]:
+    """Write the result and its plots into the run directory; returns the content as stored."""
     content = {
         "format": 1,
         "key": key(study),
-        "log2_lr": math.log2(found.lr),
+        "log2_lr": math.log2(result.lr),
         "versions": provenance.versions(),
         "device": _device(study),
         "not_checked": list(too_costly(study)),
-        **found.check.to_dict(),
-        "verdict": found.verdict,
-        "broken": [{"text": str(b), **dataclasses.asdict(b)} for b in found.broken],
-        "findings": [{"text": str(f), **dataclasses.asdict(f)} for f in found.check.findings],
+        **result.check.to_dict(),
+        "verdict": result.verdict,
+        "broken": [{"text": str(b), **dataclasses.asdict(b)} for b in result.broken],
+        "findings": [{"text": str(f), **dataclasses.asdict(f)} for f in result.check.findings],
     }
-    drawn = coordcheck.all_figures(found.check)
-    for name, data in canvas.files(drawn).items():
+    for name, data in canvas.files(coordcheck_plots(result.check)).items():
         store.write(data, "plots", name)
     store.write(json.dumps(content, indent=1).encode(), FILE)
     return content
 
 
 def is_due(study: Study) -> bool:
-    """Whether `run` begins with a check: one along another axis trains at a single width."""
+    """Whether `run` starts with the check; only a study along width trains at several widths."""
     return study.coordcheck.gate != "skip" and study.axis == "width"
 
 
-def gate(study: Study, store: Store, tell: Tell) -> None:
-    """Let a study pass whose model is checked, now or in an earlier run.
+def require_pass(study: Study, store: Store, notify: Notify) -> None:
+    """Check the model, unless an earlier run did, and return only where the check passed.
+
+    With `coordcheck: {gate: warn}` a failed check is reported through ``notify`` only.
 
     Raises:
-        RunError: the check failed, or shows nothing.
+        RunError: the check failed, or has no power to detect a failure.
         UserError: the widest model does not fit into memory.
     """
     if not is_due(study):
         return
-    held = stored(study, store)
-    if held is None:
-        where = "this machine, which checks its coordinates (at `coordcheck.widths`),"
+    content = stored(study, store)
+    if content is None:
+        where = "this machine, which runs the coordinate check (at `coordcheck.widths`),"
         widest = config(study, "mup", widths(study)[-1], 0, 1.0)
         memory.check(study, memory.of_this_machine(), where, [widest])
-        held = write(study, store, measure(study, tell))
-    told = message(study.name, held)
-    if held["verdict"] == "PASS" or study.coordcheck.gate == "warn":
-        tell(told)
+        content = write(study, store, measure(study, notify))
+    text = result_text(study.name, content)
+    if content["verdict"] == "PASS" or study.coordcheck.gate == "warn":
+        notify(text)
         return
     remedy = (
-        "correct the model or its roles (`mutransfer roles` prints them), or run all the same with "
+        "correct the model or its roles (`mutransfer roles` prints them), or run it anyway with "
         "--no-coordcheck or `coordcheck: {gate: warn}`"
     )
-    raise RunError(f"{told}\n{remedy}")
+    raise RunError(f"{text}\n{remedy}")
 
 
-def message(name: str, held: dict[str, Any], most: int = 5) -> str:
-    """The result in a few lines."""
-    verdict, findings = held["verdict"], held["findings"]
+def result_text(name: str, content: dict[str, Any], limit: int = 5) -> str:
+    """A stored result as text: one line, then at most ``limit`` lines of each kind of finding."""
+    verdict, findings = content["verdict"], content["findings"]
     scope = (
-        f"widths {', '.join(map(str, held['widths']))}, {held['n_seeds']} seeds, "
-        f"LR 2^{held['log2_lr']:g}, "
-        f"{held['n_series']} series, tolerance {held['tolerance']:g}; a slope of "
-        f"{held['detectable']:.2f} would be seen"
+        f"widths {', '.join(map(str, content['widths']))}, {content['n_seeds']} seeds, "
+        f"LR 2^{content['log2_lr']:g}, "
+        f"{content['n_series']} series, tolerance {content['tolerance']:g}; it would detect a "
+        f"slope of {content['detectable']:.2f}"
     )
     lines = [f"{name}: coordinate check: {verdict} ({scope})"]
-    if left_out := held.get("not_checked"):
-        left_out = ", ".join(map(str, left_out))
-        lines.append(f"    not checked, for its cost: {left_out}; name it in `coordcheck.widths`")
+    if omitted := content.get("not_checked"):
+        omitted = ", ".join(map(str, omitted))
+        lines.append(
+            f"    not checked because of their cost: {omitted}; to check them, list them in "
+            "`coordcheck.widths`"
+        )
     if verdict == "BLIND":
-        remedy = "a larger `coordcheck.lr` or wider models"
-        return "\n".join([*lines, f"    nothing grows under SP either: {remedy}"])
-    lines += _first("invariant broken: ", held.get("broken", []), most)
-    return "\n".join(lines + _first("", findings, most))
+        remedy = "choose a larger `coordcheck.lr` or wider models"
+        return "\n".join([*lines, f"    nothing grows with width under SP either: {remedy}"])
+    lines += _first("invariant broken: ", content.get("broken", []), limit)
+    return "\n".join(lines + _first("", findings, limit))
 
 
-def _first(word: str, found: Sequence[dict[str, Any]], most: int) -> list[str]:
-    lines = [f"    {word}{one['text']}" for one in found[:most]]
-    if len(found) > most:
-        lines.append(f"    and {len(found) - most} more; all of them in {FILE}")
+def _first(prefix: str, findings: Sequence[dict[str, Any]], limit: int) -> list[str]:
+    lines = [f"    {prefix}{finding['text']}" for finding in findings[:limit]]
+    if len(findings) > limit:
+        lines.append(f"    and {len(findings) - limit} more; all of them are in {FILE}")
     return lines
 
 
-def told(study: Study, store: Store) -> str | None:
-    """The stored result in a few lines, for the report; None where no check was done."""
-    return message(study.name, store.read_json(FILE)) if store.exists(FILE) else None
+def stored_text(study: Study, store: Store) -> str | None:
+    """The stored result as text, for the report; None where no check was done."""
+    return result_text(study.name, store.read_json(FILE)) if store.exists(FILE) else None
 
 
 def stored_check(store: Store) -> Check | None:
-    """The stored check itself; None where none was done."""
-    return coordinates.from_dict(store.read_json(FILE)) if store.exists(FILE) else None
+    """The stored coordinate check; None where none was done."""
+    return coordcheck_verdict.from_dict(store.read_json(FILE)) if store.exists(FILE) else None

@@ -1,7 +1,7 @@
-"""Whether a study's models fit into memory, asked before any trial starts.
+"""Whether a study's models fit into memory, checked before any trial starts.
 
-The estimate is a lower bound: weights, gradients, Adam's two moments and the EMA, in float32. What
-activations and data take comes on top, so a study may pass and still be too large.
+The estimate is a lower bound: weights, gradients, Adam's two moments and the EMA, in float32.
+Activations and data are not counted, so a study that passes may still be too large.
 """
 
 import os
@@ -18,7 +18,7 @@ COPIES = 4  # weight, gradient, first and second moment
 
 
 def needed_bytes(config: TrialConfig) -> int:
-    """Bytes that training a model takes at least."""
+    """Lower bound of the memory that training takes, in bytes."""
     copies = COPIES + (config.train.ema_frac is not None)
     return BYTES * copies * n_params(config)
 
@@ -30,27 +30,28 @@ def check(study: Study, slot_bytes: float, where: str, configs: Sequence[TrialCo
         study: The study.
         slot_bytes: Memory that one trial may use.
         where: What has that memory, for the message.
-        configs: What is trained; none: a trial at each place of the study.
+        configs: The trials to check; by default one at each axis value of the study.
 
     Raises:
-        UserError: the largest model needs more.
+        UserError: the largest model needs more than ``slot_bytes``.
     """
-    hps = {name: found.middle for name, found in study.parameters.items()}
-    found = configs or [
-        trial(study, axis_value=p, arm="mup", hps=hps, seed=0) for p in study.axis_values
+    hps = {name: distribution.middle for name, distribution in study.parameters.items()}
+    configs = configs or [
+        trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
+        for axis_value in study.axis_values
     ]
-    config = max(found, key=needed_bytes)
+    config = max(configs, key=needed_bytes)
     if (needed := needed_bytes(config)) > slot_bytes:
         raise UserError(
             f"{study.name}: a model of width {config.width} has {n_params(config):,} parameters "
             f"and needs {_gb(needed)} for weights, gradients and optimizer alone; {where} has "
-            f"{_gb(slot_bytes)} a trial; lower the widest width, run fewer trials at once "
-            "(resources.max_concurrent) or take a larger machine"
+            f"{_gb(slot_bytes)} per trial; lower the widest width, run fewer trials at once "
+            "(resources.max_concurrent) or use a larger machine"
         )
 
 
 def of_this_machine() -> float:
-    """Bytes of this machine's memory."""
+    """Memory of this machine in bytes."""
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 

@@ -1,9 +1,11 @@
-"""The Ray actor that runs trials."""
+"""The Ray actor that runs trials, and a trial request as plain data that Ray can send to it."""
 
 import os
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from mutransfer.sweep.run import ray_settings  # noqa: F401  # before Ray, which reads it
 
 # isort: split
 from ray import tune
@@ -12,11 +14,11 @@ from mutransfer.proxies import user_code
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.run import worker
+from mutransfer.sweep.run.start_barrier import StartBarrier
 from mutransfer.sweep.store.store import Store
 
-CHUNK_S = 0.5  # between two signs of life; also how long a stop may wait for a worker
-
-WARM, WARM_UP_S = ".warm", 60.0  # where processes say that they are up; how long they wait
+CHUNK_S = 0.5  # between two heartbeats, and the longest that a stop waits for a worker
+BARRIER_POLL_S = 0.1
 
 
 class TrialWorker(tune.Trainable):
@@ -27,61 +29,58 @@ class TrialWorker(tune.Trainable):
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin the next trial in the same process: starting a process costs seconds."""
+        """Begin the next trial in the same process: starting a process takes seconds."""
         self._begin(new_config)
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        self._warm_up = config if "warm_up" in config else None
-        if self._warm_up is not None:
-            self._deadline = time.monotonic() + WARM_UP_S
-            Store(config["location"]).write(b"", WARM, f"{config['warm_up']}.up")
+        self._barrier: StartBarrier | None = None
+        if "barrier_index" in config:
+            self._barrier = StartBarrier(config["location"], config["n_processes"])
+            self._barrier.arrive(config["barrier_index"])
             return
         user_code.add_paths(config["imports"])
-        self._beats = worker.run(
-            request_from_plain(config["ask"]),
+        self._heartbeats = worker.run(
+            request_from_plain(config["request"]),
             config["study"],
             Store(config["location"]),
             checkpoint_every_s=config["checkpoint_every_s"],
         )
 
     def step(self) -> dict[str, Any]:
-        """Train for about half a second."""
-        if self._warm_up is not None:
-            return self._wait_for_the_others(self._warm_up)
+        """Train for about `CHUNK_S`."""
+        if self._barrier is not None:
+            is_open = self._barrier.is_open()
+            time.sleep(BARRIER_POLL_S)
+            return {"done": is_open, "heartbeat": None}
         deadline = time.monotonic() + CHUNK_S
-        beat = None
+        heartbeat = None
         try:
-            for beat in self._beats:
+            for heartbeat in self._heartbeats:
                 if time.monotonic() > deadline:
-                    return {"done": False, "beat": vars(beat)}
+                    return {"done": False, "heartbeat": vars(heartbeat)}
         except worker.PoisonedProcess:
-            os._exit(1)  # the row is written; Tune retries, and a new process finds the row
-        return {"done": True, "beat": None if beat is None else vars(beat)}
-
-    def _wait_for_the_others(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        up = len(Store(config["location"]).names(WARM, ".up"))
-        time.sleep(0.1)
-        return {"done": up >= config["slots"] or time.monotonic() > self._deadline, "beat": None}
+            os._exit(1)  # the row is written; Tune retries, and the new process finds the row
+        return {"done": True, "heartbeat": None if heartbeat is None else vars(heartbeat)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Save nothing: trials keep checkpoints of their own in the run directory."""
+        """Save nothing: trials write their own checkpoints to the run directory."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Load nothing, as ``save_checkpoint`` saves nothing."""
 
 
-def plain_of_request(ask: TrialRequest) -> dict[str, Any]:
-    """The ask as plain data that Ray can send."""
+def plain_of_request(request: TrialRequest) -> dict[str, Any]:
+    """The request as plain data."""
     return {
-        "config": ask.config.to_dict(),
-        "asked_by": ask.asked_by,
-        "generation": ask.generation,
+        "config": request.config.to_dict(),
+        "asked_by": request.asked_by,
+        "generation": request.generation,
     }
 
 
 def request_from_plain(plain: Mapping[str, Any]) -> TrialRequest:
-    """The ask that ``plain_of_ask`` wrote."""
+    """The request from which `plain_of_request` made ``plain``."""
     return TrialRequest(
         config=TrialConfig.from_dict(plain["config"]),
         asked_by=plain["asked_by"],

@@ -1,4 +1,4 @@
-"""The Ray cluster of a run: connecting, its nodes, what fits on them, Ray's settings."""
+"""The Ray cluster of a run: connecting to it, and how many trials fit on its nodes."""
 
 import logging
 import os
@@ -7,42 +7,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-QUIET = {
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "100000",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-}
-for _name, _value in QUIET.items():  # Ray reads these when it is imported
-    os.environ.setdefault(_name, _value)
+from mutransfer.sweep.run import ray_settings  # noqa: F401  # before Ray, which reads it
 
-import ray  # noqa: E402
-import ray.tune.execution.tune_controller as tune_controller  # noqa: E402
-import torch  # noqa: E402
+# isort: split
+import ray
+import ray.tune.execution.tune_controller as tune_controller
+import torch
 
-import mutransfer  # noqa: E402
-from mutransfer.proxies import user_code  # noqa: E402
-from mutransfer.sweep.errors import UserError  # noqa: E402
-from mutransfer.sweep.spec.sections import Resources  # noqa: E402
-from mutransfer.sweep.spec.study import Study  # noqa: E402
+import mutransfer
+from mutransfer.proxies import user_code
+from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.spec.sections import Resources
+from mutransfer.sweep.spec.study import Study
 
 
 @contextmanager
 def connected(study: Study) -> Iterator[None]:
-    """Connected to the cluster at ``resources.address``, or to one started on this machine."""
+    """Connect to the cluster at ``resources.address``, or to one started on this machine.
+
+    A cluster at an address is sent `sent_packages`, so they need not be installed on its nodes.
+
+    Raises:
+        UserError: no cluster answers at the address.
+    """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     address = study.resources.address or os.environ.get("RAY_ADDRESS")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address:
-        modules = [str(Path(mutransfer.__file__).absolute().parent)]
-        modules += user_code.package_folders(study.references)
-        options |= {"address": address, "runtime_env": {"py_modules": modules}}
+        options |= {"address": address, "runtime_env": {"py_modules": sent_packages(study)}}
     else:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes to the home directory
         options |= {"address": "local", "include_dashboard": False}
@@ -60,13 +52,21 @@ def connected(study: Study) -> Iterator[None]:
         ray.shutdown()
 
 
-def _nodes() -> list[dict[str, float]]:
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def sent_packages(study: Study) -> list[str]:
+    """The folders that a cluster at an address receives, `mutransfer` first.
+
+    In an editable install `mutransfer` holds links to three folders; Ray's archive follows them.
+    """
+    ours = str(Path(mutransfer.__file__).absolute().parent)
+    return [ours, *user_code.package_folders(study.references)]
 
 
-def check_room(resources: Resources) -> None:
-    """Raise where no single node has what one trial needs (sums over nodes would lie)."""
-    need = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+def check_fits(resources: Resources) -> None:
+    """Raise UserError where no single node has the resources of one trial.
+
+    The sum over nodes is no measure: a trial runs on one node.
+    """
+    need = _need(resources)
     nodes = _nodes()
     if any(all(node.get(k, 0) >= v for k, v in need.items()) for node in nodes):
         return
@@ -78,22 +78,31 @@ def check_room(resources: Resources) -> None:
 
 
 def slots(resources: Resources) -> int:
-    """Trials that run at once. Raises UserError where not even one fits."""
-    check_room(resources)
-    need = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
-    slots = sum(
+    """Number of trials that run at once. Raises UserError where not even one fits."""
+    check_fits(resources)
+    need = _need(resources)
+    n_slots = sum(
         min(int(node.get(name, 0) / amount) for name, amount in need.items() if amount > 0)
         for node in _nodes()
     )
-    return min(slots, resources.max_concurrent or slots)
+    return min(n_slots, resources.max_concurrent or n_slots)
+
+
+def _need(resources: Resources) -> dict[str, float]:
+    return {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+
+
+def _nodes() -> list[dict[str, float]]:
+    """The resources of every node that is alive, in Ray's names and units."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def slot_bytes(resources: Resources, slots: int) -> float:
-    """Memory of one trial: of a GPU, as a worker sees it, else its part of the largest node."""
+    """Memory of one trial in bytes: its share of a GPU, or of the node with most per trial."""
     if resources.gpus_per_trial > 0:
         share = min(1.0, resources.gpus_per_trial)
-        ask = ray.remote(num_gpus=resources.gpus_per_trial, num_cpus=0)(_gpu_bytes)
-        return share * float(ray.get(ask.remote()))
+        measure = ray.remote(num_gpus=resources.gpus_per_trial, num_cpus=0)(_gpu_bytes)
+        return share * float(ray.get(measure.remote()))
     return max(
         node.get("memory", 0.0)
         / max(1, min(slots, int(node.get("CPU", 0) / resources.cpus_per_trial)))
@@ -102,18 +111,18 @@ def slot_bytes(resources: Resources, slots: int) -> float:
 
 
 def _gpu_bytes() -> int:
-    """Total memory of the GPU that Ray gave to this worker."""
+    """Total memory of the GPU that Ray assigned to this worker."""
     return int(torch.cuda.mem_get_info()[1])
 
 
 def keep_actors() -> None:
-    """Keep idle actors over the boundary of a generation.
+    """Make Tune keep its idle actors between two generations of the search.
 
-    Stock Tune keeps one idle actor and kills the others when no trial is staged. The next trials
-    then start actors that take longer than a short trial; the surviving actor steals the pending
-    trial and the starting actor is cancelled: the study runs on one worker for ever (measured:
-    46.7 s against 30.7 s on 2 slots). The class is private to Ray, so a Ray without it is left
-    as it is; a test counts the worker processes after a boundary.
+    Tune itself keeps one idle actor and kills the others while no trial is pending. Starting a new
+    actor takes longer than a short trial, so the remaining actor takes the pending trial, the
+    starting actor is cancelled, and the study stays on one worker (measured: 46.7 s against 30.7 s
+    on 2 slots). The class is private to Ray: a Ray version without it is left unchanged, and a
+    test counts the worker processes after a generation.
     """
     stock = getattr(tune_controller, "_ObjectCache", None)
     if stock is None or getattr(stock, "keeps_all", False):

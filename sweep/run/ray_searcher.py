@@ -1,6 +1,8 @@
-"""The searcher that feeds Ray Tune with the trials of the plan."""
+"""The Ray Tune searcher that hands out the trials of the plan."""
 
 from typing import Any
+
+from mutransfer.sweep.run import ray_settings  # noqa: F401  # before Ray, which reads it
 
 # isort: split
 from ray.tune.search import Searcher
@@ -12,73 +14,87 @@ from mutransfer.sweep.run.ray_actor import plain_of_request
 
 
 class PlanSearcher(Searcher):
-    """Hands out the trials of the plan; learns from rows on disk, not from Tune's results."""
+    """Hands out the trials of the plan; learns from rows on disk, not from Tune's results.
+
+    With several slots, the first trial of each slot is a barrier trial, which only waits until
+    every slot has its process (see `start_barrier`).
+
+    Attributes:
+        error: What planning raised, for `ray_tune.run` to raise again; None where nothing was.
+    """
 
     def __init__(self, state: State) -> None:
-        super().__init__(metric="beat", mode="min")
+        super().__init__(metric="heartbeat", mode="min")
         self._state = state
         self._running: dict[str, TrialRequest] = {}
-        self._stale = False
-        self._cold = list(range(state.slots)) if state.slots > 1 else []
-        self._warming: set[str] = set()
+        self._plan_is_stale = False
+        self._barrier_indices = list(range(state.slots)) if state.slots > 1 else []
+        self._at_barrier: set[str] = set()
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles searchers, and nobody restores this one."""
+        """Nothing: Tune pickles searchers, and this one is never restored."""
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
-        """The next trial; None while others run that the plan waits for; FINISHED at the end."""
-        if self._cold:
-            self._warming.add(trial_id)
-            return self._warm_up(self._cold.pop())
-        ask = self._waiting()
-        if ask is None and self._stale:  # planning takes a tenth of a second: only when needed
+        """The next trial; None while the plan waits for running ones; FINISHED at the end."""
+        if self._barrier_indices:
+            self._at_barrier.add(trial_id)
+            return self._barrier_config(self._barrier_indices.pop())
+        request = self._next_request()
+        if request is None and self._plan_is_stale:  # planning takes 0.1 s: only where needed
             try:
                 self._state.advance()
-                self._stale = False
+                self._plan_is_stale = False
             except Exception as error:
-                self.error = error  # raised by ``run``: Tune would wrap it
+                self.error = error  # raised by `ray_tune.run`: Tune would wrap it
                 return Searcher.FINISHED
-            ask = self._waiting()
-        if ask is not None:
-            self._running[trial_id] = ask
-            self._state.running.add(ask.trial_id)
-            return self._config(ask)
-        return None if self._running or self._warming else Searcher.FINISHED
+            request = self._next_request()
+        if request is not None:
+            self._running[trial_id] = request
+            self._state.running.add(request.trial_id)
+            return self._trial_config(request)
+        return None if self._running or self._at_barrier else Searcher.FINISHED
 
-    def _warm_up(self, index: int) -> dict[str, Any]:
-        """A trial that only waits until every slot has its process.
-
-        Without it the first process up takes the others' short trials, Tune cancels the
-        processes that were starting for them, and the study goes on with one.
-        """
-        place = {"location": self._state.store.location_on_workers}
-        return {"warm_up": index, "slots": self._state.slots, **place}
-
-    def _waiting(self) -> TrialRequest | None:
-        """The first planned trial that neither runs nor has a row."""
-        running = {ask.trial_id for ask in self._running.values()}
-        for ask in self._state.next.trials:
-            if ask.trial_id not in running and ask.trial_id not in self._state.rows:
-                return ask
+    def _next_request(self) -> TrialRequest | None:
+        """The first planned trial that is not running and has no row."""
+        running = {request.trial_id for request in self._running.values()}
+        for request in self._state.next.trials:
+            if request.trial_id not in running and request.trial_id not in self._state.rows:
+                return request
         return None
 
+    def _barrier_config(self, index: int) -> dict[str, Any]:
+        return {
+            "barrier_index": index,
+            "n_processes": self._state.slots,
+            "location": self._state.store.location_on_workers,
+        }
+
+    def _trial_config(self, request: TrialRequest) -> dict[str, Any]:
+        return {
+            "request": plain_of_request(request),
+            "study": self._state.study.name,
+            "imports": self._state.study.imports,
+            "location": self._state.store.location_on_workers,
+            "checkpoint_every_s": self._state.study.resources.checkpoint_every_s,
+        }
+
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing to learn before the end."""
+        """Do nothing: a trial's result is its row."""
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Take in the row, or write that the worker was lost."""
-        if trial_id in self._warming:
-            self._warming.discard(trial_id)
+        """Read the trial's row; where there is none, write that the worker was lost."""
+        if trial_id in self._at_barrier:
+            self._at_barrier.discard(trial_id)
             return
-        ask, state = self._running.pop(trial_id), self._state
-        if not state.store.has_row(ask.trial_id):
-            state.store.write_row(worker.lost_row(ask, state.study.name), [])
-        state.finished(ask.trial_id)
-        self._stale = True
+        request, state = self._running.pop(trial_id), self._state
+        if not state.store.has_row(request.trial_id):
+            state.store.write_row(worker.lost_row(request, state.study.name), [])
+        state.finished(request.trial_id)
+        self._plan_is_stale = True
         state.watcher.planned(state)
 
     def save(self, checkpoint_path: str) -> None:
@@ -86,12 +102,3 @@ class PlanSearcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Restore nothing."""
-
-    def _config(self, ask: TrialRequest) -> dict[str, Any]:
-        return {
-            "ask": plain_of_request(ask),
-            "study": self._state.study.name,
-            "imports": self._state.study.imports,
-            "location": self._state.store.location_on_workers,
-            "checkpoint_every_s": self._state.study.resources.checkpoint_every_s,
-        }

@@ -1,8 +1,9 @@
-"""Ray Tune as the executor: one ``Tuner`` for a whole study, started afresh at every run.
+"""Ray Tune as the executor: one ``Tuner`` for a whole study, new at every run.
 
-Ray holds no truth. Trials write their own rows, the plan is derived from rows and decisions, so a
-run that is killed anywhere goes on by being typed again. ``Tuner.restore``, ``OptunaSearch`` with
-a storage, and early stopping are not used: they lose, double or mislabel trials.
+No state is kept in Ray. Trials write their own rows, and the plan is derived from rows and
+decisions, so that a run which was killed continues when the same command is repeated.
+``Tuner.restore``, ``OptunaSearch`` with a storage, and early stopping are not used: they lose,
+duplicate or mislabel trials.
 """
 
 import os
@@ -17,28 +18,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mutransfer.sweep.run import ray_cluster  # first: it settles what Ray reads when it is imported
+from mutransfer.sweep.run import ray_settings  # noqa: F401  # before Ray, which reads it
 
 # isort: split
 from ray import tune
 
 from mutransfer.sweep.errors import RunError, Stopped
-from mutransfer.sweep.run import memory, worker
+from mutransfer.sweep.run import memory, ray_cluster, start_barrier, worker
 from mutransfer.sweep.run.driver import State
-from mutransfer.sweep.run.ray_actor import WARM, TrialWorker
+from mutransfer.sweep.run.ray_actor import TrialWorker
 from mutransfer.sweep.run.ray_searcher import PlanSearcher
 from mutransfer.sweep.store.store import Store
 
-NO_ROOM_S = 60.0  # with nothing running and no node that fits, the run ends
+IDLE_CHECK_S = 60.0  # after so long with no running trial, check again that a node fits one
 
 
 def run(state: State) -> None:
-    """Run what is left of a study on Ray; ``state.next`` is empty afterwards.
+    """Run the remaining trials of a study on Ray; ``state.next`` is empty afterwards.
 
     Raises:
-        UserError: no node has what a trial needs, or no cluster answers.
-        RunError: the study could not go on.
-        Stopped: Ctrl-C or SIGTERM; everything that finished is kept.
+        UserError: no node has the resources of a trial, or no cluster answers.
+        RunError: Ray ended before the study did.
+        Stopped: Ctrl-C or SIGTERM; the rows of all finished trials are kept.
     """
     if state.next.finished:
         return
@@ -47,11 +48,11 @@ def run(state: State) -> None:
         ray_cluster.keep_actors()
         slots = state.slots = ray_cluster.slots(resources)
         memory.check(state.study, ray_cluster.slot_bytes(resources, slots), "the cluster")
-        state.store.clear(WARM)
-        searcher, watch = PlanSearcher(state), Watch(state)
-        with _tune_directory(state.store) as directory, _signals(watch.stop_soon):
-            _tuner(state, searcher, watch, slots, directory).fit()
-    state.store.clear(WARM)
+        state.store.clear(start_barrier.FOLDER)
+        searcher, callback = PlanSearcher(state), RunCallback(state)
+        with _tune_directory(state.store) as directory, _signals(callback.stop_soon):
+            _tuner(state, searcher, callback, slots, directory).fit()
+    state.store.clear(start_barrier.FOLDER)
     if searcher.error is not None:
         raise searcher.error
     if not state.next.finished:
@@ -60,8 +61,8 @@ def run(state: State) -> None:
         )
 
 
-class Watch(tune.Callback):
-    """Passes signs of life to the watcher, and stops the run when asked or when nothing fits."""
+class RunCallback(tune.Callback):
+    """Passes heartbeats to the watcher; stops the run at a signal or when no node fits a trial."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -69,37 +70,37 @@ class Watch(tune.Callback):
         self._idle_since: float | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles callbacks, and nobody restores this one."""
+        """Nothing: Tune pickles callbacks, and this one is never restored."""
         return {}
 
     def stop_soon(self, signal_number: int, frame: object) -> None:
-        """Signal handler: stop at the loop's next turn; a second signal ends at once."""
+        """Signal handler: stop at the next step of Tune's loop; a second signal exits at once."""
         if self._signal is not None:
             os._exit(128 + signal_number)
         self._signal = signal_number
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Stop where a signal came, or where no node has room for what waits."""
+        """Raise `Stopped` after a signal, and UserError where no node fits a pending trial."""
         if self._signal is not None:
             raise Stopped(self._signal)
         if any(trial.status == "RUNNING" for trial in trials):
             self._idle_since = None
             return
         self._idle_since = self._idle_since or time.monotonic()
-        if time.monotonic() - self._idle_since > NO_ROOM_S:
-            ray_cluster.check_room(self._state.study.resources)
+        if time.monotonic() - self._idle_since > IDLE_CHECK_S:
+            ray_cluster.check_fits(self._state.study.resources)
             self._idle_since = None
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """Pass the sign of life on."""
-        if result.get("beat"):
-            self._state.watcher.beat(worker.Heartbeat(**result["beat"]))
+        """Pass the heartbeat to the watcher."""
+        if result.get("heartbeat"):
+            self._state.watcher.heartbeat(worker.Heartbeat(**result["heartbeat"]))
 
 
 def _tuner(
-    state: State, searcher: PlanSearcher, watch: Watch, slots: int, directory: str
+    state: State, searcher: PlanSearcher, callback: RunCallback, slots: int, directory: str
 ) -> tune.Tuner:
     resources = state.study.resources
     need = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
@@ -116,7 +117,7 @@ def _tuner(
             storage_path=directory,
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            callbacks=[watch],
+            callbacks=[callback],
             verbose=0,
         ),
     )
@@ -124,7 +125,7 @@ def _tuner(
 
 @contextmanager
 def _tune_directory(store: Store) -> Iterator[str]:
-    """A directory for Tune's own state, which nobody reads; removed at the end."""
+    """A directory for Tune's own state, which is never read; removed at the end."""
     if not store.local:
         name = f".tune-{uuid.uuid4().hex[:8]}"
         try:
@@ -143,7 +144,7 @@ def _tune_directory(store: Store) -> Iterator[str]:
 
 @contextmanager
 def _log_of_ray(store: Store) -> Iterator[None]:
-    """Ray's own lines go to ray.log: its threads print to stdout whatever it is told."""
+    """Write Ray's output to ray.log: its threads print to stdout whatever their log level is."""
     path = Path(store.path("ray.log")) if store.local else Path(tempfile.gettempdir()) / "ray.log"
     stdout = sys.stdout
     with path.open("a") as file:
@@ -156,7 +157,7 @@ def _log_of_ray(store: Store) -> Iterator[None]:
 
 @contextmanager
 def _signals(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM go to ``handler``; installed after ``ray.init``, which takes SIGTERM."""
+    """Handle SIGINT and SIGTERM by ``handler``; enter after ``ray.init``, which sets SIGTERM."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, handler) for number in numbers}
     try:

@@ -1,8 +1,9 @@
-"""A program on a leash: it ends, with all that it started, when whoever asked for it is gone.
+"""A process supervisor: it ends a program, with all that it started, when the worker is gone.
 
-A worker that is killed cannot end its program, which would train on beside the one that is started
-in its place. So programs run below this one, which holds one end of a pipe: `python leash.py
-program argument …`, with a standard input that nobody writes to and that closes with the worker.
+A worker that is killed cannot end its program, which would keep training beside the one that
+replaces it. So the worker starts the program through this script, `python supervise.py program
+argument …`, and holds the other end of a pipe to its standard input: the pipe closes when the
+worker ends, however it ends.
 """
 
 import contextlib
@@ -18,37 +19,38 @@ GRACE_S = 5.0  # after SIGTERM, which torchrun passes on to processes in session
 
 
 def end(pid: int) -> None:
-    """End a process, its group and its descendants: SIGTERM, and SIGKILL for what is left."""
-    everyone = [pid, *descendants(pid)]
-    _signal(pid, everyone, signal.SIGTERM)
+    """End a process, its group and its descendants by SIGTERM; by SIGKILL after `GRACE_S`."""
+    tree = [pid, *descendants(pid)]
+    _signal(tree, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_S
-    while time.monotonic() < deadline and any(map(_is_alive, everyone)):
+    while time.monotonic() < deadline and any(map(_is_alive, tree)):
         time.sleep(0.05)
-    _signal(pid, everyone, signal.SIGKILL)
+    _signal(tree, signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below one, as far as /proc tells; none where there is no /proc."""
-    parents = {}
+    """The ids of a process's descendants; an empty list on a system without /proc."""
+    parent_of = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found, left = [], [pid]
-    while left:
-        parent = left.pop()
-        children = [child for child, own in parents.items() if own == parent]
-        found += children
-        left += children
-    return found
+            parent_of[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    below, pending = [], [pid]
+    while pending:
+        parent = pending.pop()
+        children = [other for other, parent_pid in parent_of.items() if parent_pid == parent]
+        below += children
+        pending += children
+    return below
 
 
-def _signal(pid: int, everyone: list[int], number: int) -> None:
+def _signal(tree: list[int], number: int) -> None:
+    """Send a signal to the group that the first process leads, and to each process."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, number)
-    for one in everyone:
+        if os.getpgid(tree[0]) == tree[0]:
+            os.killpg(tree[0], number)
+    for pid in tree:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(one, number)
+            os.kill(pid, number)
 
 
 def _is_alive(pid: int) -> bool:
@@ -59,21 +61,20 @@ def _is_alive(pid: int) -> bool:
 
 
 def main() -> None:
-    """Run the program of the arguments; leave with its exit code, 128 + n after signal n."""
+    """Run the program given by the arguments; exit with its code, or 128 + n after signal n."""
     process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+    worker_is_gone = threading.Event()
 
-    is_alone = threading.Event()
-
-    def watch() -> None:
-        os.read(0, 1)  # returns when the other end is closed
-        is_alone.set()
+    def watch_pipe() -> None:
+        os.read(0, 1)  # returns when the worker's end is closed
+        worker_is_gone.set()
         end(process.pid)
 
-    watcher = threading.Thread(target=watch, daemon=True)
+    watcher = threading.Thread(target=watch_pipe, daemon=True)
     watcher.start()
     code = process.wait()
-    if is_alone.is_set():
-        watcher.join()  # what the program started may outlive it
+    if worker_is_gone.is_set():
+        watcher.join()  # the program may have ended before the processes that it started
     sys.exit(code if code >= 0 else 128 - code)
 
 

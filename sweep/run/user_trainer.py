@@ -1,4 +1,4 @@
-"""Trials of the user's own trainer: a Python function, or a program that reads and writes JSON."""
+"""Trials by the user's own trainer: a Python function, or a program that reads and writes JSON."""
 
 import contextlib
 import json
@@ -18,33 +18,35 @@ from typing import Any
 
 from mutransfer.proxies import user_code
 from mutransfer.proxies.config.trial import TrainerConfig, TrialConfig
+from mutransfer.proxies.mup.plan import Plan
 from mutransfer.proxies.training import flops
 from mutransfer.proxies.training.trial import plan
 from mutransfer.sweep.plan.request import hp_values
 from mutransfer.sweep.run import supervise
 from mutransfer.sweep.store.store import Store
 
-POLL_S = 0.1
-LAST_LINES = 5
+POLL_S = 0.1  # between two reads of a program's progress file
+ERROR_LINES = 5  # of a failed program's output, for the row
 Point = Mapping[str, Any]
 Outcome = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What the user's trainer is asked for; a program gets the same as JSON.
+class TrialSettings:
+    """The argument of the user's function; a program reads the same as JSON.
 
     Attributes:
         width: Width of the model.
         seed: Seed of the trial.
-        steps: Steps to train.
-        batch_size: Samples a step.
+        steps: Training steps.
+        batch_size: Samples per step.
         hps: Base HPs by name.
         plan: The model's plan at this width: roles and multipliers by parameter name.
-        checkpoint_dir: A folder that outlives a killed worker, for the trainer's checkpoints.
-        progress_file: Where a program appends a JSON line a point; None for a function. A trial
-            that is begun again has a new one: whoever goes on from a checkpoint reports the
-            validation loss of step 0 again, by which a divergence is told.
+        checkpoint_dir: A folder for the trainer's checkpoints, kept when a worker is killed.
+        progress_file: The file to which a program appends one JSON object per line and point; None
+            for a function. A trial that is started again has a new file, so a trainer that resumes
+            from a checkpoint reports the validation loss of step 0 again: a divergence is
+            recognized by it.
     """
 
     width: int
@@ -52,19 +54,19 @@ class Trial:
     steps: int
     batch_size: int
     hps: dict[str, float | None]
-    plan: dict[str, Any]
+    plan: Plan
     checkpoint_dir: str
     progress_file: str | None = None
 
 
 class TrainerError(RuntimeError):
-    """The user's trainer broke a rule; the text becomes the row's error."""
+    """The user's trainer failed or broke the protocol; the text becomes the row's error."""
 
 
 def train(
     config: TrialConfig, trial_id: str, store: Store
 ) -> Generator[Point | None, None, Outcome]:
-    """Run the user's trainer; yields its points, and None while it is silent.
+    """Run the user's trainer; yields its points, and None while it reports nothing.
 
     Returns:
         Columns of the row, and the curve. A loss that is not finite, or a last validation loss not
@@ -73,13 +75,13 @@ def train(
     Raises:
         TrainerError: it ended with an error, was silent too long, or reported no last loss.
     """
-    assert config.trainer is not None, "the worker looks"
+    assert config.trainer is not None, "the worker checks it"
     started = time.monotonic()
     curve: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(store.path("checkpoints", trial_id) if store.local else scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        trial = _trial(config, str(folder))
+        trial = _settings(config, str(folder))
         points = _points(config.trainer, trial, Path(scratch))
         with contextlib.closing(points):
             for point in points:
@@ -89,11 +91,11 @@ def train(
                 if point is not None and _is_diverged(curve):
                     break
         row = _row(config, curve)
-    return row | {"train_s": time.monotonic() - started}, [_finite(p) for p in curve]
+    return row | {"train_s": time.monotonic() - started}, [_without_non_finite(p) for p in curve]
 
 
-def _trial(config: TrialConfig, folder: str) -> Trial:
-    return Trial(
+def _settings(config: TrialConfig, folder: str) -> TrialSettings:
+    return TrialSettings(
         width=config.width,
         seed=config.seed,
         steps=config.train.steps,
@@ -105,25 +107,25 @@ def _trial(config: TrialConfig, folder: str) -> Trial:
 
 
 def _points(
-    trainer: TrainerConfig, trial: Trial, scratch: Path
+    trainer: TrainerConfig, trial: TrialSettings, scratch: Path
 ) -> Generator[Point | None, None, None]:
     if trainer.command is not None:
-        yield from _of_program(trainer.command, trainer.silence_s, trial, scratch)
+        yield from _program_points(trainer.command, trainer.silence_s, trial, scratch)
         return
-    assert trainer.run is not None, "the spec looks"
+    assert trainer.run is not None, "the spec checks it"
     for point in user_code.function(trainer.run)(trial):
         yield asdict(point) if is_dataclass(point) else point  # type: ignore[arg-type]
 
 
-def _of_program(
-    command: str, silence_s: float, trial: Trial, scratch: Path
+def _program_points(
+    command: str, silence_s: float, trial: TrialSettings, scratch: Path
 ) -> Generator[Point | None, None, None]:
     progress, errors = scratch / "progress.jsonl", scratch / "stderr.txt"
     progress.touch()
-    asked = scratch / "trial.json"
-    asked.write_text(json.dumps(asdict(trial) | {"progress_file": str(progress)}))
+    trial_json = scratch / "trial.json"
+    trial_json.write_text(json.dumps(asdict(trial) | {"progress_file": str(progress)}))
     words = [
-        user_code.located(word.replace("{config_json}", str(asked)))
+        user_code.located(word.replace("{config_json}", str(trial_json)))
         for word in shlex.split(command)
     ]
     if shutil.which(words[0], path=_environment()["PATH"]) is None:
@@ -138,56 +140,56 @@ def _of_program(
             start_new_session=True,
         )
         try:
-            yield from _watched(process, lines, silence_s)
+            yield from _lines_until_end(process, lines, silence_s)
         finally:
             _end(process)
     if process.returncode:
-        last = " | ".join(errors.read_text(errors="replace").splitlines()[-LAST_LINES:])
-        raise TrainerError(f"{_ending(process.returncode)}: {last}")
+        last = " | ".join(errors.read_text(errors="replace").splitlines()[-ERROR_LINES:])
+        raise TrainerError(f"{_exit_text(process.returncode)}: {last}")
 
 
-def _ending(code: int) -> str:
+def _exit_text(code: int) -> str:
     with contextlib.suppress(ValueError):
         return f"ended by {signal.Signals(code - 128).name}"
     return f"exit code {code}"
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a program: commands of this Python's own environment are found first.
+    """The environment variables of a program, with the folder of this Python first on the PATH.
 
-    An environment that was not activated is not on the PATH, and `torchrun` lies beside python.
+    `torchrun` is in that folder, which is not on the PATH of an environment that is not activated.
     """
     here = str(Path(sys.executable).parent)
     return {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
 
 
-def _watched(
+def _lines_until_end(
     process: subprocess.Popen[bytes], lines: Any, silence_s: float
 ) -> Iterator[Point | None]:
-    """Yield the program's points as they come, None now and then, until it has ended."""
-    heard, rest = time.monotonic(), ""
+    """Yield the program's points as they are written, None between them, until it has ended."""
+    last_line_at, partial = time.monotonic(), ""
     while True:
         has_ended = process.poll() is not None
-        rest += lines.read()
-        *whole, rest = rest.split("\n")
-        for line in filter(str.strip, whole):
-            heard = time.monotonic()
+        partial += lines.read()
+        *complete, partial = partial.split("\n")
+        for line in filter(str.strip, complete):
+            last_line_at = time.monotonic()
             yield _parsed(line)
         if has_ended:
             return
-        if time.monotonic() - heard > silence_s:
-            raise TrainerError(f"silent for {silence_s:g} s: no line in its progress file")
+        if time.monotonic() - last_line_at > silence_s:
+            raise TrainerError(f"silent for {silence_s:g} s: no new line in its progress file")
         yield None
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(POLL_S)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End what still runs, and let go of the leash."""
+    """End the program if it still runs, then close the supervisor's pipe."""
     if process.poll() is None:
         supervise.end(process.pid)
         process.wait()
-    assert process.stdin is not None, "a pipe"
+    assert process.stdin is not None, "it is a pipe"
     process.stdin.close()
 
 
@@ -197,14 +199,14 @@ def _parsed(line: str) -> Point:
     except ValueError:
         point = None
     if not isinstance(point, dict):
-        raise TrainerError(f"a line of progress is a JSON object; got {line[:80]!r}")
+        raise TrainerError(f"each line of the progress file is a JSON object; got {line[:80]!r}")
     return point
 
 
 def _checked(point: Point, steps: int) -> dict[str, Any]:
     step = point.get("step")
     if not isinstance(step, int) or not 0 <= step <= steps:
-        raise TrainerError(f"a point has its step, 0 … {steps}; got {step!r}")
+        raise TrainerError(f"step: a whole number from 0 to {steps}; got {step!r}")
     names = ("train_loss", "val_loss", "lr", "grad_norm")
     values = {n: None if point.get(n) is None else _number(n, point[n]) for n in names}
     return {"step": step, **values}
@@ -214,7 +216,7 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TrainerError(f"{name} is a number or null; got {value!r}") from None
+        raise TrainerError(f"{name}: a number or null; got {value!r}") from None
 
 
 def _is_diverged(curve: list[dict[str, Any]]) -> bool:
@@ -225,28 +227,29 @@ def _is_diverged(curve: list[dict[str, Any]]) -> bool:
 def _row(config: TrialConfig, curve: list[dict[str, Any]]) -> dict[str, Any]:
     last: dict[str, Any] = curve[-1] if curve else dict.fromkeys(("val_loss", "train_loss"))
     step = int(last.get("step", 0))
-    born = next((p["val_loss"] for p in curve if p["step"] == 0), None)
+    init_val_loss = next((p["val_loss"] for p in curve if p["step"] == 0), None)
     diverged = bool(curve) and _is_diverged(curve)
     if not diverged and (step < config.train.steps or last["val_loss"] is None):
         raise TrainerError(
-            f"the last point is of step {config.train.steps} and has val_loss; got step "
-            f"{step}, val_loss {last['val_loss']}"
+            f"the last point has step {config.train.steps} and a val_loss; got step {step}, "
+            f"val_loss {last['val_loss']}"
         )
-    if not diverged and born is not None and not last["val_loss"] < born:
+    if not diverged and init_val_loss is not None and not last["val_loss"] < init_val_loss:
         diverged = True
     return {
         "status": "diverged" if diverged else "done",
         "diverged_step": step if diverged else None,
         "train_loss": None if diverged else last["train_loss"],
         "val_loss": None if diverged else last["val_loss"],
-        "init_val_loss": born if born is not None and math.isfinite(born) else None,
+        "init_val_loss": _finite_or_none(init_val_loss),
         "flops": step * flops.step_flops(config),
         "device_name": None,
     }
 
 
-def _finite(point: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in point.items()
-    }
+def _without_non_finite(point: dict[str, Any]) -> dict[str, Any]:
+    return {key: _finite_or_none(value) for key, value in point.items()}
+
+
+def _finite_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,7 +1,7 @@
-"""One trial on one worker: train, checkpoint, write the row. Knows no Ray.
+"""One trial in one process: train, write checkpoints, write the row. Independent of Ray.
 
-The worker writes the row itself: the driver may die, a second worker may run the same trial, and
-neither may lose or change a result.
+The worker itself writes the row, so no result is lost when the driver dies, and none changes when
+a second worker runs the same trial.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from mutransfer.analysis import table as results
+from mutransfer.analysis.table import HP_PREFIX, SCHEMA_VERSION
 from mutransfer.proxies.training.flops import n_params
 from mutransfer.proxies.training.train import Training
 from mutransfer.sweep.plan.request import TrialRequest, hp_values
@@ -31,12 +31,21 @@ from mutransfer.sweep.store import samples
 from mutransfer.sweep.store.provenance import versions
 from mutransfer.sweep.store.store import Store
 
-POISONED = ("CUDA error", "device-side assert", "cudaError")
+# Texts of errors after which a CUDA context is unusable.
+CUDA_ERRORS = ("CUDA error", "device-side assert", "cudaError")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """A sign of life of a running trial."""
+    """What a running trial reports now and then.
+
+    Attributes:
+        trial_id: The trial.
+        step: Training steps done.
+        steps: Training steps in all.
+        train_loss: The last training loss; None where none is known.
+        pid: The process that runs the trial.
+    """
 
     trial_id: str
     step: int
@@ -46,29 +55,29 @@ class Heartbeat:
 
 
 class PoisonedProcess(RuntimeError):
-    """The process cannot train any more (a CUDA error); the row is written."""
+    """A CUDA error: the process can run no other trial. The row of this one is written."""
 
 
 def run(
-    ask: TrialRequest, study: str, store: Store, *, checkpoint_every_s: float
+    request: TrialRequest, study: str, store: Store, *, checkpoint_every_s: float
 ) -> Iterator[Heartbeat]:
-    """Run one trial to its row; yields a sign of life now and then.
+    """Run one trial and write its row; yields heartbeats.
 
-    An exception becomes a row of status ``failed``. A trial that has a row is not run again, one
-    that has a checkpoint goes on from it to the same bits.
+    An exception becomes a row of status ``failed``. A trial that has a row is not run again. One
+    that has a checkpoint resumes from it, with bitwise the same result.
 
     Raises:
-        PoisonedProcess: after the row was written, where no other trial can run in this process.
+        PoisonedProcess: no other trial can run in this process; the row is written before.
     """
-    if store.has_row(ask.trial_id):
+    if store.has_row(request.trial_id):
         return
     started = time.time()
     try:
-        row, curve = yield from _train(ask, store, checkpoint_every_s)
+        row, curve = yield from _train(request, store, checkpoint_every_s)
     except Exception as error:
-        row, curve = {"status": "failed", "error": _short(error)}, []
+        row, curve = {"status": "failed", "error": _error_text(error)}, []
     row |= {
-        **identity_columns(ask, study),
+        **identity_columns(request, study),
         "wall_s": time.time() - started,
         "started_at": _utc(started),
         "finished_at": _utc(time.time()),
@@ -76,19 +85,19 @@ def run(
         "versions": json.dumps(versions()),
     }
     store.write_row(row, curve)
-    store.remove("checkpoints", f"{ask.trial_id}.pt")
-    store.clear(f"checkpoints/{ask.trial_id}")
-    if any(word in (row.get("error") or "") for word in POISONED):
+    store.remove("checkpoints", f"{request.trial_id}.pt")
+    store.clear(f"checkpoints/{request.trial_id}")
+    if any(word in (row.get("error") or "") for word in CUDA_ERRORS):
         raise PoisonedProcess(row["error"])
 
 
-def lost_row(ask: TrialRequest, study: str) -> dict[str, Any]:
-    """The row of a trial whose worker died at every try."""
+def lost_row(request: TrialRequest, study: str) -> dict[str, Any]:
+    """The row of a trial whose worker process died at every attempt."""
     now = _utc(time.time())
     return {
-        **identity_columns(ask, study),
+        **identity_columns(request, study),
         "status": "failed",
-        "error": "worker lost: its process died at every try (out of memory? see ray.log)",
+        "error": "worker lost: its process died at every attempt (out of memory? see ray.log)",
         "started_at": now,
         "finished_at": now,
         "host": socket.gethostname(),
@@ -96,15 +105,15 @@ def lost_row(ask: TrialRequest, study: str) -> dict[str, Any]:
     }
 
 
-def identity_columns(ask: TrialRequest, study: str) -> dict[str, Any]:
+def identity_columns(request: TrialRequest, study: str) -> dict[str, Any]:
     """The columns of a row that are known before the trial runs."""
-    config = ask.config
+    config = request.config
     return {
-        "schema": results.SCHEMA_VERSION,
-        "trial_id": ask.trial_id,
+        "schema": SCHEMA_VERSION,
+        "trial_id": request.trial_id,
         "study": study,
-        "asked_by": ask.asked_by,
-        "generation": ask.generation,
+        "asked_by": request.asked_by,
+        "generation": request.generation,
         "arm": config.arm,
         "family": config.model.family,
         "width": config.width,
@@ -114,7 +123,7 @@ def identity_columns(ask: TrialRequest, study: str) -> dict[str, Any]:
         "steps": config.train.steps,
         "n_val": config.train.n_val,
         "seed": config.seed,
-        **{results.HP_PREFIX + name: value for name, value in hp_values(config.hps).items()},
+        **{HP_PREFIX + name: value for name, value in hp_values(config.hps).items()},
         "n_params": n_params(config),
         "device": config.device,
         "threads": config.threads,
@@ -123,13 +132,13 @@ def identity_columns(ask: TrialRequest, study: str) -> dict[str, Any]:
 
 
 def _train(
-    ask: TrialRequest, store: Store, checkpoint_every_s: float
+    request: TrialRequest, store: Store, checkpoint_every_s: float
 ) -> Generator[Heartbeat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Train, from the checkpoint where there is one; returns the row's results and the curve."""
-    if ask.config.trainer is not None:
-        return (yield from _train_elsewhere(ask, store))
-    training = Training(ask.config)
-    name = f"{ask.trial_id}.pt"
+    """Train, from the checkpoint where there is one; returns the row's outcome and the curve."""
+    if request.config.trainer is not None:
+        return (yield from _train_with_user_trainer(request, store))
+    training = Training(request.config)
+    name = f"{request.trial_id}.pt"
     resumed_from = None
     if store.exists("checkpoints", name):
         resumed_from = _restore(training, store.read_bytes("checkpoints", name))
@@ -141,23 +150,23 @@ def _train(
             store.write(buffer.getvalue(), "checkpoints", name)
             saved = time.monotonic()
         yield Heartbeat(
-            trial_id=ask.trial_id,
+            trial_id=request.trial_id,
             step=progress.step,
             steps=progress.steps,
             train_loss=progress.train_loss,
             pid=os.getpid(),
         )
     columns = _result_columns(training, resumed_from)
-    if samples.is_wanted(ask) and columns[0]["status"] == "done":
-        samples.draw(training, ask.trial_id, store)
+    if samples.is_wanted(request) and columns[0]["status"] == "done":
+        samples.draw(training, request.trial_id, store)
     return columns
 
 
-def _train_elsewhere(
-    ask: TrialRequest, store: Store
+def _train_with_user_trainer(
+    request: TrialRequest, store: Store
 ) -> Generator[Heartbeat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Let the user's own trainer train; as `_train`."""
-    points = user_trainer.train(ask.config, ask.trial_id, store)
+    """`_train` by the user's own trainer."""
+    points = user_trainer.train(request.config, request.trial_id, store)
     last: Mapping[str, Any] = {}
     with contextlib.closing(points):
         while True:
@@ -167,21 +176,21 @@ def _train_elsewhere(
                 outcome: tuple[dict[str, Any], list[dict[str, Any]]] = end.value
                 return outcome
             yield Heartbeat(
-                trial_id=ask.trial_id,
+                trial_id=request.trial_id,
                 step=last.get("step", 0),
-                steps=ask.config.train.steps,
+                steps=request.config.train.steps,
                 train_loss=last.get("train_loss"),
                 pid=os.getpid(),
             )
 
 
 def _restore(training: Training, content: bytes) -> int | None:
-    """Go on from a checkpoint; the step it was written at, or None where it cannot be used."""
+    """Resume from a checkpoint; returns its step, or None where it cannot be used."""
     try:
         state = torch.load(io.BytesIO(content), weights_only=True)
         training.load_state_dict(state)
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError):
-        return None  # torn, or of another version: the trial starts afresh
+        return None  # damaged, or of another version: the trial starts from step 0
     return training.step
 
 
@@ -214,12 +223,12 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _short(error: Exception) -> str:
-    """The error and where it was raised: one line that fits a table."""
+def _error_text(error: Exception) -> str:
+    """The error and the line that raised it, as one line of text."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    line = f"{Path(frame.filename).name}:{frame.lineno}"
     text = " ".join(str(error).split())[:500]
-    return f"{type(error).__name__}: {text} ({place})"
+    return f"{type(error).__name__}: {text} ({line})"
 
 
 def _utc(seconds: float) -> str:

@@ -1,13 +1,12 @@
-"""The loggers a spec may name, and the package that each of them needs."""
+"""The loggers that a spec can name, and the package that each of them needs."""
 
-import importlib
 import importlib.util
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Sink(NamedTuple):
-    """A logger: the package it needs, the extra that brings it, and where its writer stands."""
+    """A logger: the package it needs, the extra that installs it, and the module of its writer."""
 
     package: str
     extra: str
@@ -23,5 +22,5 @@ SINKS: dict[str, Sink] = {
 
 
 def missing(names: Sequence[str]) -> list[tuple[str, Sink]]:
-    """The loggers whose package is not installed."""
+    """The loggers of ``names`` whose package is not installed."""
     return [(n, SINKS[n]) for n in names if importlib.util.find_spec(SINKS[n].package) is None]

@@ -6,20 +6,23 @@ Defaults of models, data, objectives and training stand in ``proxies.config``.
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 
-from mutransfer.proxies import config as pc
+from mutransfer.proxies.config import Device
+from mutransfer.proxies.config.model import CustomConfig, ModelConfig
 from mutransfer.proxies.config.scaling import ScalingRule
+from mutransfer.proxies.config.trial import TrainConfig
+from mutransfer.proxies.fields import STRICT, Count, NonNegative, Positive
 from mutransfer.words import Axis, HPName
 
 Logger = Literal["tensorboard", "wandb", "mlflow"]
 Method = Literal["tpe", "gp", "qmc", "random", "grid"]
-STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
+AxisValues = tuple[Count, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """What is compared: the loss on the fixed validation set."""
+    """The objective: the loss on the fixed validation set."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     name: Literal["val_loss"] = "val_loss"
@@ -30,13 +33,13 @@ class Metric:
 class Search:
     """Stage `search`: Optuna proposes ``trials`` sets, ``generation`` at a time, at one width.
 
-    Where the axis is another, its search place is what `model` and `train` say.
+    Along another axis the search is at the batch size, steps or depth of `train` and `model`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    width: Annotated[int, Ge(1)]
-    trials: Annotated[int, Ge(1)]
-    generation: Annotated[int, Ge(1)] = 8
+    width: Count
+    trials: Count
+    generation: Count = 8
 
 
 # The key of `transfer` that holds the ladder of each axis.
@@ -46,32 +49,31 @@ LADDERS: dict[Axis, str] = {
     "steps": "steps",
     "depth": "depths",
 }
-Places = tuple[Annotated[int, Ge(1)], ...]
 Control = Literal["sp", "unscaled", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """Stage `slices`: each HP of ``parameters`` varied on the lattice at each place of the axis.
+    """Stage `slices`: each HP of ``parameters`` varied on the lattice at each value of the axis.
 
-    The places stand under the axis's own key: `widths`, `batch_sizes`, `steps` or `depths`; all
-    else is fixed. `rule` scales base HPs along another axis than width; `control` None: SP along
-    width, none along another axis, where `unscaled` is the ladder without the rule.
+    The axis values stand under the axis's own key: `widths`, `batch_sizes`, `steps` or `depths`;
+    all else is fixed. `rule` scales base HPs along another axis than width; `control` None: SP
+    along width, none along another axis, where `unscaled` is the ladder without the rule.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     axis: Axis = "width"
     parameters: tuple[HPName, ...] = ("lr",)
-    widths: Places | None = None
-    batch_sizes: Places | None = None
-    steps: Places | None = None
-    depths: Places | None = None
+    widths: AxisValues | None = None
+    batch_sizes: AxisValues | None = None
+    steps: AxisValues | None = None
+    depths: AxisValues | None = None
     rule: ScalingRule | None = None
     points: Annotated[int, Ge(3)] = 7
-    spacing_log2: Annotated[float, Gt(0)] = 1.0
+    spacing_log2: Positive = 1.0
     refine: bool = True
     max_extend: Annotated[int, Ge(0)] = 4
-    seeds: Annotated[int, Ge(1)] = 3
+    seeds: Count = 3
     control: Control | None = None
     control_parameters: tuple[HPName, ...] | None = None
 
@@ -81,26 +83,32 @@ class Transfer:
             object.__setattr__(self, "control", "sp" if self.axis == "width" else "none")
 
     @property
-    def axis_values(self) -> Places:
+    def axis_values(self) -> AxisValues:
         """The ladder; empty where it is not given."""
         return getattr(self, LADDERS[self.axis]) or ()
 
 
-def search_at(axis: Axis, *, model: Any, train: Any, search: Search) -> int:
-    """Where on an axis a study's search is: its width, or what `model` and `train` say."""
+def search_at(axis: Axis, *, model: ModelConfig, train: TrainConfig, search: Search) -> int:
+    """The axis value of a study's search; raises ValueError for the depth of a custom model."""
     if axis == "width":
         return search.width
-    return int(getattr(model if axis == "depth" else train, axis))
+    if axis == "batch_size":
+        return train.batch_size
+    if axis == "steps":
+        return train.steps
+    if isinstance(model, CustomConfig):
+        raise ValueError("the depth of a custom model is not known; choose another axis")
+    return model.depth
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """The regret that the user accepts, fixed before looking: exactly one of the three."""
+    """The regret that the user accepts, fixed before any result: exactly one of the three."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    rel_loss: Annotated[float, Gt(0)] | None = None
-    abs_loss: Annotated[float, Gt(0)] | None = None
-    share_of_width_gain: Annotated[float, Gt(0)] | None = None
+    rel_loss: Positive | None = None
+    abs_loss: Positive | None = None
+    share_of_width_gain: Positive | None = None
 
     @property
     def kind(self) -> Literal["rel_loss", "abs_loss", "share_of_width_gain"]:
@@ -117,15 +125,15 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Stage `target`: the widest width, or the last place of another axis, that is paid for."""
+    """Stage `target`: the largest axis value that is trained, where the transfer is checked."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    width: Annotated[int, Ge(1)] | None = None
-    batch_size: Annotated[int, Ge(1)] | None = None
-    steps: Annotated[int, Ge(1)] | None = None
-    depth: Annotated[int, Ge(1)] | None = None
+    width: Count | None = None
+    batch_size: Count | None = None
+    steps: Count | None = None
+    depth: Count | None = None
     points: Annotated[int, Ge(3)] = 5
-    seeds: Annotated[int, Ge(1)] = 3
+    seeds: Count = 3
     tolerance: Tolerance
 
 
@@ -133,68 +141,68 @@ class Target:
 class Convergence:
     """Stage `convergence`, off unless given: steps of μP to the final loss of SP, target width.
 
-    `default_lr` is the LR somebody would give SP untuned. `points` values begin the slice in which
-    SP's LR is tuned; `seeds` are those of each training and of that slice. `n_val` validations
-    make a curve; they change nothing in the training.
+    `default_lr` is a usual LR for SP without tuning. The slice in which SP's LR is tuned begins
+    with `points` values; each training and that slice have `seeds` seeds. `n_val` validations
+    make a curve; they do not change the training.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    default_lr: Annotated[float, Gt(0)]
+    default_lr: Positive
     n_val: Annotated[int, Ge(5)] = 20
-    seeds: Annotated[int, Ge(1)] = 3
+    seeds: Count = 3
     points: Annotated[int, Ge(3)] = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Production:
-    """The run that the HPs are for: only costs are told in its units."""
+    """The run that the HPs are for: a unit of costs, nothing else."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    width: Annotated[int, Ge(1)]
-    steps: Annotated[int, Ge(1)]
-    batch_size: Annotated[int, Ge(1)]
+    width: Count
+    steps: Count
+    batch_size: Count
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoordCheck:
     """Stage `coordinate check`: a few steps at each width, before anything is swept.
 
-    `gate` says what a failed check does to `run`; `widths` None: those of the study, the widest
-    left out, down to three, where the check would take more than about ten minutes. `lr` None:
-    the largest at which the median module changes by half. Seeds are added until a slope of 0.25
-    would be seen, at most up to `max_seeds`. `tolerance` is of growth; an update may fall by 0.1
-    more.
+    `gate`: what a failed check does to `run`. `widths` None: the widths of the study; where the
+    check would take more than about ten minutes the widest are left out, but three are kept. `lr`
+    None: the largest LR at which the median module changes by half. Seeds are added until a slope
+    of 0.25 would be detected, up to `max_seeds`. `tolerance` is for growth; for an update that
+    falls it is larger by 0.1.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     gate: Literal["stop", "warn", "skip"] = "stop"
-    widths: tuple[Annotated[int, Ge(1)], ...] | None = None
+    widths: tuple[Count, ...] | None = None
     seeds: Annotated[int, Ge(2)] = 3
     max_seeds: Annotated[int, Ge(2)] = 16
     steps: Annotated[int, Ge(3)] = 4
-    batch_size: Annotated[int, Ge(1)] = 16
-    lr: Annotated[float, Gt(0)] | None = None
-    tolerance: Annotated[float, Gt(0)] = 0.15
+    batch_size: Count = 16
+    lr: Positive | None = None
+    tolerance: Positive = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What one trial gets and where trials run. Only device and threads enter identities."""
+    """Resources of a trial and where trials run; only device and threads enter identities."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    cpus_per_trial: Annotated[float, Gt(0)] = 1
-    gpus_per_trial: Annotated[float, Ge(0)] = 0
-    max_concurrent: Annotated[int, Ge(1)] | None = None
+    cpus_per_trial: Positive = 1
+    gpus_per_trial: NonNegative = 0
+    max_concurrent: Count | None = None
     address: str | None = None
     max_failures: Annotated[int, Ge(0)] = 2
-    checkpoint_every_s: Annotated[float, Gt(0)] = 30
+    checkpoint_every_s: Positive = 30
 
     @property
-    def device(self) -> pc.Device:
+    def device(self) -> Device:
         """'cuda' where a trial has a GPU (or a share of one), else 'cpu'."""
         return "cuda" if self.gpus_per_trial > 0 else "cpu"
 
     @property
     def threads(self) -> int:
-        """Torch's intra-op threads of one trial."""
+        """Intra-op threads of torch in one trial."""
         return max(1, int(self.cpus_per_trial))

@@ -1,17 +1,30 @@
-"""The search space: W&B's words for distributions, and the log2 lattice of the slices."""
+"""The search space: distributions under W&B's names, and the log2 lattice of the slices."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mutransfer.words import round_hp
+from mutransfer.proxies.errors import Fault
+from mutransfer.words import HPName, round_hp
 
-INTEGER_HPS = frozenset({"warmup_steps"})
+INTEGER_HPS: frozenset[HPName] = frozenset({"warmup_steps"})
+POSITIVE_HPS: frozenset[HPName] = frozenset(
+    (
+        "lr",
+        "init_std",
+        "init_std_hidden",
+        "init_std_input",
+        "init_std_vector",
+        "output_mult",
+        "grad_clip",
+    )
+)
+MAX_EXPONENT = 200  # of 2, in the short form `log2: [low, high]`
 
 
 def rounded(name: str, value: float) -> float:
-    """The value as it enters a trial's identity: see `round_hp`; whole where the HP is."""
+    """The value as it enters a trial's identity: by `round_hp`; whole for an integer HP."""
     return float(round(value)) if name in INTEGER_HPS else round_hp(value)
 
 
@@ -80,36 +93,35 @@ KEYS: dict[type, tuple[set[str], set[str]]] = {  # required, optional
     Categorical: ({"values"}, set()),
     Constant: ({"value"}, set()),
 }
-POSITIVE_HPS = frozenset(
-    {"lr", "init_std", "init_std_hidden", "init_std_input", "init_std_vector", "output_mult"}
-    | {"grad_clip"}
-)
 
 
-@dataclass(frozen=True)
-class SpaceFault:
-    """What is wrong with one entry of `parameters:`; ``key`` is the key inside the entry."""
-
-    key: str | None
-    rule: str
-    got: object
-    remedy: str
+def kind_of(distribution: Distribution) -> str:
+    """The name of a distribution's class in a spec."""
+    return next(name for name, kind in KINDS.items() if isinstance(distribution, kind))
 
 
-def read(name: str, entry: Any) -> tuple[Distribution | None, list[SpaceFault]]:
-    """The distribution that ``entry`` (a mapping of the spec) means, or its faults."""
+def read(name: str, entry: Any) -> tuple[Distribution | None, list[Fault]]:
+    """The distribution that one entry of `parameters:` describes, or its faults.
+
+    Args:
+        name: The HP.
+        entry: What stands under that key; in a valid spec a mapping.
+
+    Returns:
+        The distribution, None where there are faults; the faults, with paths inside the entry.
+    """
     if not isinstance(entry, dict):
         example = "{distribution: log_uniform_values, min: 2^-12, max: 2^-3} or {value: 2^-8}"
-        return None, [SpaceFault(None, "an HP's entry is a mapping", entry, f"write {example}")]
+        return None, [Fault((), "an HP's entry is a mapping", entry, f"write {example}")]
     entry, kind, faults = _kind(entry)
     if kind is None:
         return None, faults
     required, optional = KEYS[kind]
     for key in sorted(set(entry) - required - optional - {"distribution"}, key=str):
         known = ", ".join(sorted(required | optional))
-        faults.append(SpaceFault(str(key), "a known key", str(key), f"known here: {known}"))
+        faults.append(Fault((str(key),), "a known key", str(key), f"known here: {known}"))
     for key in sorted(required - set(entry)):
-        faults.append(SpaceFault(None, f"`{key}` is given", "nothing", f"add `{key}: …`"))
+        faults.append(Fault((), f"`{key}` is given", "nothing", f"add `{key}: …`"))
     faults += _number_faults(name, {k: entry[k] for k in (required | optional) & set(entry)})
     if faults:
         return None, faults
@@ -118,19 +130,20 @@ def read(name: str, entry: Any) -> tuple[Distribution | None, list[SpaceFault]]:
     return (None, faults) if faults else (kind(**values), [])
 
 
-def _kind(entry: dict[str, Any]) -> tuple[dict[str, Any], type | None, list[SpaceFault]]:
-    """The entry in long form and its class; `log2: [a, b]`, `value:` and `values:` are short."""
+def _kind(entry: dict[str, Any]) -> tuple[dict[str, Any], type | None, list[Fault]]:
+    """The entry in long form and its class; `log2: [a, b]`, `value:`, `values:` are short forms."""
     named = entry.get("distribution")
     if named is None and "log2" in entry:
         bounds = entry["log2"]
         if not (isinstance(bounds, list) and len(bounds) == 2 and all(map(_is_number, bounds))):
             rule, remedy = "log2 is a pair of exponents", "write e.g. `log2: [-13, -5]`"
-            return entry, None, [SpaceFault("log2", rule, bounds, remedy)]
-        if any(abs(bound) > 200 for bound in bounds):
-            rule, remedy = "|exponent| <= 200", "write exponents of 2, e.g. `log2: [-13, -5]`"
-            return entry, None, [SpaceFault("log2", rule, bounds, remedy)]
-        rest = {key: value for key, value in entry.items() if key != "log2"}
-        return {"min": 2.0 ** bounds[0], "max": 2.0 ** bounds[1], **rest}, LogUniform, []
+            return entry, None, [Fault(("log2",), rule, bounds, remedy)]
+        if any(abs(bound) > MAX_EXPONENT for bound in bounds):
+            rule = f"|exponent| <= {MAX_EXPONENT}"
+            remedy = "write exponents of 2, e.g. `log2: [-13, -5]`"
+            return entry, None, [Fault(("log2",), rule, bounds, remedy)]
+        others = {key: value for key, value in entry.items() if key != "log2"}
+        return {"min": 2.0 ** bounds[0], "max": 2.0 ** bounds[1], **others}, LogUniform, []
     if named is None:
         for short, kind in (("value", Constant), ("values", Categorical)):
             if short in entry:
@@ -141,11 +154,11 @@ def _kind(entry: dict[str, Any]) -> tuple[dict[str, Any], type | None, list[Spac
     remedy = "or use `log2: [-13, -5]`, `value: …`, `values: […]`"
     if named == "log_uniform":
         remedy = (
-            "in W&B `log_uniform` means that min and max are exponents; write `log_uniform_values` "
+            "in W&B, min and max of `log_uniform` are exponents; write `log_uniform_values` "
             "with values, or `log2: [-13, -5]` with exponents of 2"
         )
-    key = None if named is None else "distribution"
-    return entry, None, [SpaceFault(key, rule, named or "no distribution", remedy)]
+    path = () if named is None else ("distribution",)
+    return entry, None, [Fault(path, rule, named or "no distribution", remedy)]
 
 
 def _is_number(value: object) -> bool:
@@ -156,38 +169,38 @@ def _floats(value: Any) -> Any:
     return tuple(float(item) for item in value) if isinstance(value, list) else float(value)
 
 
-def _number_faults(name: str, entry: dict[str, Any]) -> list[SpaceFault]:
+def _number_faults(name: str, entry: dict[str, Any]) -> list[Fault]:
     faults = []
     for key, value in entry.items():
         items = value if key == "values" else [value]
         if key == "values" and not (isinstance(value, list) and value):
-            faults.append(SpaceFault(key, "a list of numbers, not empty", value, "list the values"))
+            faults.append(Fault((key,), "a list of numbers, not empty", value, "list the values"))
         elif not all(_is_number(item) for item in items):
             remedy = "write it as 0.001, 1e-3 or 2^-10, without quotes"
-            faults.append(SpaceFault(key, "a finite number", value, remedy))
+            faults.append(Fault((key,), "a finite number", value, remedy))
         elif any(item < 0 or (item == 0 and name in POSITIVE_HPS) for item in items):
             rule = f"{name} is {'greater than 0' if name in POSITIVE_HPS else 'not negative'}"
-            faults.append(SpaceFault(key, rule, value, "correct the sign"))
+            faults.append(Fault((key,), rule, value, "correct the sign"))
     return faults
 
 
-def _range_faults(name: str, kind: type, values: dict[str, Any]) -> list[SpaceFault]:
+def _range_faults(name: str, kind: type, values: dict[str, Any]) -> list[Fault]:
     if kind is LogUniform and values["min"] <= 0:
-        return [SpaceFault("min", "a log range starts above 0", values["min"], "raise `min`")]
+        return [Fault(("min",), "a log range starts above 0", values["min"], "raise `min`")]
     if kind in (LogUniform, Uniform) and not values["min"] < values["max"]:
         got = f"min {values['min']:g}, max {values['max']:g}"
-        return [SpaceFault("max", "min < max (the range is empty)", got, "swap or widen them")]
+        return [Fault(("max",), "min < max (the range is empty)", got, "swap or widen them")]
     faults = []
     if values.get("hard_min", 0) > values.get("min", math.inf):
         rule = "hard_min <= min (the search stays within the hard limits)"
-        faults.append(SpaceFault("hard_min", rule, values["hard_min"], "lower `hard_min`"))
+        faults.append(Fault(("hard_min",), rule, values["hard_min"], "lower `hard_min`"))
     if values.get("hard_max", math.inf) < values.get("max", 0):
         rule = "hard_max >= max (the search stays within the hard limits)"
-        faults.append(SpaceFault("hard_max", rule, values["hard_max"], "raise `hard_max`"))
+        faults.append(Fault(("hard_max",), rule, values["hard_max"], "raise `hard_max`"))
     if name in INTEGER_HPS:
         given = [*values.get("values", ()), *(v for k, v in values.items() if k != "values")]
         if any(item != round(item) for item in given):
-            faults.append(SpaceFault(None, f"{name} is a whole number", given, "round it"))
+            faults.append(Fault((), f"{name} is a whole number", given, "round it"))
     return faults
 
 
@@ -198,14 +211,14 @@ def lattice(
 
     Args:
         centre: log2 of the centre, on the lattice.
-        low: Steps to the left, zero or negative.
-        high: Steps to the right.
+        low: Lattice spacings to the left, zero or negative.
+        high: Lattice spacings to the right.
         spacing_log2: Octaves between neighbours.
         limits: (log2 of the hard minimum, log2 of the hard maximum); may be infinite.
     """
     start = round(centre / spacing_log2)
-    steps = (spacing_log2 * (start + k) for k in range(low, high + 1))
-    return [x for x in steps if limits[0] <= x <= limits[1]]
+    values = (spacing_log2 * (start + k) for k in range(low, high + 1))
+    return [x for x in values if limits[0] <= x <= limits[1]]
 
 
 def to_lattice(value: float, spacing_log2: float) -> float:
@@ -239,7 +252,7 @@ def at_fraction(distribution: Distribution, fraction: float) -> float:
 
 
 def fraction_of(distribution: Distribution, value: float) -> float:
-    """The place of ``value`` in the distribution, 0 to 1: the inverse of ``at_fraction``."""
+    """The fraction of the distribution below ``value``, 0 to 1: the inverse of ``at_fraction``."""
     if isinstance(distribution, LogUniform):
         return math.log2(value / distribution.min) / math.log2(distribution.max / distribution.min)
     if isinstance(distribution, Uniform):

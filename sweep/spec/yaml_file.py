@@ -13,13 +13,14 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from mutransfer.sweep.errors import Fault, SpecError, UserError
+from mutransfer.proxies.errors import Fault
+from mutransfer.sweep.errors import SpecError, SpecFault, UserError
 
 POWER = re.compile(r"^(\d+(?:\.\d+)?)\^([-+]?\d{1,3}(?:\.\d+)?)$")
 MAX_BYTES = 4_000_000
 MAX_NODES, MAX_DEPTH = 100_000, 32  # aliases can make a small file expand without end
 
-Path_ = tuple[str | int, ...]
+YamlPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,23 +29,31 @@ class YamlFile:
 
     name: str
     data: Any
-    marks: dict[Path_, tuple[int, int]]
+    marks: dict[YamlPath, tuple[int, int]]
 
-    def mark(self, path: Path_) -> tuple[int, int] | tuple[None, None]:
-        """(line, column) of ``path`` or of its nearest ancestor that stands in the file."""
+    def mark(self, path: YamlPath) -> tuple[int, int] | tuple[None, None]:
+        """(line, column) of ``path``, or of its nearest ancestor in the file."""
         for end in range(len(path), -1, -1):
             if path[:end] in self.marks:
                 return self.marks[path[:end]]
         return (None, None)
 
-    def fault(self, path: Path_, rule: str, got: object = "", remedy: str = "") -> Fault:
+    def fault(self, path: YamlPath, rule: str, got: object = "", remedy: str = "") -> SpecFault:
         """A fault at ``path``."""
         line, column = self.mark(path)
-        shown = ".".join(str(part) for part in path)
-        text = got if isinstance(got, str) else repr(got)
-        return Fault(
-            file=self.name, line=line, column=column, path=shown, rule=rule, got=text, remedy=remedy
+        return SpecFault(
+            file=self.name,
+            line=line,
+            column=column,
+            path=".".join(str(part) for part in path),
+            rule=rule,
+            got=got if isinstance(got, str) else repr(got),
+            remedy=remedy,
         )
+
+    def below(self, path: YamlPath, fault: Fault) -> SpecFault:
+        """A fault whose own path starts at ``path``."""
+        return self.fault((*path, *fault.path), fault.rule, fault.got, fault.remedy)
 
 
 def load(path: Path) -> YamlFile:
@@ -67,9 +76,9 @@ def parse(text: str, name: str) -> YamlFile:
         raise SpecError([_syntax_fault(error, name)]) from None
     file = YamlFile(name=name, data=data, marks=marks)
     if not isinstance(data, dict):
-        found = "an empty file" if data is None else f"a {type(data).__name__}"
+        got = "an empty file" if data is None else f"a {type(data).__name__}"
         remedy = "start with `version: 1` and `studies:`; see `mutransfer check --help`"
-        raise SpecError([file.fault((), "the file is a mapping", found, remedy)])
+        raise SpecError([file.fault((), "the file is a mapping", got, remedy)])
     return file
 
 
@@ -90,16 +99,16 @@ def _read(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _marks(root: Node) -> Iterator[tuple[Path_, tuple[int, int]]]:
-    """Every path with the place of its key (of its item in a list)."""
-    stack: list[tuple[Path_, Node, Node]] = [((), root, root)]
+def _marks(root: Node) -> Iterator[tuple[YamlPath, tuple[int, int]]]:
+    """Every path with the position of its key (in a list: of its item)."""
+    stack: list[tuple[YamlPath, Node, Node]] = [((), root, root)]
     n_nodes = 0
     while stack:
         n_nodes += 1
-        path, place, node = stack.pop()
+        path, key, node = stack.pop()
         if n_nodes > MAX_NODES or len(path) > MAX_DEPTH:
             raise ValueError("too many or too deep nodes: is there an alias within itself?")
-        yield path, (place.start_mark.line + 1, place.start_mark.column + 1)
+        yield path, (key.start_mark.line + 1, key.start_mark.column + 1)
         if isinstance(node, MappingNode):
             pairs = [(k, v) for k, v in node.value if isinstance(k, ScalarNode)]
             stack += [((*path, k.value), k, v) for k, v in pairs]
@@ -124,16 +133,16 @@ def _powers(value: Any) -> Any:
         return value
 
 
-def _syntax_fault(error: Exception, name: str) -> Fault:
+def _syntax_fault(error: Exception, name: str) -> SpecFault:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error)
-    tag = "tag" in problem or "constructor" in problem
-    return Fault(
+    is_tag = "tag" in problem or "constructor" in problem
+    return SpecFault(
         file=name,
         line=mark.line + 1 if mark else None,
         column=mark.column + 1 if mark else None,
         path="",
-        rule="plain data only, no YAML tags" if tag else "valid YAML 1.2, no duplicate keys",
+        rule="plain data only, no YAML tags" if is_tag else "valid YAML 1.2, no duplicate keys",
         got=problem.strip().splitlines()[0],
-        remedy="remove the tag" if tag else "correct the syntax at this place",
+        remedy="remove the tag" if is_tag else "correct the syntax here",
     )

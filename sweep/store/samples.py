@@ -1,7 +1,6 @@
 """Samples of trained models in the run directory: `samples/`, one Parquet part a trial.
 
-Only trials of the transferred set are sampled, one seed each: they are what a user asks to see, and
-sampling costs seconds.
+Only trials of the transferred set are sampled, one seed each, as sampling takes seconds.
 """
 
 import io
@@ -14,33 +13,35 @@ import pyarrow.parquet as pq
 from PIL import Image
 from torch import Tensor
 
-from mutransfer.analysis.reporting.samples import Gallery, Pair
-from mutransfer.proxies.training.samples import pictures
+from mutransfer.analysis.reporting.samples import Gallery, SamplePair
+from mutransfer.proxies.training.samples import sample_pairs
 from mutransfer.proxies.training.train import Training
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.store.store import Store
+from mutransfer.words import Axis, Stage
 
 FOLDER = "samples"
-STAGE, SEED = "set", 1
+STAGE: Stage = "set"
+SEED = 1
 SCHEMA = pa.schema([("text", pa.string()), ("real_png", pa.binary()), ("drawn_png", pa.binary())])
 log = logging.getLogger("mutransfer")
 
 
-def is_wanted(ask: TrialRequest) -> bool:
+def is_wanted(request: TrialRequest) -> bool:
     """Whether samples of this trial are kept."""
-    return ask.asked_by == STAGE and ask.config.seed == SEED
+    return request.asked_by == STAGE and request.config.seed == SEED
 
 
 def draw(training: Training, trial_id: str, store: Store) -> None:
-    """Sample a trained model and write the pairs; nothing where its data are not pictures.
+    """Sample a trained model and write the pairs; nothing where its data are not images.
 
-    A failure is logged and no more: a picture is no result, and must not cost one.
+    A failure is logged and nothing more: samples are no result, and must not cost one.
     """
     try:
-        found = pictures(training)
-        if found is None:
+        samples = sample_pairs(training)
+        if samples is None:
             return
-        images = zip(found.texts, found.real, found.drawn, strict=True)
+        images = zip(samples.texts, samples.real, samples.drawn, strict=True)
         rows = [dict(zip(SCHEMA.names, (t, _png(r), _png(d)), strict=True)) for t, r, d in images]
         sink = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink)
@@ -49,22 +50,21 @@ def draw(training: Training, trial_id: str, store: Store) -> None:
         log.warning("no samples of trial %s", trial_id, exc_info=True)
 
 
-def gallery(table: pd.DataFrame, store: Store, axis: str = "width") -> Gallery | None:
-    """Return the samples of the trial furthest on the axis, None where there are none."""
-    sampled = store.names(FOLDER, ".parquet")
-    rows = table[table["trial_id"].isin(sampled)].sort_values(axis, ascending=False)
+def gallery(table: pd.DataFrame, store: Store, axis: Axis = "width") -> Gallery | None:
+    """The samples of the trial with the largest axis value; None where there are none."""
+    trial_ids = store.names(FOLDER, ".parquet")
+    rows = table[table["trial_id"].isin(trial_ids)].sort_values(axis, ascending=False)
     if rows.empty:
         return None
     row = rows.iloc[0]
     part = pq.read_table(io.BytesIO(store.read_bytes(FOLDER, f"{row['trial_id']}.parquet")))
-    pairs = [Pair(**pair) for pair in part.to_pylist()]
-    return Gallery(trial_id=row["trial_id"], width=int(row[axis]), pairs=pairs)
+    pairs = [SamplePair(**pair) for pair in part.to_pylist()]
+    return Gallery(trial_id=row["trial_id"], axis_value=int(row[axis]), pairs=pairs)
 
 
 def _png(image_SSC: Tensor) -> bytes:
     pixels = image_SSC.numpy()
+    grey_or_colour = np.squeeze(pixels, axis=2) if pixels.shape[2] == 1 else pixels
     buffer = io.BytesIO()
-    Image.fromarray(np.squeeze(pixels, axis=2) if pixels.shape[2] == 1 else pixels).save(
-        buffer, format="PNG"
-    )
+    Image.fromarray(grey_or_colour).save(buffer, format="PNG")
     return buffer.getvalue()

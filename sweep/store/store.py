@@ -1,14 +1,14 @@
-"""The run directory: results table, decisions, checkpoints. The only writer of them.
+"""The run directory: results table, decisions, checkpoints; nothing else writes them.
 
     runs/<study>/
       study.json        the resolved spec, versions, commit, history of extensions
-      decisions/        what was asked, one JSON file each, written once
+      decisions/        one JSON file each, written once
       trials/           the results table, one Parquet part a trial
       curves/           training curves, one Parquet part a trial
       checkpoints/      while a trial runs
 
-A part is written whole or not at all and the first one written for a trial stays, so killed or
-doubled workers cannot lose, tear or change a result.
+A part is written completely or not at all, and the first part written for a trial is kept: a
+worker that is killed or started twice cannot lose, truncate or change a result.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
-from mutransfer.analysis import table as results
+from mutransfer.analysis import table as results_table
 from mutransfer.sweep.errors import UserError
 
 CURVE_SCHEMA = pa.schema(
@@ -50,7 +50,7 @@ class Store:
         else:
             self.fs, self.root = pafs.LocalFileSystem(), str(Path(location).absolute())
         self.local = isinstance(self.fs, pafs.LocalFileSystem)
-        # Workers have another working directory.
+        # The working directory of a worker is another.
         self.location_on_workers = self.root if self.local else location
 
     def path(self, *parts: str) -> str:
@@ -67,12 +67,12 @@ class Store:
             return bytes(stream.read())
 
     def write(self, content: bytes, *parts: str, keep_first: bool = False) -> bool:
-        """Write a file whole or not at all.
+        """Write a file completely or not at all.
 
         Args:
             content: The bytes.
-            parts: Where, below the root.
-            keep_first: Leave a file that is there as it is.
+            parts: The path below the root.
+            keep_first: Keep a file that exists.
 
         Returns:
             Whether this call wrote the file.
@@ -96,7 +96,7 @@ class Store:
             temporary.replace(target)
             return True
         try:
-            os.link(temporary, target)  # fails where the file exists: the first one stays
+            os.link(temporary, target)  # fails where the file exists, which is kept
         except FileExistsError:
             return False
         finally:
@@ -109,7 +109,7 @@ class Store:
             self.fs.delete_file(self.path(*parts))
 
     def clear(self, folder: str) -> None:
-        """Delete a folder with all it holds; nothing happens where there is none."""
+        """Delete a folder and its contents; nothing happens where there is none."""
         if self.exists(folder):
             self.fs.delete_dir(self.path(folder))
 
@@ -126,7 +126,7 @@ class Store:
         return self.exists("trials", f"{trial_id}.parquet")
 
     def write_row(self, row: Mapping[str, Any], curve: list[dict[str, Any]]) -> bool:
-        """Write a trial's curve, then its row. Returns whether the row was the first one."""
+        """Write a trial's curve, then its row; True unless the trial has a row already."""
         trial_id = str(row["trial_id"])
         if curve:
             points = [
@@ -134,9 +134,9 @@ class Store:
             ]
             part = pa.Table.from_pylist(points, schema=CURVE_SCHEMA)
             self.write(_parquet(part), "curves", f"{trial_id}.parquet", keep_first=True)
-        schema = results.to_arrow_schema()
-        full = {**dict.fromkeys(schema.names), **row}
-        part = pa.Table.from_pylist([full], schema=schema)
+        schema = results_table.to_arrow_schema()
+        cells = {**dict.fromkeys(schema.names), **row}
+        part = pa.Table.from_pylist([cells], schema=schema)
         return self.write(_parquet(part), "trials", f"{trial_id}.parquet", keep_first=True)
 
     def read_row(self, trial_id: str) -> dict[str, Any]:
@@ -154,9 +154,9 @@ class Store:
         """
         names = self.names("trials", ".parquet")
         if not names:
-            return results.empty()
+            return results_table.empty()
         try:
-            return results.read(self.path("trials"), filesystem=self.fs)
+            return results_table.read(self.path("trials"), filesystem=self.fs)
         except pa.ArrowException:
             broken = [name for name in names if not self._is_readable(name)]
             raise UserError(
@@ -179,13 +179,13 @@ class Store:
         return {str(row["trial_id"]): row for row in plain}
 
     def curves(self) -> pd.DataFrame:
-        """All training curves, one row a point."""
+        """All training curves, one row per point."""
         if not self.names("curves", ".parquet"):
             return CURVE_SCHEMA.empty_table().to_pandas()
         return pq.read_table(self.path("curves"), filesystem=self.fs).to_pandas()
 
     def curve(self, trial_id: str) -> list[dict[str, Any]]:
-        """The training curve of one trial, a dict a point; empty where it has none."""
+        """The training curve of one trial, one dict per point; empty where it has none."""
         if not self.exists("curves", f"{trial_id}.parquet"):
             return []
         content = self.read_bytes("curves", f"{trial_id}.parquet")
@@ -193,7 +193,7 @@ class Store:
         return points
 
     def forget_failed(self) -> int:
-        """Remove the rows of failed trials, so that they are run again. Returns how many."""
+        """Remove the rows of failed trials, so that these run again; returns their number."""
         failed = self.table().query("status == 'failed'")["trial_id"]
         for trial_id in failed:
             self.remove("trials", f"{trial_id}.parquet")
@@ -203,7 +203,7 @@ class Store:
     # Decisions -----------------------------------------------------------------------------
 
     def decide(self, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a decision if there is none of that name. Returns the one that stands."""
+        """Write a decision unless there is one of that name; returns the one that is kept."""
         text = json.dumps(content, indent=1, allow_nan=False).encode()
         self.write(text, "decisions", f"{name}.json", keep_first=True)
         return self.read_json("decisions", f"{name}.json")
@@ -216,18 +216,18 @@ class Store:
     def read_json(self, *parts: str) -> dict[str, Any]:
         """A JSON file. Raises FileNotFoundError, or UserError where it is not JSON."""
         try:
-            found: dict[str, Any] = json.loads(self.read_bytes(*parts))
+            content: dict[str, Any] = json.loads(self.read_bytes(*parts))
         except ValueError as error:
             raise UserError(
                 f"{self.path(*parts)}: is not JSON ({error}); restore it, or move the run "
                 "directory away and run again"
             ) from None
-        return found
+        return content
 
-    # Checkpoints ---------------------------------------------------------------------------
+    # Files of dead processes, and the lock ---------------------------------------------------
 
     def sweep_temporaries(self) -> None:
-        """Delete half-written files that a killed process left; call only under the lock."""
+        """Delete the unfinished files of killed processes; call only under the lock."""
         if not self.local:
             return
         for folder in ("trials", "curves", "decisions", "checkpoints", "."):
@@ -238,7 +238,7 @@ class Store:
     def lock(self) -> Iterator[None]:
         """Keep other drivers out of the run directory; freed when the process dies.
 
-        Object stores have no lock: there the first part written for a trial still stays.
+        Object stores have no lock: there, too, the first part written for a trial is kept.
 
         Raises:
             UserError: another process runs this study.

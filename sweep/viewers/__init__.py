@@ -1,4 +1,4 @@
-"""Other people's viewers, written from the table: TensorBoard, W&B, MLflow, Optuna's dashboard.
+"""Viewers by others, written from the table: TensorBoard, W&B, MLflow, Optuna's dashboard.
 
-Public: `follow.following` and `optuna_dashboard`.
+Public: `follow.following`; `require` and `write_new` of `log_writer`; `optuna_dashboard.Journal`.
 """

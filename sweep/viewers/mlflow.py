@@ -1,4 +1,4 @@
-"""MLflow runs: one a trial, in an experiment of the study's name.
+"""MLflow runs: one per trial, in an experiment named as the study.
 
 They go to MLFLOW_TRACKING_URI, or to `mlflow.db` in the run directory:
 `mlflow ui --backend-store-uri sqlite:///RUNS/STUDY/mlflow.db`.
@@ -13,40 +13,45 @@ from mlflow.tracking import MlflowClient
 
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.store.store import Store
-from mutransfer.sweep.viewers.follow import Trial
+from mutransfer.sweep.viewers.finished_trial import FinishedTrial
 
 TAG = "mutransfer.trial_id"
-ENDS = {"done": "FINISHED", "diverged": "FAILED", "pruned": "KILLED"}
-BATCH = 1000  # metrics that one request may hold
+RUN_STATUS = {"done": "FINISHED", "diverged": "FAILED", "pruned": "KILLED"}
+BATCH = 1000  # the most metrics in one request
 
 
 def writer(study: str, store: Store) -> "MLflow":
     """The writer of a study.
 
     Raises:
-        UserError: the run directory is not local and no MLFLOW_TRACKING_URI is set.
+        UserError: the run directory is not local and MLFLOW_TRACKING_URI is not set.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri is None and not store.local:
-        raise UserError(f"{store.location}: is no local path: set MLFLOW_TRACKING_URI")
+        raise UserError(
+            f"{store.location}: MLflow needs a local run directory or a server; set "
+            "MLFLOW_TRACKING_URI"
+        )
     return MLflow(study, uri or f"sqlite:///{store.path('mlflow.db')}", store)
 
 
 class MLflow:
-    """Writes runs that are tagged with their trial; one that was cut off is written anew."""
+    """Writes runs that are tagged with their trial; an incomplete one is written again."""
 
     def __init__(self, study: str, uri: str, store: Store) -> None:
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         self._client = MlflowClient(tracking_uri=uri)
-        known = self._client.get_experiment_by_name(study)
+        experiment = self._client.get_experiment_by_name(study)
         artifacts = f"file://{store.path('mlflow')}" if store.local else None
         self._experiment: str = (
-            known.experiment_id if known else self._client.create_experiment(study, artifacts)
+            experiment.experiment_id
+            if experiment
+            else self._client.create_experiment(study, artifacts)
         )
 
-    def write(self, trial: Trial) -> None:
-        """Write the trial's run."""
+    def write(self, trial: FinishedTrial) -> None:
+        """Write the trial's run, replacing one that an earlier attempt wrote."""
         client, trial_id = self._client, str(trial.row["trial_id"])
         same = f"tags.`{TAG}` = '{trial_id}'"
         for run in client.search_runs([self._experiment], filter_string=same):
@@ -69,7 +74,7 @@ class MLflow:
         client.log_batch(info.run_id, params=params)
         for chunk in _chunks(metrics):
             client.log_batch(info.run_id, metrics=chunk)
-        client.set_terminated(info.run_id, ENDS[trial.outcome["status"]], _ms(end_s))
+        client.set_terminated(info.run_id, RUN_STATUS[trial.outcome["status"]], _ms(end_s))
 
 
 def _ms(seconds: float) -> int:

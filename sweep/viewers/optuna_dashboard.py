@@ -1,7 +1,7 @@
 """A journal for optuna-dashboard, written from the table; nothing is read back from it.
 
-Losses of different widths or arms are not to be ranked against each other, so there is one Optuna
-study for the search, under the study's own name, and one for each arm and width beside it.
+Losses of different widths or arms must not be ranked against each other. So the search becomes one
+Optuna study, named as the study, and each arm and width another one.
 """
 
 import contextlib
@@ -31,19 +31,19 @@ from mutransfer.sweep.store.store import Store
 
 FILE = "optuna-journal.log"
 ARMS = {"mup": "μP", "sp": "SP"}
-STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED}  # all else has no value: FAIL
-ABOUT = (
+STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED}  # other statuses: FAIL
+USER_ATTRS = (
     "trial_id", "asked_by", "generation", "seed", "width", "depth", "batch_size", "steps", "status",
     "diverged_step", "error", "train_loss", "flops", "train_s", "host",
 )  # fmt: skip
 
 
 class Journal:
-    """The journal of a study; `add` takes in the rows that it does not hold yet.
+    """The journal of a study; `add` writes the rows that are not in it yet.
 
     Attributes:
-        path: The file, anew at each start; in a temporary folder where the run directory is not
-            on this machine.
+        path: The file, replaced when a journal is opened. It is in the run directory, or in a
+            temporary folder where that is not on this machine.
     """
 
     def __init__(self, study: Study, store: Store) -> None:
@@ -54,17 +54,17 @@ class Journal:
             stale.unlink(missing_ok=True)
         self._study, self._store = study, store
         self._storage = JournalStorage(JournalFileBackend(str(self.path)))
-        self._held: set[str] = set()
+        self._written: set[str] = set()
 
     def add(self) -> int:
-        """Write the trials that are not in it yet; how many they were."""
-        rows = [row for row in self._store.rows().values() if row["trial_id"] not in self._held]
+        """Write the trials that are not in the journal yet; returns their number."""
+        rows = [row for row in self._store.rows().values() if row["trial_id"] not in self._written]
         by_study: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: (row["finished_at"] or "", row["trial_id"])):
             by_study[self._name(row)].append(row)
         for name in sorted(by_study, key=lambda name: (name != self._study.name, name)):
             self._add(name, by_study[name])
-        self._held |= {row["trial_id"] for row in rows}
+        self._written |= {row["trial_id"] for row in rows}
         return len(rows)
 
     def _name(self, row: Mapping[str, Any]) -> str:
@@ -73,19 +73,19 @@ class Journal:
         return f"{self._study.name}: {ARMS[row['arm']]}, width {row['width']}"
 
     def _add(self, name: str, rows: list[dict[str, Any]]) -> None:
-        found = optuna.create_study(
+        optuna_study = optuna.create_study(
             storage=self._storage, study_name=name, direction="minimize", load_if_exists=True
         )
         distributions = _distributions(self._study, rows)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna calls some of this experimental
-            found.set_metric_names([self._study.metric.name])
-            found.add_trials([self._frozen(row, distributions) for row in rows])
+            warnings.simplefilter("ignore")  # Optuna warns that constraints are experimental
+            optuna_study.set_metric_names([self._study.metric.name])
+            optuna_study.add_trials([self._frozen(row, distributions) for row in rows])
 
     def _frozen(
         self, row: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
     ) -> FrozenTrial:
-        """The row as Optuna has it. Diverged is FAIL, infeasible, and without an invented value."""
+        """The row as an Optuna trial. A diverged one is FAIL and infeasible; it has no value."""
         params = {
             name: int(value) if isinstance(kind, IntDistribution) else value
             for name, kind in distributions.items()
@@ -99,36 +99,38 @@ class Journal:
             value=row["val_loss"] if state == TrialState.COMPLETE else None,
             params=params,
             distributions={name: distributions[name] for name in params},
-            user_attrs={name: row[name] for name in ABOUT if row.get(name) is not None},
+            user_attrs={name: row[name] for name in USER_ATTRS if row.get(name) is not None},
             intermediate_values={s: v for s, v in points.items() if v is not None},
             constraints=None if infeasible is None else {"diverged": infeasible},
         )
-        with contextlib.suppress(TypeError, ValueError):  # a row without times keeps those of now
+        with contextlib.suppress(TypeError, ValueError):  # without times in the row: the time now
             frozen.datetime_start = _local(row["started_at"])
             frozen.datetime_complete = _local(row["finished_at"])
         return frozen
 
 
 def _local(utc: str) -> datetime:
-    """The time as Optuna has it: local, without a zone."""
+    """The time as Optuna stores it: local, without a time zone."""
     return datetime.fromisoformat(utc).astimezone().replace(tzinfo=None)
 
 
 def _distributions(study: Study, rows: Iterable[Mapping[str, Any]]) -> dict[str, BaseDistribution]:
-    """The ranges of the search, widened to what slices went beyond, log where they are."""
+    """The search ranges as Optuna's, widened to the values that slices used beyond them."""
     rows = list(rows)
-    found: dict[str, BaseDistribution] = {}
-    for name, given in study.parameters.items():
-        seen = [row[HP_PREFIX + name] for row in rows if row[HP_PREFIX + name] is not None]
-        if isinstance(given, space.Categorical):
-            found[name] = CategoricalDistribution(sorted({*given.values, *seen}))
+    distributions: dict[str, BaseDistribution] = {}
+    for name, searched in study.parameters.items():
+        used = [row[HP_PREFIX + name] for row in rows if row[HP_PREFIX + name] is not None]
+        if isinstance(searched, space.Categorical):
+            distributions[name] = CategoricalDistribution(sorted({*searched.values, *used}))
             continue
-        fixed = isinstance(given, space.Constant)
-        ends = [given.value] if isinstance(given, space.Constant) else [given.min, given.max]
-        low, high = min([*ends, *seen]), max([*ends, *seen])
-        log = low > 0 and (fixed or isinstance(given, space.LogUniform))
-        if name in space.INTEGER_HPS:
-            found[name] = IntDistribution(int(low), int(high), log=log)
+        if isinstance(searched, space.Constant):
+            ends, is_log = [searched.value], True
         else:
-            found[name] = FloatDistribution(low, high, log=log)
-    return found
+            ends, is_log = [searched.min, searched.max], isinstance(searched, space.LogUniform)
+        low, high = min([*ends, *used]), max([*ends, *used])
+        is_log = is_log and low > 0
+        if name in space.INTEGER_HPS:
+            distributions[name] = IntDistribution(int(low), int(high), log=is_log)
+        else:
+            distributions[name] = FloatDistribution(low, high, log=is_log)
+    return distributions

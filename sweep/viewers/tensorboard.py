@@ -1,6 +1,6 @@
-"""TensorBoard event files: `tensorboard/<stage>/<trial>/`, one file a trial.
+"""TensorBoard event files: `tensorboard/<stage>/<trial>/`, one file per trial.
 
-`tensorboard --logdir RUNS` shows every study; the HParams tab has the HPs.
+`tensorboard --logdir RUNS` shows every study; the HParams tab shows the HPs.
 """
 
 import tempfile
@@ -12,7 +12,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import hparams, scalar
 
 from mutransfer.sweep.store.store import Store
-from mutransfer.sweep.viewers.follow import Trial
+from mutransfer.sweep.viewers.finished_trial import FinishedTrial
 
 FOLDER = "tensorboard"
 
@@ -23,13 +23,13 @@ def writer(study: str, store: Store) -> "TensorBoard":
 
 
 class TensorBoard:
-    """Writes whole files, so that an attempt which was cut off leaves nothing."""
+    """Writes each file at once, so an interrupted attempt leaves no file."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def write(self, trial: Trial) -> None:
-        """Write the trial's file; one of its name is replaced by the same content."""
+    def write(self, trial: FinishedTrial) -> None:
+        """Write the trial's file; a second attempt writes the same content."""
         with tempfile.TemporaryDirectory() as folder:
             events = EventsWriter(f"{folder}/events")
             for step, wall_time, summary in _summaries(trial):
@@ -41,13 +41,13 @@ class TensorBoard:
         self._store.write(content, FOLDER, trial.stage, trial.name, name)
 
 
-def _summaries(trial: Trial) -> list[tuple[int, float, Summary]]:
+def _summaries(trial: FinishedTrial) -> list[tuple[int, float, Summary]]:
     points = list(trial.points())
-    found = [(s, t, scalar(n, v)) for s, t, values in points for n, v in values.items()]
+    curve = [(s, t, scalar(n, v)) for s, t, values in points for n, v in values.items()]
     step, wall_time = (points[-1][0], points[-1][1]) if points else (0, 0.0)
     plain = {n: v for n, v in trial.config.items() if isinstance(v, bool | int | float | str)}
     outcome = trial.outcome
     metrics = {f"final/{n}": v for n, v in outcome.items() if not isinstance(v, str)}
     plain["status"] = outcome["status"]
     about = [(0, wall_time, summary) for summary in hparams(plain, metrics)]
-    return [*about, *found, *((step, wall_time, scalar(n, v)) for n, v in metrics.items())]
+    return [*about, *curve, *((step, wall_time, scalar(n, v)) for n, v in metrics.items())]

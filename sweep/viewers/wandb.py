@@ -1,7 +1,7 @@
-"""W&B runs: one a trial, grouped by stage, in a project of the study's name.
+"""W&B runs: one per trial, grouped by stage, in a project named as the study.
 
-W&B's environment variables hold: WANDB_PROJECT, WANDB_ENTITY, WANDB_MODE; with WANDB_MODE=offline
-runs are written into the run directory, and `wandb sync` sends them later.
+W&B's environment variables apply: WANDB_PROJECT, WANDB_ENTITY, WANDB_MODE. With
+WANDB_MODE=offline, runs are written into the run directory, and `wandb sync` sends them later.
 """
 
 import os
@@ -10,7 +10,7 @@ import tempfile
 import wandb
 
 from mutransfer.sweep.store.store import Store
-from mutransfer.sweep.viewers.follow import Trial
+from mutransfer.sweep.viewers.finished_trial import FinishedTrial
 
 
 def writer(study: str, store: Store) -> "WeightsAndBiases":
@@ -20,13 +20,13 @@ def writer(study: str, store: Store) -> "WeightsAndBiases":
 
 
 class WeightsAndBiases:
-    """Writes runs whose id is the trial's, so that an attempt which was cut off is taken up."""
+    """Writes runs that have the trial's id, so an interrupted attempt is continued."""
 
     def __init__(self, study: str, folder: str) -> None:
         self._folder = folder
         self._project = os.environ.get("WANDB_PROJECT") or study
 
-    def write(self, trial: Trial) -> None:
+    def write(self, trial: FinishedTrial) -> None:
         """Write the trial's run."""
         outcome = trial.outcome
         run = wandb.init(

@@ -3,9 +3,7 @@
 import pandas as pd
 import pytest
 
-from mutransfer.analysis.figures import canvas, figure_set
-from mutransfer.analysis.figures.figure_set import figure_data
-from mutransfer.analysis.reporting.contents import ReportInputs
+from mutransfer.analysis.verdict.evidence import Fits, gather
 from mutransfer.analysis.verdict.judge import Verdict, judge
 from tests.analysis import planted
 
@@ -17,21 +15,12 @@ def study() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def verdict(study: pd.DataFrame) -> Verdict:
+def fits(study: pd.DataFrame) -> dict[str, Fits]:
+    """Its fitted slices by HP."""
+    return gather(study, planted.question())
+
+
+@pytest.fixture(scope="session")
+def verdict(study: pd.DataFrame, fits: dict[str, Fits]) -> Verdict:
     """The verdict on it."""
-    return judge(study, planted.question())
-
-
-@pytest.fixture(scope="session")
-def material(study: pd.DataFrame, verdict: Verdict) -> ReportInputs:
-    """What its report is made of."""
-    asked = planted.question()
-    info = {"study": "planted", "commit": "abc"}
-    return ReportInputs(run_info=info, df=study, search_at=64, verdict=verdict, question=asked)
-
-
-@pytest.fixture(scope="session")
-def drawn(study: pd.DataFrame, verdict: Verdict) -> dict[str, bytes]:
-    """The files of its figures by file name."""
-    data = figure_data(study, planted.question(), verdict)
-    return canvas.files(figure_set.all_figures(data))
+    return judge(study, planted.question(), fits=fits)

@@ -1,4 +1,4 @@
-"""Tables from a planted law, so that tests know the truth."""
+"""Tables and slices from a planted law, whose truth is known."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mutransfer.analysis.fit.curve import Fit, fit
+from mutransfer.analysis.fit.curve import Fit, fit_slice
 from mutransfer.analysis.table.slice import Slice
 from mutransfer.analysis.table.table import from_rows
 from mutransfer.analysis.verdict.evidence import Fits
@@ -27,12 +27,12 @@ def parabola(u: np.ndarray) -> np.ndarray:
 
 
 def mild_cubic(u: np.ndarray) -> np.ndarray:
-    """Return u² + 0.12 u³: slow on the left, steep on the right, no second minimum in reach."""
+    """Return u² + 0.12 u³: slow on the left, steep on the right, with one minimum in range."""
     return u**2 + 0.12 * u**3
 
 
 def kinked(u: np.ndarray) -> np.ndarray:
-    """Return a curve three times as steep on the right: no polynomial."""
+    """Return a curve almost three times as steep on the right: not a polynomial."""
     return np.where(u < 0, 0.6, 1.6) * u**2
 
 
@@ -49,10 +49,10 @@ def a_slice(
     width: int = 64,
     arm: str = "mup",
 ) -> Slice:
-    """Return a slice of loss 0.5 + curvature·curve(x − opt) + seed level + noise."""
+    """Return a slice of loss 0.5 + curvature·curve(x − opt) + seed effect + noise."""
     x = np.arange(-13.0, -6.0) if log2_x is None else log2_x
-    levels = rng.normal(0, 3 * noise_sd, n_seeds)
-    loss = 0.5 + curvature * curve(x - log2_opt)[:, None] + levels
+    seed_effects = rng.normal(0, 3 * noise_sd, n_seeds)
+    loss = 0.5 + curvature * curve(x - log2_opt)[:, None] + seed_effects
     loss = loss + rng.normal(0, noise_sd, loss.shape)
     diverged = x >= diverged_from
     loss[diverged] = np.nan
@@ -72,8 +72,9 @@ def a_slice(
 class Law:
     """A planted law of validation loss over (lr, init_std, width, arm).
 
-    loss = gain·width^-0.5 + level + lr_curvature·curve(log2 lr − opt) + std_curvature·v²
-    with the lr optimum moving by ``drift[arm]`` octaves per doubling from the base width.
+    loss = 0.4 + width^-0.5 + lr_curvature·curve(log2 lr − opt) + std_curvature·v² + seed effect,
+    v = log2 init_std − STD_OPT; the lr optimum moves by ``drift[arm]`` octaves per doubling from
+    the base width.
     """
 
     curve: Callable[[np.ndarray], np.ndarray] = mild_cubic
@@ -87,10 +88,10 @@ class Law:
     def log2_opt(self, width: int, arm: str) -> float:
         """Return the planted optimum of lr."""
         drift = {"mup": 0.0, "sp": -1.0} if self.drift is None else self.drift
-        moved = LR_OPT + drift[arm] * np.log2(width / BASE)
-        return float(moved + (self.target_shift if width == TARGET else 0.0))
+        log2_opt = LR_OPT + drift[arm] * np.log2(width / BASE)
+        return float(log2_opt + (self.target_shift if width == TARGET else 0.0))
 
-    def wall(self, width: int) -> float:
+    def divergence(self, width: int) -> float:
         """Return the log2 lr from which trials diverge."""
         if isinstance(self.diverged_from, Mapping):
             return self.diverged_from.get(width, np.inf)
@@ -108,7 +109,7 @@ TRANSFERRED = {"lr": round_hp(2.0**LR_OPT), "init_std": round_hp(2.0**STD_OPT)}
 
 
 def question(**changes: Any) -> TransferQuestion:
-    """Return a question about lr and init_std, changed as told."""
+    """Return a question about lr and init_std, with changes."""
     values: dict[str, Any] = {
         "parameters": ("lr", "init_std"),
         "search_at": 64,
@@ -130,35 +131,35 @@ def question(**changes: Any) -> TransferQuestion:
 
 def table(
     law: Law,
-    asked: TransferQuestion | None = None,
+    question_: TransferQuestion | None = None,
     *,
     seed: int = 0,
     n_search: int = 12,
     reach: int = 4,
 ) -> pd.DataFrame:
     """Return the table of a finished study under a law."""
-    q = question() if asked is None else asked
+    q = question() if question_ is None else question_
     rng = np.random.default_rng(seed)
-    made = _Maker(law, rng, {s: float(rng.normal(0, 0.003)) for s in range(10)})
+    rows = _Rows(law, rng, {s: float(rng.normal(0, 0.003)) for s in range(10)})
     for k in range(n_search):
         lr, std = 2.0 ** rng.uniform(-12, -6), 2.0 ** rng.uniform(-2, 2)
-        made.add("search", q.search_at, "mup", 0, round_hp(lr), round_hp(std), generation=k)
+        rows.add("search", q.search_at, "mup", 0, round_hp(lr), round_hp(std), generation=k)
     for width in q.axis_values:
         for arm in ("mup", *(["sp"] if q.control else [])):
             middle = round(law.log2_opt(width, arm))
             lattice = np.arange(middle - reach, middle + reach + 1)
-            made.slice("slices", width, arm, q.seeds, "lr", lattice, q.center)
-        made.slice("slices", width, "mup", q.seeds, "init_std", np.arange(-3, 4), q.center)
+            rows.slice("slices", width, arm, q.seeds, "lr", lattice, q.center)
+        rows.slice("slices", width, "mup", q.seeds, "init_std", np.arange(-3, 4), q.center)
     if q.transferred is not None:
         middle = round(law.log2_opt(q.target_at, "mup"))
         lattice = np.arange(middle - reach, middle + reach + 1)
-        made.slice("target", q.target_at, "mup", q.target_seeds, "lr", lattice, q.transferred)
+        rows.slice("target", q.target_at, "mup", q.target_seeds, "lr", lattice, q.transferred)
         stds = np.arange(-3, 4)
-        made.slice("target", q.target_at, "mup", q.target_seeds, "init_std", stds, q.transferred)
+        rows.slice("target", q.target_at, "mup", q.target_seeds, "init_std", stds, q.transferred)
         for width in (q.search_at, q.target_at):
             for s in q.target_seeds:
-                made.add("set", width, "mup", s, q.transferred["lr"], q.transferred["init_std"])
-    return from_rows(made.rows.values())
+                rows.add("set", width, "mup", s, q.transferred["lr"], q.transferred["init_std"])
+    return from_rows(rows.by_key.values())
 
 
 def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Fits:
@@ -168,7 +169,7 @@ def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Fits:
     def drawn(width: int, extra: Sequence[float]) -> Fit:
         opt = law.log2_opt(width, "mup")
         x = np.union1d(np.arange(round(opt) - 4.0, round(opt) + 5.0), extra)
-        found = a_slice(
+        slice_ = a_slice(
             law.curve,
             log2_opt=opt,
             noise_sd=law.noise_sd,
@@ -176,18 +177,22 @@ def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Fits:
             rng=rng,
             log2_x=x,
             curvature=law.lr_curvature,
-            diverged_from=law.wall(width),
+            diverged_from=law.divergence(width),
             width=width,
         )
-        return fit(found)
+        return fit_slice(slice_)
 
     return Fits(hp="lr", ladder={("mup", 64): drawn(64, [])}, target=drawn(TARGET, [LR_OPT]))
 
 
-class _Maker:
-    def __init__(self, law: Law, rng: np.random.Generator, levels: Mapping[int, float]) -> None:
-        self.law, self.rng, self.levels = law, rng, levels
-        self.rows: dict[tuple, dict[str, Any]] = {}
+class _Rows:
+    """The rows of a table by what identifies a trial."""
+
+    def __init__(
+        self, law: Law, rng: np.random.Generator, seed_effects: Mapping[int, float]
+    ) -> None:
+        self.law, self.rng, self.seed_effects = law, rng, seed_effects
+        self.by_key: dict[tuple, dict[str, Any]] = {}
 
     def slice(
         self,
@@ -216,14 +221,18 @@ class _Maker:
     ) -> None:
         shared = "mup" if width == BASE else arm
         key = (shared, width, seed, lr, std)
-        if key in self.rows:
+        if key in self.by_key:
             return
         noise = self.rng.normal(0, self.law.noise_sd)
-        loss = self.law.loss(np.log2(lr), np.log2(std), width, shared) + self.levels[seed] + noise
-        dead = np.log2(lr) >= self.law.wall(width) - 1e-6
-        self.rows[key] = {
+        loss = (
+            self.law.loss(np.log2(lr), np.log2(std), width, shared)
+            + self.seed_effects[seed]
+            + noise
+        )
+        diverged = np.log2(lr) >= self.law.divergence(width) - 1e-6
+        self.by_key[key] = {
             "schema": 1,
-            "trial_id": f"{len(self.rows):06x}",
+            "trial_id": f"{len(self.by_key):06x}",
             "study": "planted",
             "asked_by": stage,
             "generation": generation,
@@ -238,9 +247,9 @@ class _Maker:
             "hp.lr": lr,
             "hp.init_std": std,
             "hp.weight_decay": None,
-            "status": "diverged" if dead else "done",
-            "diverged_step": 40 if dead else None,
-            "val_loss": None if dead else float(loss),
-            "flops": 1e6 * width**2 * (0.2 if dead else 1.0),
+            "status": "diverged" if diverged else "done",
+            "diverged_step": 40 if diverged else None,
+            "val_loss": None if diverged else float(loss),
+            "flops": 1e6 * width**2 * (0.2 if diverged else 1.0),
             "device": "cpu",
         }

@@ -1,4 +1,4 @@
-"""The example of a module, a loss and data of the user's own, swept end to end."""
+"""The example of a user's own module, loss and data, swept end to end."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mutransfer.sweep.store.store import Store
-from tests.sweep.test_cli import call
+from tests.sweep.command_line import call
 
 SPEC = Path(__file__).parents[2] / "examples/custom/sweeps.yaml"
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from mutransfer.analysis.best import BestWarning
 from tests.sweep.conftest import write_spec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -19,16 +21,24 @@ def call(script: str, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, text=True, capture_output=True, timeout=280)
 
 
+def run_trainer(monkeypatch, capsys, *words: str) -> tuple[str, str]:
+    """Run train_best.py in this process; what it prints, and its warnings."""
+    monkeypatch.setattr(sys, "argv", ["train_best.py", *words])
+    with pytest.warns(BestWarning) as warned:
+        runpy.run_path(str(ROOT / "examples/train_best.py"), run_name="__main__")
+    return capsys.readouterr().out, "\n".join(str(w.message) for w in warned)
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """The demo's own script on a study of seconds, with the folder that it left."""
+    """The demo's script on a study of seconds, and its run directory."""
     folder = tmp_path_factory.mktemp("demo")
     spec = write_spec(folder)
     words = ("--study", "tiny", "--spec", str(spec), "--runs", str(folder / "runs"))
     return call("examples/demo.py", *words), folder / "runs" / "tiny"
 
 
-def test_the_demo_ends_with_the_verdict_and_leaves_every_file(demo):
+def test_the_demo_ends_with_the_verdict_and_writes_every_file(demo):
     done, run = demo
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = json.loads((run / "verdict.json").read_text())
@@ -38,28 +48,25 @@ def test_the_demo_ends_with_the_verdict_and_leaves_every_file(demo):
         assert (run / name).stat().st_size > 0
 
 
-def test_a_demo_that_cannot_run_says_so(tmp_path):
+def test_a_demo_without_a_spec_ends_with_a_message(tmp_path):
     done = call("examples/demo.py", "--spec", str(tmp_path / "none.yaml"), "--runs", str(tmp_path))
     assert done.returncode == 2 and "no such file" in done.stderr
 
 
-def test_a_trainer_loads_best_yaml_at_the_production_width(demo):
+def test_a_trainer_loads_best_yaml_at_the_production_width(demo, monkeypatch, capsys):
     _, run = demo
     best = YAML(typ="safe").load((run / "best.yaml").read_text())
-    done = call("examples/train_best.py", str(run / "best.yaml"), "--steps", "1")
-    assert done.returncode == 0, done.stderr
-    assert "BestWarning" in done.stderr  # one step is not what the study did, nor is it a PASS
-    lrs = {m[1]: float(m[2]) for m in re.finditer(r"^(\S+): lr (\S+) ", done.stdout, re.MULTILINE)}
+    printed, _ = run_trainer(monkeypatch, capsys, str(run / "best.yaml"), "--steps", "1")
+    lrs = {m[1]: float(m[2]) for m in re.finditer(r"^(\S+): lr (\S+) ", printed, re.MULTILINE)}
     hidden = next(lr for name, lr in lrs.items() if name.startswith("hidden"))
     others = [lr for name, lr in lrs.items() if not name.startswith("hidden")]
     assert best["width"] == 1152 and best["plan"]["width_mult"] == 72
-    # After one step the scheduler has multiplied every group alike.
+    # After one step the scheduler has multiplied every group by the same factor.
     assert hidden * 72 == pytest.approx(others[0], rel=1e-2)
     assert others[0] < best["hps"]["lr"]
 
 
-def test_a_trainer_of_another_depth_is_warned_and_plans_anew(demo):
+def test_a_trainer_at_another_depth_is_warned_and_makes_a_new_plan(demo, monkeypatch, capsys):
     _, run = demo
-    done = call("examples/train_best.py", str(run / "best.yaml"), "--depth", "2")
-    assert done.returncode == 0, done.stderr
-    assert "the verdict is about depth = 1; got 2" in done.stderr
+    _, warned = run_trainer(monkeypatch, capsys, str(run / "best.yaml"), "--depth", "2")
+    assert "the verdict is for depth = 1; got 2" in warned

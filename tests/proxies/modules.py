@@ -1,4 +1,4 @@
-"""Modules that nobody here wrote, built at any width, with a batch and a loss for each."""
+"""Third-party modules, built at any width, with a batch and a loss for each."""
 
 import importlib
 import sys
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mutransfer.proxies import mup
 from mutransfer.proxies.checks import coordcheck
+from mutransfer.words import Arm
 
 with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
     # An installed torchvision need not fit the build of torch; none of these models needs it.
@@ -39,7 +40,7 @@ with warnings.catch_warnings():
     except RuntimeError:
         for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
-        TORCHVISION = _define_nms()  # kept: an operator vanishes with its library
+        TORCHVISION = _define_nms()  # kept: operators are removed with their library
     import timm
 
 BASE, HEAD_DIM, SIDE = 32, 16, 8
@@ -80,9 +81,9 @@ def dit(width: int) -> nn.Module:
 
 
 def dit_inputs(seed: int) -> Inputs:
-    found = drawn(seed, x=(16, 3, SIDE, SIDE), y=(16, 3, SIDE, SIDE))
-    # Label 0 and no null class: diffusers drops labels at random while it trains.
-    return found | {"t": torch.linspace(1, 999, 16), "label": torch.arange(16) % 10}
+    tensors = drawn(seed, x=(16, 3, SIDE, SIDE), y=(16, 3, SIDE, SIDE))
+    # No null class: diffusers drops labels at random in training.
+    return tensors | {"t": torch.linspace(1, 999, 16), "label": torch.arange(16) % 10}
 
 
 def dit_outputs(model: nn.Module, inputs: Inputs) -> Tensor:
@@ -108,8 +109,8 @@ def sd3(width: int) -> nn.Module:
 
 def sd3_inputs(seed: int) -> Inputs:
     shape = (16, 3, SIDE, SIDE)
-    found = drawn(seed, x=shape, y=shape, caption=(16, 5, 12), pooled=(16, 20))
-    return found | {"t": torch.linspace(1, 999, 16)}
+    tensors = drawn(seed, x=shape, y=shape, caption=(16, 5, 12), pooled=(16, 20))
+    return tensors | {"t": torch.linspace(1, 999, 16)}
 
 
 def sd3_outputs(model: nn.Module, inputs: Inputs) -> Tensor:
@@ -214,10 +215,10 @@ CASES = {
 }
 
 
-def start_of(case: Case) -> coordcheck.Start:
+def start_of(case: Case) -> coordcheck.StartRun:
     """Begin the runs of a coordinate check of a module."""
 
-    def start(arm: mup.Arm, width: int, seed: int, lr: float) -> coordcheck.Run:
+    def start(arm: Arm, width: int, seed: int, lr: float) -> coordcheck.CheckRun:
         plan = mup.plan(case.build, base_width=BASE, width=width, arm=arm)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -231,7 +232,7 @@ def start_of(case: Case) -> coordcheck.Start:
             case.loss(model, inputs).backward()
             optimizer.step()
 
-        return coordcheck.Run(
+        return coordcheck.CheckRun(
             model=model,
             optimizer=optimizer,
             plan=plan,

@@ -1,40 +1,20 @@
-import contextlib
-import io
+"""The command line: exit codes, messages and files of the commands."""
+
 import json
 import shutil
 import subprocess
-import sys
 
 import pytest
 from ruamel.yaml import YAML
 
-from mutransfer.sweep.cli import main
 from mutransfer.sweep.run import driver
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
+from tests.sweep.command_line import CLI, call
 from tests.sweep.conftest import TINY, study_of, write_spec
 
-CLI = [sys.executable, "-c", "from mutransfer.sweep.cli import main; main()"]
 
-
-def call(folder, *words: str) -> subprocess.CompletedProcess:
-    """The command line in this process (a new one imports torch for seconds)."""
-    out, err = io.StringIO(), io.StringIO()
-    argv, sys.argv = sys.argv, ["mutransfer", *words]
-    try:
-        with (
-            contextlib.chdir(folder),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as left,
-        ):
-            main()
-    finally:
-        sys.argv = argv
-    return subprocess.CompletedProcess(words, left.value.code or 0, out.getvalue(), err.getvalue())
-
-
-def test_the_command_is_a_process_of_its_own(tmp_path):
+def test_the_command_starts_as_a_process(tmp_path):
     done = subprocess.run([*CLI, "--version"], cwd=tmp_path, text=True, capture_output=True)
     assert done.returncode == 0 and done.stdout.startswith("mutransfer ")
 
@@ -51,9 +31,9 @@ def ran(tmp_path_factory):
 
 
 def test_help_shows_every_command_with_an_example(tmp_path):
-    shown = call(tmp_path, "--help").stdout
+    help_text = call(tmp_path, "--help").stdout
     for command in ("check", "plan", "run", "status", "analyze", "export"):
-        assert command in shown
+        assert command in help_text
         assert f"mutransfer {command}" in call(tmp_path, command, "--help").stdout
 
 
@@ -117,7 +97,7 @@ def test_export_needs_force_unless_it_passes(ran):
     refused = call(ran, "export", "tiny", "--width", "1152", "-o", "a.yaml")
     assert refused.returncode == 3 and not (ran / "a.yaml").exists()
     forced = call(ran, "export", "tiny", "--width", "1152", "-o", "a.yaml", "--force")
-    assert forced.returncode == 3  # three steps of training prove nothing
+    assert forced.returncode == 3  # a few steps of training prove nothing
     text = (ran / "a.yaml").read_text()
     assert "VERDICT" in text.splitlines()[0]
     best = YAML(typ="safe").load(text)
@@ -130,12 +110,12 @@ def test_export_of_a_width_that_cannot_be_built_is_refused(ran):
     assert done.returncode == 2 and "multiple of head_dim" in done.stderr
 
 
-def test_status_tells_trials_and_errors(ran):
-    shown = json.loads(call(ran, "status", "tiny", "--json").stdout)
-    assert sum(entry["n"] for entry in shown["trials"]) == len(
+def test_status_counts_trials_and_lists_errors(ran):
+    status = json.loads(call(ran, "status", "tiny", "--json").stdout)
+    assert sum(entry["n"] for entry in status["trials"]) == len(
         Store(str(ran / "runs/tiny")).table()
     )
-    assert shown["failed"] == []
+    assert status["failed"] == []
 
 
 def test_a_run_directory_of_another_spec_is_refused(ran, tmp_path):

@@ -20,11 +20,11 @@
     box.hidden = true;
   }
 
-  // A picture is one stop of the Tab key; arrows go from mark to mark.
+  // A picture is one stop of the Tab key; the arrow keys move from mark to mark.
   for (const svg of document.querySelectorAll(".panels svg")) {
     const marks = [...svg.querySelectorAll(".tip")];
     for (const mark of marks) {
-      mark.querySelector("title").remove(); // else the browser shows it a second time
+      mark.querySelector("title").remove(); // otherwise the browser shows it too
       mark.setAttribute("tabindex", "-1");
       mark.addEventListener("mouseenter", () => show(mark));
       mark.addEventListener("mouseleave", hide);
@@ -70,21 +70,21 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
-  // A cell that begins like a formula would be one in a spreadsheet.
+  // A spreadsheet would run a cell that begins like a formula.
   const safe = (cell) => (/^[=+@\t\r]|^-(?![\d.])/.test(cell) ? "'" + cell : cell);
   const quoted = (cell) => (/[",\n]/.test(cell) ? '"' + cell.replaceAll('"', '""') + '"' : cell);
 
   for (const details of document.querySelectorAll("details.data")) {
-    const said = details.querySelector("[role=status]");
+    const status = details.querySelector("[role=status]");
     details.querySelector(".tools").hidden = false;
     details.querySelector("[data-do=copy]").addEventListener("click", async () => {
       await copy(cells(details).map((row) => row.map(safe).join("\t")).join("\n"));
-      said.textContent = "copied";
+      status.textContent = "copied";
     });
     details.querySelector("[data-do=csv]").addEventListener("click", () => {
       const text = cells(details).map((row) => row.map(safe).map(quoted).join(",")).join("\r\n");
       save(text, details.dataset.name.replace(/[^\w.-]+/g, "_") + ".csv");
-      said.textContent = "saved";
+      status.textContent = "saved";
     });
   }
 })();

@@ -1,0 +1,76 @@
+"""The files of an analysis: plots/, verdict.json and report.html."""
+
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mutransfer.analysis.figures import canvas
+from mutransfer.analysis.reporting import page
+from mutransfer.analysis.reporting.contents import ReportInputs, all_plots
+from mutransfer.analysis.verdict.external import TableResult
+
+REPORT = "report.html"
+
+
+def report(result: TableResult, folder: str | Path) -> Path:
+    """Write the figures (plots/), verdict.json and report.html of a table into a folder.
+
+    Example:
+        >>> report(judge_table("runs.csv"), "out")
+
+    Args:
+        result: What `judge_table` returned.
+        folder: Created where it is missing; files of these names are replaced.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    root = Path(folder)
+    (root / "plots").mkdir(parents=True, exist_ok=True)
+    for name, content in report_files(table_inputs(result)).items():
+        (root / name).write_bytes(content)
+    return root / REPORT
+
+
+def table_inputs(result: TableResult) -> ReportInputs:
+    """Return what the report of a table shows."""
+    info = {"study": result.name, "mutransfer": metadata.version("mutransfer")}
+    if result.name != "table":
+        info["command"] = f"mutransfer analyze {result.name}"
+    return ReportInputs(
+        run_info=info,
+        df=result.table,
+        search_at=result.question.search_at,
+        axis=result.question.axis,
+        verdict=result.full_verdict,
+        question=result.question,
+        fits=result.fits,
+    )
+
+
+def report_files(inputs: ReportInputs) -> dict[str, bytes]:
+    """Return the content of all files by path in the folder, the report last."""
+    plots = canvas.files(all_plots(inputs))
+    files = {f"plots/{name}": content for name, content in plots.items()}
+    if inputs.verdict is not None:
+        files["verdict.json"] = json.dumps(to_dict(inputs), indent=1).encode()
+    return files | {REPORT: page.html(inputs).encode()}
+
+
+def to_dict(inputs: ReportInputs) -> dict[str, Any]:
+    """Return the answer as plain data: verdict.json, or verdict None where there is none yet.
+
+    Convergence is reported beside the verdict and does not enter it; ``progress`` stands there
+    while trials are missing.
+    """
+    verdict = inputs.verdict
+    content: dict[str, Any] = {"verdict": None} if verdict is None else verdict.to_dict()
+    if inputs.convergence is not None:
+        content["convergence"] = inputs.convergence.to_dict()
+    if inputs.is_under_way and inputs.progress:
+        content["progress"] = inputs.progress._asdict()
+    return content

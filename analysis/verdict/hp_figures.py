@@ -1,0 +1,99 @@
+"""The figures of one HP on which the conditions of a PASS are evaluated."""
+
+from dataclasses import dataclass
+
+from mutransfer.analysis.fit.curve import Fit
+from mutransfer.analysis.fit.optimum import Optimum, optimum
+from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
+from mutransfer.analysis.table.slice import log2_of
+from mutransfer.analysis.transfer.regret import Regret, Sensitivity, regret, sensitivity
+from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.words import Axis
+
+# Distance to the nearest diverged value that a transferred value needs, octaves.
+OCTAVES_TO_DIVERGENCE = 0.5
+MIN_TARGET_SEEDS = 2
+# A parabola passes through any three values: with three, no residual is left to check it by.
+MIN_TARGET_VALUES = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HPFigures:
+    """The figures on which the conditions of one HP are evaluated.
+
+    Attributes:
+        hp: The HP.
+        axis: Axis along which transfer is judged.
+        search: Fit at the search, and ``search_opt``, its optimum.
+        target: Fit at the target, and ``target_opt``, its optimum.
+        log2_x: log2 of the transferred value.
+        tolerance_loss: The tolerance as a loss; None if it cannot be computed.
+        regret: Regret of the transferred value at the target; None off the curve.
+        sensitivity: Whether some value is shown to be worse by more than the tolerance; None
+            without a tolerance.
+        target_index: Index of the transferred value in the target slice; None if it was not run.
+    """
+
+    hp: str
+    axis: Axis
+    search: Fit
+    search_opt: Optimum
+    target: Fit
+    target_opt: Optimum
+    log2_x: float
+    tolerance_loss: float | None
+    regret: Regret | None
+    sensitivity: Sensitivity | None
+    target_index: int | None
+
+    @property
+    def axis_name(self) -> str:
+        """The axis in words: width, batch size, number of steps, depth."""
+        return AXIS_LABELS[self.axis].singular
+
+    def at(self, axis_value: int) -> str:
+        """Return an axis value in words: width 128, 300 steps."""
+        return axis_value_text(self.axis, axis_value)
+
+    @property
+    def diverged_at_target(self) -> bool:
+        """Whether a seed of the transferred value diverged at the target."""
+        return self.target_index is not None and bool(self.target.slice.diverged[self.target_index])
+
+    @property
+    def octaves_to_divergence(self) -> float | None:
+        """Distance from the transferred value to the nearest diverged one on either side."""
+        gaps = abs(self.target.slice.log2_x[self.target.slice.diverged] - self.log2_x)
+        return float(gaps.min()) if gaps.size else None
+
+    @property
+    def is_near_divergence(self) -> bool:
+        """Whether a value diverged within `OCTAVES_TO_DIVERGENCE` of the transferred one."""
+        gap = self.octaves_to_divergence
+        return gap is not None and gap < OCTAVES_TO_DIVERGENCE - 1e-4
+
+
+def hp_figures(fits: Fits, question: TransferQuestion) -> HPFigures | None:
+    """Return the figures of one HP; None without a transferred value on the log scale."""
+    value = question.transferred_value(fits.hp)
+    if fits.target is None or value is None:
+        return None
+    search = fits.ladder["mup", question.search_at]
+    tolerance = question.tolerance.in_loss(
+        target_best=optimum(fits.target).loss, search_best=optimum(search).loss
+    )
+    log2_x = log2_of(value)
+    return HPFigures(
+        hp=fits.hp,
+        axis=question.axis,
+        search=search,
+        search_opt=optimum(search, tolerance),
+        target=fits.target,
+        target_opt=optimum(fits.target, tolerance),
+        log2_x=log2_x,
+        tolerance_loss=tolerance,
+        regret=regret(fits.target, log2_x, confidence=question.confidence),
+        sensitivity=None if tolerance is None else sensitivity(fits.target, tolerance),
+        target_index=fits.target.slice.index(log2_x),
+    )

@@ -1,0 +1,169 @@
+"""The verdict on the transferred set as a whole, from those on its HPs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mutransfer.analysis.table.slice import log2_of
+from mutransfer.analysis.transfer.regret import Regret, regret
+from mutransfer.analysis.verdict.causes import FAILURES, Cause
+from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.verdict.hp import HPVerdict, Word
+from mutransfer.analysis.verdict.question import TransferQuestion
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetVerdict:
+    """The verdict on the transferred set as a whole.
+
+    Attributes:
+        word: PASS, FAIL or INCONCLUSIVE.
+        confidence: Confidence level of the bound of each HP, 1 − 0.05/H for H HPs (Bonferroni);
+            higher after interim analyses (`TransferQuestion.confidence`).
+        regret_upper: Sum of the HPs' upper bounds at ``confidence``, loss; None if one is missing.
+            It bounds the set's regret with 95 % confidence if the HPs do not interact.
+        regret_upper_percent: The same in % of the best loss at the target.
+        excess_lower: Lower bound of the set's own loss minus the best of the target slices.
+        tolerance_loss: The smallest tolerance of the HPs, loss.
+        best_loss: Lowest fitted loss of the target slices.
+        causes: Why there is no PASS.
+        notes: What was taken into account but does not prevent a PASS.
+    """
+
+    word: Word
+    confidence: float
+    regret_upper: float | None
+    regret_upper_percent: float | None
+    excess_lower: float | None
+    tolerance_loss: float | None
+    best_loss: float | None
+    causes: tuple[Cause, ...]
+    notes: tuple[str, ...]
+
+
+def judge_set(
+    entries: Sequence[HPVerdict], fits: Mapping[str, Fits], question: TransferQuestion
+) -> SetVerdict:
+    """Return the verdict on the set; see `verdict.judge.judge` for its rule.
+
+    Args:
+        entries: The verdicts on its HPs.
+        fits: Their fitted slices by HP.
+        question: The question that is judged.
+    """
+    confidence = 1 - (1 - question.confidence) / max(len(entries), 1)
+    upper = _sum_of_bounds(entries, fits, question, confidence)
+    excess = _excess(entries, fits, question, confidence)
+    tolerance = _smallest_tolerance(entries)
+    best = min(
+        (e.target.loss for e in entries if e.target and e.target.loss is not None), default=None
+    )
+    failed = _failures(entries, excess, tolerance, question)
+    open_ = _open_causes(entries)
+    if not failed and not open_:
+        open_ = _unbounded_sum(upper, tolerance, question)
+    word: Word = "FAIL" if failed else "INCONCLUSIVE" if open_ else "PASS"
+    return SetVerdict(
+        word=word,
+        confidence=confidence,
+        regret_upper=upper,
+        regret_upper_percent=100 * upper / abs(best) if upper is not None and best else None,
+        excess_lower=excess,
+        tolerance_loss=tolerance,
+        best_loss=best,
+        causes=(*failed, *open_),
+        notes=_notes(entries, question),
+    )
+
+
+def _sum_of_bounds(
+    entries: Sequence[HPVerdict],
+    fits: Mapping[str, Fits],
+    question: TransferQuestion,
+    confidence: float,
+) -> float | None:
+    """The sum of the HPs' upper bounds, from their curves; None if one is missing."""
+    regrets = [_regret(fits[e.hp], question, confidence, pinned=False) for e in entries]
+    bounds = [r.upper for r in regrets if r is not None]
+    return sum(bounds) if bounds and len(bounds) == len(entries) else None
+
+
+def _excess(
+    entries: Sequence[HPVerdict],
+    fits: Mapping[str, Fits],
+    question: TransferQuestion,
+    confidence: float,
+) -> float | None:
+    """Lower bound of the loss of the set's own runs minus the best of a target slice."""
+    regrets = [_regret(fits[e.hp], question, confidence, pinned=True) for e in entries]
+    return max((r.lower for r in regrets if r is not None), default=None)
+
+
+def _regret(
+    fits: Fits, question: TransferQuestion, confidence: float, *, pinned: bool
+) -> Regret | None:
+    value = question.transferred_value(fits.hp)
+    if fits.target is None or value is None:
+        return None
+    return regret(fits.target, log2_of(value), confidence=confidence, pinned=pinned)
+
+
+def _smallest_tolerance(entries: Sequence[HPVerdict]) -> float | None:
+    tolerances = [e.tolerance_loss for e in entries if e.tolerance_loss is not None]
+    return min(tolerances) if tolerances and len(tolerances) == len(entries) else None
+
+
+def _failures(
+    entries: Sequence[HPVerdict],
+    excess: float | None,
+    tolerance: float | None,
+    question: TransferQuestion,
+) -> list[Cause]:
+    failed = [c for e in entries if e.word == "FAIL" for c in e.causes if c.code in FAILURES]
+    if failed or tolerance is None or excess is None or excess <= tolerance:
+        return failed
+    return [
+        Cause(
+            code="set_worse",
+            text=f"The transferred set's own runs lose at least {excess:.4g} against the "
+            f"best of a target slice, more than the tolerance {tolerance:.4g}.",
+            remedy=f"The HPs interact: tune them together at a larger {question.axis_name}.",
+        )
+    ]
+
+
+def _open_causes(entries: Sequence[HPVerdict]) -> list[Cause]:
+    """What leaves the verdict open; harmless HPs count only where no other HP is a PASS."""
+    if not entries:
+        return [Cause(code="no_hps", text="No HP was sliced.", remedy="Name HPs to slice.")]
+    is_open = [e for e in entries if e.word == "INCONCLUSIVE" and not e.harmless]
+    if not any(e.word == "PASS" for e in entries):
+        is_open += [e for e in entries if e.harmless]
+    return [cause for entry in is_open for cause in entry.causes]
+
+
+def _unbounded_sum(
+    upper: float | None, tolerance: float | None, question: TransferQuestion
+) -> list[Cause]:
+    if upper is not None and tolerance is not None and upper < tolerance:
+        return []
+    bound = "unknown" if upper is None else f"{upper:.4g}"
+    limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
+    return [
+        Cause(
+            code="sum_uncertain",
+            text=f"Each HP passes, but their upper bounds sum to {bound}; "
+            f"the tolerance is {limit}.",
+            remedy=f"More seeds at the target {question.axis_name}.",
+        )
+    ]
+
+
+def _notes(entries: Sequence[HPVerdict], question: TransferQuestion) -> tuple[str, ...]:
+    notes = [f"{e.hp} does not matter in its range and is bounded." for e in entries if e.harmless]
+    if question.n_interim:
+        notes.append(
+            f"Analysis {question.n_interim + 1}: trials were added after {question.n_interim} "
+            f"interim one(s), so each bound holds at {100 * question.confidence:.6g} %: all "
+            "analyses together err in at most 5 %."
+        )
+    return tuple(notes)

@@ -1,0 +1,133 @@
+"""A model of one width at initialization, measured on the model and its optimizer themselves.
+
+Neither the plan nor the rule table is used: rates come from the optimizer's groups, sizes from the
+tensors, responses from derivatives of the model's own forward pass.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mutransfer.proxies.checks.coordcheck import CheckRun
+from mutransfer.proxies.checks.forward import MODEL, AttentionScale, ForwardTrace, trace
+from mutransfer.proxies.mup.parameters import owners
+
+# Entries of an output that a response is averaged over.
+N_ENTRIES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitTensor:
+    """One tensor of a model at initialization.
+
+    Attributes:
+        module: Path of the module that holds it.
+        shape: Its shape.
+        rms: Root mean square of its entries.
+        lr: Learning rate of its group in the optimizer; None if it is in no group.
+        weight_decay: Likewise; 0 if it is in no group.
+        eps: Adam's ε, relative to the gradient of the form with a multiplier.
+    """
+
+    module: str
+    shape: tuple[int, ...]
+    rms: float
+    lr: float | None
+    weight_decay: float
+    eps: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitState:
+    """A model of one width at initialization: its tensors by name, and one forward pass."""
+
+    width: int
+    tensors: dict[str, InitTensor]
+    trace: ForwardTrace
+    parameters: dict[str, nn.Parameter]
+
+    @property
+    def attentions(self) -> list[AttentionScale]:
+        """The attentions of a pass, in their order."""
+        return self.trace.attentions
+
+
+def init_state(run: CheckRun, width: int, *, like: InitState | None = None) -> InitState:
+    """Return a model before its first step.
+
+    Args:
+        run: Its model is initialized, and its optimizer has not stepped.
+        width: Its width.
+        like: A model of another width. Tensors of equal shape get its values before the pass, so
+            that what does not grow acts alike in both; their sizes are measured before.
+    """
+    owner_of = owners(run.model)
+    group_of = {id(p): group for group in run.optimizer.param_groups for p in group["params"]}
+    paths = {id(module): path for path, module in run.model.named_modules()}
+    tensors = {}
+    for name, owner in owner_of.items():
+        group = group_of.get(id(owner.parameter), {})
+        tensors[name] = InitTensor(
+            module=paths[id(owner.module)] or MODEL,
+            shape=tuple(owner.parameter.shape),
+            rms=owner.parameter.detach().double().square().mean().sqrt().item(),
+            lr=group.get("lr"),
+            weight_decay=group.get("weight_decay", 0.0),
+            eps=group.get("eps", 0.0) / group.get("grad_mult", 1.0),
+        )
+    parameters = {name: owner.parameter for name, owner in owner_of.items()}
+    if like is not None:
+        _copy_equal_shapes(parameters, like.parameters)
+    passed = trace(run.model, run.probe, with_graph=True)
+    return InitState(width=width, tensors=tensors, trace=passed, parameters=parameters)
+
+
+@torch.no_grad()
+def _copy_equal_shapes(
+    into: Mapping[str, nn.Parameter], source: Mapping[str, nn.Parameter]
+) -> None:
+    for name, parameter in into.items():
+        other = source.get(name)
+        if other is not None and other.shape == parameter.shape:
+            parameter.copy_(other)
+
+
+def response(state: InitState, name: str, module: str) -> float:
+    """Return how far a module's output moves per unit of an aligned change of a tensor.
+
+    The largest change of an entry when each weight moves by at most one: the L1 norm of its
+    derivative, mean over entries. An update of Adam, LR × sign, moves it by LR times that.
+
+    Args:
+        state: A model at initialization.
+        name: Name of the tensor.
+        module: Path of the module whose output is looked at.
+    """
+    total, n = 0.0, 0
+    parameter = state.parameters[name]
+    for output in state.trace.outputs.get(module, ()):
+        if not output.requires_grad:
+            continue
+        flat = output.flatten()
+        for entry in flat[:: (flat.numel() // N_ENTRIES) | 1][:N_ENTRIES]:
+            (slope,) = torch.autograd.grad(entry, parameter, retain_graph=True, allow_unused=True)
+            if slope is not None:
+                total, n = total + slope.double().abs().sum().item(), n + 1
+    return total / n if n else 0.0
+
+
+def feeds(state: InitState, module: str, targets: list[Tensor]) -> bool:
+    """Return whether some tensors of the pass depend on the output of a module."""
+    outputs = [t for t in state.trace.outputs.get(module, ()) if t.requires_grad]
+    sums = [t.sum() for t in targets if t.requires_grad]
+    if not (outputs and sums):
+        return False
+    slopes = torch.autograd.grad(
+        torch.stack([t.float() for t in sums]).sum(),
+        outputs,
+        retain_graph=True,
+        allow_unused=True,
+    )
+    return any(slope is not None for slope in slopes)

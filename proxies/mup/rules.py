@@ -1,0 +1,90 @@
+"""The rules of μP as one table: a role's quantities in powers of the width multiplier m = n / n0.
+
+Source: Tensor Programs V (arXiv 2203.03466), Table 8, for Adam and AdamW; weight decay after
+arXiv 2505.15270, Table 1; ε after appendix B.3 of the former. Both tables give variances; here
+stand stds, whose powers are half of those.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+from mutransfer.words import Arm
+
+# By the dimensions that grow with width (Tensor Programs V, appendix B): fan-out alone, both,
+# fan-in alone; the only one of a bias, gain or table of vectors; none.
+Role = Literal["input", "hidden", "output", "vector", "scalar"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Rule(NamedTuple):
+    """Powers of m in the quantities of one role; 0: the same at every width.
+
+    Attributes:
+        multiplier: Of the multiplier on the layer's input.
+        std: Of the std at initialization. It is a power of the tensor's own fan-in over that at
+            base width, which is not m where a fixed and a growing input are concatenated.
+        lr: Of the learning rate.
+        wd: Of weight decay in PyTorch's form, where a step shrinks a weight by lr × wd.
+        eps: Of Adam's ε, where it is scaled at all (`scale_eps`): gradients of a mean loss are
+            Θ(1/n).
+        decays: Whether weight decay acts on the role.
+    """
+
+    multiplier: int = 0
+    std: float = 0
+    lr: int = 0
+    wd: int = 0
+    eps: int = 0
+    decays: bool = True
+
+
+RULES: Mapping[Role, Rule] = {
+    "input": Rule(multiplier=0, std=0, lr=0, wd=0, eps=-1),
+    "hidden": Rule(multiplier=0, std=-1 / 2, lr=-1, wd=+1, eps=-1),
+    "output": Rule(multiplier=-1, std=0, lr=0, wd=0, eps=-1),
+    "vector": Rule(multiplier=0, std=0, lr=0, wd=0, eps=-1, decays=False),
+    "scalar": Rule(multiplier=0, std=0, lr=0, wd=0, eps=-1, decays=False),
+}
+
+# The standard parametrization: a change of width changes no hyperparameter.
+SP_RULES: Mapping[Role, Rule] = {role: Rule(decays=rule.decays) for role, rule in RULES.items()}
+
+# "unscaled" leaves out the rule of another axis than width, and has μP's rules of width.
+RULES_OF: Mapping[Arm, Mapping[Role, Rule]] = {"mup": RULES, "sp": SP_RULES, "unscaled": RULES}
+
+
+class Absorbed(NamedTuple):
+    """Powers of an output multiplier f that a weight absorbs, instead of its layer's input."""
+
+    std: int
+    lr: int
+    wd: int
+    eps: int
+    grad: int
+
+
+# Tensor Programs V, lemma J.1: a multiplier f on the weight is the same as std × f and, for Adam,
+# LR × f. The gradient is then 1/f times as large, so ε / f; and weight decay / f, because a step
+# shrinks the weight by LR × weight decay.
+ABSORBED = Absorbed(std=+1, lr=+1, wd=-1, eps=-1, grad=-1)
+
+
+def scaled(value: float, base: float, power: float) -> float:
+    """Return value × base^power for a power of -1, 0, 1/2 or 1.
+
+    Division and square root are exact to the last bit, which `**` need not be: plans enter the
+    identities of trials.
+
+    Raises:
+        ValueError: another power, which no rule has.
+    """
+    if power == 0:
+        return value
+    if power == 1:
+        return value * base
+    if power == -1:
+        return value / base
+    if power == 1 / 2:
+        return value * math.sqrt(base)
+    raise ValueError(f"scaled: a power is -1, 0, 1/2 or 1; got {power}; add it here")

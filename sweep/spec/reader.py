@@ -1,0 +1,152 @@
+"""`sweeps.yaml` as validated studies, or all of its faults together."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mutransfer.proxies import user_code
+from mutransfer.sweep.errors import SpecError, SpecFault, UserError
+from mutransfer.sweep.spec import rules
+from mutransfer.sweep.spec.section_reader import (
+    OPTIONAL,
+    SECTIONS,
+    nearest,
+    read_parameters,
+    read_section,
+)
+from mutransfer.sweep.spec.study import Study
+from mutransfer.sweep.spec.yaml_file import YamlFile, YamlPath, load
+
+KEYS = ("parameters", *SECTIONS)
+TOP_KEYS = ("version", "studies")
+MAX_NAME_LENGTH = 80  # it names the run directory
+OF_THE_MACHINE = ("data", "loggers")  # sections whose rules depend on the machine
+
+
+def read(path: str | Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
+    """The studies of the spec at ``path``, validated.
+
+    Args:
+        path: A YAML file with `version: 1` and `studies:`.
+        names: Only these studies; all where empty.
+
+    Raises:
+        UserError: the file cannot be read, or has no study of that name.
+        SpecError: faults, all of them, each with file, line, path, rule, found and remedy.
+    """
+    return read_file(load(Path(path)), names)
+
+
+def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
+    """As ``read``, of a parsed file."""
+    faults = _top_faults(file)
+    entries = file.data.get("studies")
+    entries = entries if isinstance(entries, dict) else {}
+    for name in names:
+        if name not in entries:
+            known = ", ".join(map(str, entries)) or "none"
+            hint = nearest(name, entries)
+            raise UserError(f"{file.name}: no study '{name}'{hint}; studies here: {known}")
+    studies: dict[str, Study] = {}
+    imports = (str(Path(file.name).absolute().parent), str(Path.cwd()))
+    for name in names or tuple(entries):
+        study, study_faults = _study(file, name, entries[name], imports=imports)
+        faults += study_faults
+        if study is not None:
+            studies[name] = study
+    if faults:
+        raise SpecError(faults)
+    return studies
+
+
+def from_resolved(plain: Mapping[str, Any]) -> Study:
+    """The study that ``Study.resolved`` wrote down.
+
+    Its data and loggers are not checked: the data may be gone since the study began, and its
+    results can still be analyzed.
+
+    Raises:
+        SpecError: what was written down is no valid study today.
+    """
+    entry = {k: v for k, v in plain.items() if k not in ("name", "imports") and v is not None}
+    entry["parameters"] = {
+        name: {key: value for key, value in distribution.items() if value is not None}
+        for name, distribution in plain["parameters"].items()
+    }
+    file = YamlFile(name="run directory's spec", data={}, marks={})
+    imports = tuple(plain.get("imports", ()))
+    study, faults = _study(file, str(plain["name"]), entry, imports=imports, skip=OF_THE_MACHINE)
+    if study is None:
+        raise SpecError(faults)
+    return study
+
+
+def _top_faults(file: YamlFile) -> list[SpecFault]:
+    faults = []
+    for key in file.data:
+        if key not in TOP_KEYS:
+            rule = "top-level keys are `version` and `studies`"
+            faults.append(file.fault((key,), rule, key, f"remove{nearest(key, TOP_KEYS)}"))
+    if file.data.get("version") != 1 or isinstance(file.data.get("version"), bool):
+        got = file.data.get("version", "no version")
+        faults.append(file.fault(("version",), "`version: 1`", got, "write `version: 1`"))
+    studies = file.data.get("studies")
+    if not (isinstance(studies, dict) and studies):
+        got = studies if studies is not None else "no studies"
+        remedy = "add `studies:` with one entry a study"
+        faults.append(file.fault(("studies",), "a mapping of at least one study", got, remedy))
+    return faults
+
+
+def _study(
+    file: YamlFile, name: Any, entry: Any, *, imports: tuple[str, ...], skip: tuple[str, ...] = ()
+) -> tuple[Study | None, list[SpecFault]]:
+    """The study, or None and all its faults; rules about the sections ``skip`` do not run."""
+    path: YamlPath = ("studies", name)
+    faults = _name_faults(file, path, name)
+    if not isinstance(entry, dict):
+        rule, remedy = "a study is a mapping", f"give it the keys {', '.join(KEYS)}"
+        return None, [*faults, file.fault(path, rule, entry, remedy)]
+    faults += [
+        file.fault((*path, key), "a known key", key, f"remove it{nearest(key, KEYS)}")
+        for key in entry
+        if key not in KEYS
+    ]
+    valid, section_faults = _sections(file, path, entry)
+    if valid.get("trial") or any("build" in vars(valid.get(k, file)) for k in ("model", "data")):
+        valid["imports"] = tuple(dict.fromkeys(imports))
+        user_code.add_paths(imports)
+    checked = {key: section for key, section in valid.items() if key not in skip}
+    faults += section_faults + [file.below(path, fault) for fault in rules.faults(checked)]
+    return (None, faults) if faults else (Study(name=name, **valid), [])
+
+
+def _name_faults(file: YamlFile, path: YamlPath, name: Any) -> list[SpecFault]:
+    is_text = isinstance(name, str) and name.strip(".") and len(name) <= MAX_NAME_LENGTH
+    if is_text and all(letter.isalnum() or letter in "-_." for letter in name):
+        return []
+    rule = "a study's name is letters, digits, '-', '_' and '.' (it names the run directory)"
+    return [file.fault(path, rule, name, "rename the study")]
+
+
+def _sections(
+    file: YamlFile, path: YamlPath, entry: dict[Any, Any]
+) -> tuple[dict[str, Any], list[SpecFault]]:
+    """The valid sections of a study by name, and the faults of the others."""
+    valid: dict[str, Any] = {}
+    faults: list[SpecFault] = []
+    for key in SECTIONS:
+        if key not in entry and key not in OPTIONAL:
+            faults.append(file.fault(path, f"`{key}` is given", "nothing", f"add `{key}: …`"))
+            continue
+        value = entry.get(key, OPTIONAL.get(key))
+        section, section_faults = read_section(file, (*path, key), value)
+        faults += section_faults
+        if not section_faults:
+            valid[key] = section
+    parameters, parameter_faults = read_parameters(
+        file, (*path, "parameters"), entry.get("parameters")
+    )
+    if not parameter_faults:
+        valid["parameters"] = parameters
+    return valid, faults + parameter_faults

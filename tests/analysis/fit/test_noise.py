@@ -1,0 +1,118 @@
+"""Noise: one variance for all values, and a separate one where a value stands out."""
+
+import numpy as np
+import pytest
+from scipy import special
+
+from mutransfer.analysis.fit import noise
+
+DOUBLINGS = np.arange(4.0)
+DF = np.full(4, 5.0)
+
+
+def losses(sd: np.ndarray, n_seeds: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    means = np.linspace(0, 1, sd.size) ** 2
+    noise_PS = rng.normal(0, 1, (sd.size, n_seeds)) * sd[:, None]
+    return 0.5 + means[:, None] + rng.normal(0, 1, n_seeds) + noise_PS
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 5])
+def test_the_shared_variance_is_unbiased_for_any_curve_and_seed_effects(n_seeds: int) -> None:
+    sd = np.full(7, 0.01)
+    estimates = [noise.of_seeds(losses(sd, n_seeds, s)) for s in range(400)]
+    # Values that stand out by chance are left out, so the mean is a little low.
+    assert np.mean([f.shared for f in estimates]) == pytest.approx(0.01**2, rel=0.1)
+    assert np.mean([f.df for f in estimates]) == pytest.approx(6 * (n_seeds - 1), rel=0.05)
+    assert np.mean([np.ptp(f.each) > 0 for f in estimates]) < 0.12
+
+
+def test_a_value_with_ten_times_the_scatter_has_a_separate_variance() -> None:
+    sd = np.array([1.0, 1, 1, 1, 1, 1, 10]) * 0.01
+    estimates = [noise.of_seeds(losses(sd, 3, s)) for s in range(200)]
+    # A tenth of the draws with two degrees of freedom are that small by chance.
+    assert np.mean([f.each[-1] > 5 * f.shared for f in estimates]) > 0.8
+    assert np.median([f.shared for f in estimates]) == pytest.approx(0.01**2, rel=0.2)
+    pooled = [losses(sd, 3, s).var(axis=1, ddof=1).mean() for s in range(200)]
+    assert np.median(pooled) > 5 * 0.01**2
+
+
+def test_values_that_agree_by_chance_do_not_make_the_others_noisy() -> None:
+    """A draw of noise 0.0084 in which four of seven pairs differ by nearly the same."""
+    difference = np.array([0.0579, 0.0581, 0.0530, 0.0589, 0.0588, 0.0733, 0.0512])
+    estimate = noise.of_seeds(np.stack([0.45 + difference, np.full(7, 0.45)], axis=1))
+    assert np.ptp(estimate.each) == 0
+    assert estimate.shared == pytest.approx(difference.var(ddof=1) / 2, rel=0.1)
+
+
+def test_a_missing_cell_costs_degrees_of_freedom_only() -> None:
+    complete = losses(np.full(5, 0.01), 3, 0)
+    with_gap = complete.copy()
+    with_gap[0, 0] = np.nan
+    assert noise.of_seeds(with_gap).shared == pytest.approx(
+        noise.of_seeds(complete).shared, rel=0.6
+    )
+    assert noise.of_seeds(with_gap).df < noise.of_seeds(complete).df
+
+
+def test_losses_without_noise_give_rounding_error_not_zero() -> None:
+    estimate = noise.of_seeds(np.tile(np.arange(5.0)[:, None], 2))
+    assert 0 < estimate.shared < 1e-15
+
+
+def of_families(sd: np.ndarray, scatter: float, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """True variances, whose logs scatter about those of sd, and estimates with 5 df, (n, 4)."""
+    rng = np.random.default_rng(0)
+    true = sd**2 * np.exp(rng.normal(0, 1, (n, 4)) * scatter)
+    return true, true * rng.chisquare(5, (n, 4)) / 5
+
+
+def covered(true: np.ndarray, variance: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """How often t intervals of a mean hold the truth for each curve."""
+    rng = np.random.default_rng(1)
+    error = rng.normal(0, 1, true.shape) * np.sqrt(true)
+    return (np.abs(error) <= special.stdtrit(df, 0.975) * np.sqrt(variance)).mean(axis=0)
+
+
+def all_moderated(variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    results = [noise.moderated(v, DF, DOUBLINGS) for v in variances]
+    return np.stack([r[0] for r in results]), np.stack([r[1] for r in results])
+
+
+def test_curves_of_equal_noise_gain_degrees_of_freedom_from_one_another() -> None:
+    true, estimated = of_families(np.full(4, 0.01), scatter=0.0)
+    variance, df = all_moderated(estimated)
+    assert np.log(variance / true).std() < 0.75 * np.log(estimated / true).std()
+    assert np.median(df) > 6 and df.max() <= 20
+    assert covered(true, variance, df).min() >= 0.93
+    half_length = special.stdtrit(df, 0.975) * np.sqrt(variance)
+    assert np.median(half_length / (special.stdtrit(5, 0.975) * np.sqrt(estimated))) < 0.95
+
+
+@pytest.mark.parametrize("sd", [0.01 * 2**-DOUBLINGS, 0.001 * 2**DOUBLINGS], ids=["falls", "rises"])
+def test_noise_that_changes_along_the_axis_is_followed_and_not_averaged(sd: np.ndarray) -> None:
+    true, estimated = of_families(sd, scatter=0.0)
+    variance, df = all_moderated(estimated)
+    assert covered(true, variance, df).min() >= 0.90
+    pooled = np.broadcast_to(estimated.mean(axis=1, keepdims=True), estimated.shape)
+    assert covered(true, pooled, np.full(estimated.shape, 20.0)).max() > 0.999
+
+
+def test_curves_of_different_noise_are_shrunk_little() -> None:
+    true, estimated = of_families(np.full(4, 0.01), scatter=2.0)
+    variance, df = all_moderated(estimated)
+    assert np.median(df) < 9
+    assert np.abs(np.log(variance / estimated)).mean() < 0.4 * np.log(true).std()
+
+
+def test_the_noise_of_a_single_curve_is_unchanged() -> None:
+    variance, df = noise.moderated(np.array([0.3]), np.array([4.0]), np.array([5.0]))
+    assert (variance.tolist(), df.tolist()) == ([0.3], [4.0])
+
+
+def test_moderation_is_invariant_to_the_scale_of_losses_and_axis_values() -> None:
+    variances = np.array([1.0, 2.0, 0.5, 3.0])
+    plain = noise.moderated(variances, DF, DOUBLINGS)
+    other = noise.moderated(1e-6 * variances, DF, DOUBLINGS + 7)
+    np.testing.assert_allclose(other[0], 1e-6 * plain[0], rtol=1e-9)
+    np.testing.assert_allclose(other[1], plain[1], rtol=1e-9)

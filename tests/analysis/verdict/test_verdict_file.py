@@ -1,0 +1,59 @@
+"""verdict.json: read back as it was written; older formats are refused."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mutransfer.analysis.verdict.judge import Verdict, judge
+from mutransfer.analysis.verdict.verdict_file import VerdictError, read_verdict
+from tests.analysis import planted
+from tests.environments import ROOT
+
+
+def written(content: Any, folder: Path) -> Path:
+    path = folder / "verdict.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_verdict_is_read_back_equal(verdict: Verdict, study: pd.DataFrame, tmp_path: Path):
+    assert read_verdict(written(verdict.to_dict(), tmp_path)) == verdict
+    noisy = judge(study[study["seed"] != 2], planted.question())
+    assert noisy.settle and read_verdict(written(noisy.to_dict(), tmp_path)) == noisy
+    with_convergence = verdict.to_dict() | {"convergence": {"width": 512}, "progress": {"done": 3}}
+    assert read_verdict(str(written(with_convergence, tmp_path))) == verdict
+
+
+def test_the_recorded_verdict_of_the_full_study_is_of_this_format():
+    recorded = read_verdict(ROOT / "benchmarks/results/digits-dit-full-verdict.json")
+    assert (recorded.search_at, recorded.target_at, recorded.verdict) == (32, 256, "INCONCLUSIVE")
+    lr, init_std = recorded.hps
+    assert lr.word == "PASS" and lr.drift_mup.axis_values == (16, 32, 64, 128)
+    assert f"{init_std.regret.upper:.4g}" in recorded.sentence
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_older_formats_are_refused_in_one_message(number: int, verdict: Verdict, tmp_path: Path):
+    old = {"search_width": 64, "target_width": 512, **verdict.to_dict(), "format": number}
+    with pytest.raises(VerdictError) as refused:
+        read_verdict(written(old, tmp_path))
+    message = str(refused.value)
+    assert f"got {number}, whose keys are search_width, target_width, width and level" in message
+    assert message.endswith("`mutransfer analyze STUDY`") and "\n" not in message
+
+
+def test_other_files_are_refused_in_one_message(verdict: Verdict, tmp_path: Path):
+    content = verdict.to_dict()
+    without = {key: value for key, value in content.items() if key != "set"}
+    other = json.loads(json.dumps(content).replace('"axis_values"', '"widths"'))
+    unknown = content | {"p_value": 0.01}
+    for wrong in ([], {}, {"format": 99}, without, other, unknown):
+        with pytest.raises(VerdictError, match=re.escape(str(tmp_path))) as refused:
+            read_verdict(written(wrong, tmp_path))
+        assert "\n" not in str(refused.value)
+    with pytest.raises(VerdictError, match="No such file"):
+        read_verdict(tmp_path / "none.json")

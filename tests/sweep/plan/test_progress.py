@@ -1,0 +1,38 @@
+"""Progress of a study: trials that ended, trials that are planned, and what each stage lacks."""
+
+import pytest
+
+from mutransfer.sweep.plan import progress
+from tests.sweep.conftest import TINY, study_of
+from tests.sweep.planted import play
+
+STUDY = study_of(TINY)
+N_SEARCH, N_ALL = 4, 32
+
+
+@pytest.fixture(scope="module")
+def searched():
+    """Decisions and table of a study whose search is over."""
+    return play(STUDY, until=lambda name: name == "centre")[:2]
+
+
+def test_what_later_stages_lack_is_estimated_from_the_nominal_plan(searched):
+    decisions, table = searched
+    at_start = progress.progress(STUDY, {}, table[:0])
+    assert (at_start.done, at_start.planned) == (0, N_ALL)
+    after_search = progress.progress(STUDY, decisions, table)
+    assert (after_search.done, after_search.planned) == (N_SEARCH, N_ALL)
+    assert dict(at_start.missing) == {"search": N_SEARCH, **dict(after_search.missing)}
+
+
+def test_a_search_without_a_loss_says_why_it_cannot_go_on(searched):
+    decisions, table = searched
+    dead = table.assign(status="diverged", val_loss=None)
+    before = {name: content for name, content in decisions.items() if name != "centre"}
+    assert "no trial of the search gave a loss" in progress.progress(STUDY, before, dead).note
+
+
+def test_a_finished_study_is_not_under_way():
+    decisions, table, _ = play(STUDY)
+    at_end = progress.progress(STUDY, decisions, table)
+    assert at_end.finished and at_end.done == at_end.planned == len(table) >= N_ALL

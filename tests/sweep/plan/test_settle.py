@@ -1,0 +1,59 @@
+"""run --settle: an inconclusive verdict leads to a few more trials, by a decision."""
+
+import json
+import math
+
+import numpy as np
+
+from mutransfer.analysis import table as results
+from mutransfer.analysis.verdict.judge import judge
+from mutransfer.sweep.plan import next_trials, settle
+from mutransfer.sweep.results.question import study_question
+from tests.sweep.planted import play, row
+
+
+def noisy(config) -> float:
+    """A parabola with noise too large for two seeds, the same for the same trial."""
+    u = math.log2(config.hps.lr) + 6.3
+    rng = np.random.default_rng([config.seed, config.width, round(1e4 * (u + 20))])
+    return float(1 + 0.02 * u**2 + rng.normal(0, 0.03))
+
+
+def verdict_on(study, decisions, table):
+    return judge(table, study_question(study, decisions))
+
+
+def test_an_inconclusive_verdict_proposes_trials_and_settle_runs_exactly_these(tiny):
+    decisions, table, _ = play(tiny, noisy)
+    verdict = verdict_on(tiny, decisions, table)
+    assert verdict.verdict == "INCONCLUSIVE" and verdict.settle
+    json.dumps(verdict.to_dict(), allow_nan=False)
+    more = decisions | {"settle-000": settle.content(verdict.settle, decisions, verdict.sentence)}
+    requested = next_trials.next_trials(tiny, more, table).trials
+    n_proposed = sum(p.n_trials for p in verdict.settle)
+    assert 0 < len(requested) <= n_proposed
+    assert not {r.trial_id for r in requested} & set(table["trial_id"])
+    rows = [*table.to_dict("records"), *(row(r, noisy(r.config)) for r in requested)]
+    after = results.from_rows(rows)
+    assert next_trials.next_trials(tiny, more, after).finished
+    codes = {c.code for c in verdict_on(tiny, more, after).set.causes}
+    assert "missing_runs" not in codes
+
+
+def test_more_seeds_at_the_target_count_for_the_question(tiny):
+    decisions, _, _ = play(tiny)
+    hps = decisions["transferred"]["transferred"]
+    extra = {"width": tiny.target.width, "arm": "mup", "hps": hps, "seed": 7}
+    more = decisions | {"settle-000": {"trials": [extra], "rests_on": ""}}
+    before, after = study_question(tiny, decisions), study_question(tiny, more)
+    assert after.target_seeds == (*before.target_seeds, 7)
+    assert (before.n_interim, after.n_interim) == (0, 1)
+    ladder = {**extra, "width": tiny.search.width}
+    other = decisions | {"settle-000": {"trials": [ladder], "rests_on": ""}}
+    assert study_question(tiny, other).target_seeds == before.target_seeds
+
+
+def test_a_pass_leaves_nothing_to_settle(tiny):
+    decisions, table, _ = play(tiny)
+    verdict = verdict_on(tiny, decisions, table)
+    assert (verdict.settle == ()) == (verdict.verdict != "INCONCLUSIVE")

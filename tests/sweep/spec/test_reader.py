@@ -1,0 +1,119 @@
+"""A spec is read as studies, or all of its faults are reported together."""
+
+import json
+
+import pytest
+
+from mutransfer.sweep import spec
+from mutransfer.sweep.errors import SpecError, UserError
+from mutransfer.sweep.spec import space
+from mutransfer.sweep.spec.yaml_file import parse
+from tests.sweep.conftest import TINY, study_of
+
+
+def faults_of(*changes: tuple[str, str]):
+    text = TINY
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    with pytest.raises(SpecError) as caught:
+        study_of(text)
+    return caught.value.faults
+
+
+def test_a_study_is_read_with_its_defaults(tiny):
+    assert tiny.search.trials == 4
+    assert tiny.transfer.spacing_log2 == 1.0
+    assert tiny.control_parameters == ("lr",)
+    assert tiny.parameters["lr"] == space.LogUniform(min=2**-9, max=2**-5)
+    assert (tiny.target.tolerance.kind, tiny.target.tolerance.value) == ("rel_loss", 0.02)
+
+
+def test_the_resolved_study_is_plain_data_and_comes_back_equal(tiny):
+    plain = json.loads(json.dumps(tiny.resolved()))
+    assert spec.from_resolved(plain) == tiny
+
+
+def test_the_shipped_spec_has_no_faults(request):
+    studies = spec.read(request.config.rootpath / "sweeps.yaml")
+    assert {"digits-dit", "digits-dit-full", "smoke"} <= set(studies)
+
+
+CASES = [
+    ("unknown key", ("steps: 6", "stepz: 6"), "train.stepz", "did you mean 'steps'"),
+    ("key not given", ("steps: 6", "stepz: 6"), "train", "add `steps"),
+    ("unknown section", ("method: tpe", "methods: tpe"), "methods", "did you mean 'method'"),
+    ("wrong type", ("steps: 6", "steps: many"), "train.steps", "correct"),
+    ("text for a number", ("steps: 6", "steps: '6'"), "train.steps", "correct"),
+    ("out of range", ("steps: 6", "steps: 0"), "train.steps", "correct"),
+    ("not finite", ("val_draws: 1", "val_draws: .nan"), "data.val_draws", "correct"),
+    ("unknown family", ("family: dit", "family: dot"), "model.family", "did you mean 'dit'"),
+    ("unknown data", ("source: digits", "source: digit"), "data.source", "did you mean 'digits'"),
+    ("unknown method", ("method: tpe", "method: bayes"), "method", "correct"),
+    ("width and head_dim", ("widths: [8, 16]", "widths: [12, 16]"), "transfer.widths.0", "take 8"),
+    ("target and head_dim", ("{width: 32, p", "{width: 36, p"), "target.width", "take 32"),
+    ("patch", ("patch_size: 4", "patch_size: 3"), "model.patch_size", "take one of"),
+    ("ladder order", ("widths: [8, 16]", "widths: [16, 8]"), "transfer.widths", "ascending"),
+    ("search off the ladder", ("widths: [8, 16]", "widths: [8, 24]"), "search.width", "add 16"),
+    ("narrow target", ("{width: 32, p", "{width: 16, p"), "target.width", "raise"),
+    ("empty range", ("max: 2^-5", "max: 2^-9"), "parameters.lr.max", "swap"),
+    ("W&B's exponents", ("log_uniform_values", "log_uniform"), "parameters.lr.distribution",
+     "log_uniform_values"),
+    ("negative lr", ("min: 2^-9", "min: -1"), "parameters.lr.min", "sign"),
+    ("key of a range", ("max: 2^-5", "maxx: 2^-5"), "parameters.lr.maxx", "known here"),
+    ("unknown HP", ("init_std: {value", "init_stdd: {value"), "parameters.init_stdd", "init_std"),
+    ("sliced, not given", ("parameters: [lr]", "parameters: [lr, output_mult]"),
+     "transfer.parameters.1", "add `output_mult`"),
+    ("control not sliced", ("seeds: 2, max", "seeds: 2, control_parameters: [init_std], max"),
+     "transfer.control_parameters.0", "add it"),
+    ("two tolerances", ("rel_loss: 0.02", "rel_loss: 0.02, abs_loss: 1"), "target.tolerance",
+     "e.g."),
+    ("no tolerance", ("{rel_loss: 0.02}", "{}"), "target.tolerance", "e.g."),
+    ("large eps", ("steps: 6", "steps: 6, eps: 1e-8"), "train.eps", "1e-12"),
+    ("doubled effect", ("init_std: {value: 1}",
+                        "init_std: {value: 1}\n      init_std_hidden: {value: 1}"),
+     "parameters.init_std_hidden", "remove"),
+    ("long warmup", ("init_std: {value: 1}", "warmup_steps: {value: 6}"),
+     "parameters.warmup_steps", "lower"),
+    ("weight without projector", ("init_std: {value: 1}", "repa_weight: {value: 0.5}"),
+     "parameters.repa_weight", "model.repa_block"),
+    ("data without features", ("family: dit", "family: dit, repa_block: 0"), "model.repa_block",
+     "leave `repa_block` out"),
+    ("captioned family", ("family: dit", "family: pixart"), "data", "data with captions"),
+    ("even U-ViT", ("family: dit, depth: 1", "family: uvit, depth: 2"), "model.depth", "take 1"),
+    ("tight limits", ("max: 2^-5", "max: 2^-5, hard_min: 2^-9, hard_max: 2^-8"),
+     "parameters.lr.hard_max", "raise"),
+    ("version", ("version: 1", "version: 2"), "version", "version: 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "path", "remedy"), [case[1:] for case in CASES],
+                         ids=[case[0] for case in CASES])  # fmt: skip
+def test_each_fault_has_position_rule_and_remedy(change, path, remedy):
+    faults = faults_of(change)
+    at_path = [f for f in faults if f.path.removeprefix("studies.tiny").lstrip(".") == path]
+    assert at_path, [str(f) for f in faults]
+    assert at_path[0].line is not None and at_path[0].rule
+    assert remedy in str(at_path[0])
+
+
+def test_all_faults_are_reported_together_in_the_order_of_the_file():
+    faults = faults_of(
+        ("depth: 1", "depth: x"), ("steps: 6", "stepz: 6"), ("min: 2^-9", "min: -1"),
+        ("widths: [8, 16]", "widths: [16, 8]"), ("rel_loss: 0.02", "rel_loss: -1"),
+    )  # fmt: skip
+    assert len(faults) >= 5
+    assert [f.line for f in faults] == sorted(f.line for f in faults)
+
+
+def test_an_unknown_study_is_named_with_the_most_similar_one():
+    with pytest.raises(UserError, match="did you mean 'tiny'"):
+        spec.read_file(parse(TINY, "x"), ("tinny",))
+
+
+@pytest.mark.parametrize("text", ["version: 1\n", "version: 1\nstudies: []\n",
+                                  "version: 1\nstudies: {a: 1}\n",
+                                  "version: 1\nstudies: {'../up': {}}\n"])  # fmt: skip
+def test_files_without_a_study_are_refused(text):
+    with pytest.raises(SpecError):
+        spec.read_file(parse(text, "x"))

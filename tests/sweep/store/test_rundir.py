@@ -1,0 +1,126 @@
+"""A run directory belongs to one study; what may change, grow or be added later."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from mutransfer.proxies import data
+from mutransfer.sweep import spec
+from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.plan import next_trials
+from mutransfer.sweep.results.question import study_question
+from mutransfer.sweep.spec.sections import Convergence
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
+from tests.sweep.axis_studies import text_of
+from tests.sweep.conftest import TINY, study_of, write_spec
+from tests.sweep.data_studies import IMAGES, pictures, tiny_with
+from tests.sweep.planted import WITH_CONVERGENCE, a_row, play
+
+
+def test_a_run_directory_belongs_to_one_spec(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    assert rundir.claim(store, tiny) == []
+    assert rundir.claim(store, tiny) == []
+    for change in (("rel_loss: 0.02", "rel_loss: 0.5"), ("steps: 6", "steps: 7"),
+                   ("seeds: 2, max", "seeds: 1, max"), ("max: 2^-5", "max: 2^-4")):  # fmt: skip
+        with pytest.raises(UserError, match="belongs to another spec"):
+            rundir.claim(store, study_of(TINY.replace(*change)))
+
+
+def test_a_study_may_grow(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    rundir.claim(store, tiny)
+    grown = study_of(
+        TINY.replace("[8, 16]", "[8, 16, 24]").replace("seeds: 2, max", "seeds: 3, max")
+    )
+    assert {c.path for c in rundir.claim(store, grown)} == {"transfer.widths", "transfer.seeds"}
+    history = rundir.provenance(store)["history"]
+    assert len(history) == 1 and len(history[0]["changed"]) == 2
+
+
+def test_results_without_a_spec_are_refused(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    store.write_row(a_row(tiny), [])
+    with pytest.raises(UserError, match="move it away"):
+        rundir.claim(store, tiny)
+
+
+def test_convergence_may_be_added_and_grow_but_not_change(tiny, tmp_path):
+    study_with, store = study_of(WITH_CONVERGENCE), Store(str(tmp_path))
+    rundir.claim(store, tiny)
+    assert [c.path for c in rundir.claim(store, study_with)] == ["convergence"]
+    more = dataclasses.replace(
+        study_with, convergence=dataclasses.replace(study_with.convergence, seeds=3)
+    )
+    assert [c.path for c in rundir.claim(store, more)] == ["convergence.seeds"]
+    other = dataclasses.replace(more, convergence=Convergence(default_lr=1.0, n_val=6, seeds=3))
+    with pytest.raises(UserError, match="default_lr"):
+        rundir.claim(store, other)
+    with pytest.raises(UserError, match="convergence"):
+        rundir.claim(store, tiny)
+
+
+def test_a_run_directory_older_than_the_axes_can_be_continued(tmp_path):
+    study, store = study_of(TINY), Store(str(tmp_path))
+    rundir.claim(store, study)
+    recorded = store.read_json(rundir.STUDY_FILE)
+    for key in ("axis", "rule", "batch_sizes", "steps", "depths"):
+        del recorded["spec"]["transfer"][key]
+    for key in ("batch_size", "steps", "depth"):
+        del recorded["spec"]["target"][key]
+    store.write(json.dumps(recorded).encode(), rundir.STUDY_FILE)
+    assert rundir.claim(store, study) == []
+    along = study_of(text_of("depth"))
+    with pytest.raises(UserError, match=r"transfer\.axis"):
+        rundir.claim(store, dataclasses.replace(along, name=study.name))
+
+
+def test_the_ladder_of_an_axis_may_grow(tmp_path):
+    store = Store(str(tmp_path))
+    rundir.claim(store, study_of(text_of("depth")))
+    grown = study_of(text_of("depth").replace("[1, 2, 4]", "[1, 2, 3, 4]"))
+    assert [change.path for change in rundir.claim(store, grown)] == ["transfer.depths"]
+    assert next_trials.nominal(grown)
+
+
+def test_a_run_directory_belongs_to_the_content_of_its_data_and_not_to_their_path(tmp_path):
+    pictures(tmp_path / "one")
+    store = Store(str(tmp_path / "runs"))
+    study = spec.read(write_spec(tmp_path / "one", tiny_with(IMAGES)))["tiny"]
+    assert rundir.claim(store, study) == []
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    moved = spec.read(tmp_path / "two" / "sweeps.yaml")["tiny"]
+    assert [change.path for change in rundir.claim(store, moved)] == ["data.path"]
+    path = tmp_path / "two" / "pictures" / "a" / "0.png"
+    Image.new("RGB", (8, 8), "red").save(path)
+    data.load.cache_clear()
+    with pytest.raises(UserError, match="the content of the data"):
+        rundir.claim(store, moved)
+
+
+def test_a_spec_that_grows_once_a_verdict_could_be_seen_counts_as_an_interim_analysis(tmp_path):
+    grown = study_of(TINY.replace("points: 3, seeds: 2", "points: 3, seeds: 3"))
+    wider = study_of(TINY.replace("points: 3, seeds: 2", "points: 3, seeds: 4"))
+    study, store = study_of(TINY), Store(str(tmp_path))
+    rundir.claim(store, study)
+    rundir.claim(store, grown)
+    assert store.decisions() == {}, "no verdict could be seen yet"
+    decisions, table, _ = play(grown)
+    for name, content in decisions.items():
+        store.decide(name, content)
+    free = study_of(
+        TINY.replace("points: 3, seeds: 2", "points: 3, seeds: 3") + "    loggers: [tensorboard]\n"
+    )
+    rundir.claim(store, free)
+    assert study_question(free, store.decisions()).n_interim == 0, "no trials are added"
+    rundir.claim(store, wider)
+    rundir.claim(store, wider)
+    recorded = store.decisions()
+    assert study_question(wider, recorded).n_interim == 1
+    assert study_question(wider, recorded).confidence > study_question(grown, decisions).confidence
+    assert recorded["settle-000"]["grown"] == ["target.seeds: 3 there, 4 in the spec"]
+    assert next_trials.next_trials(wider, recorded, table).trials, "and its trials are requested"

@@ -1,0 +1,82 @@
+"""Results and decisions are written once and never torn."""
+
+import multiprocessing
+
+import pytest
+from pyarrow import fs as pafs
+
+from mutransfer.analysis.table.table import TableError
+from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.store.store import Store
+from tests.sweep.planted import a_row
+
+
+def test_the_first_part_of_a_trial_is_kept(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    assert store.write_row(a_row(tiny), [{"step": 1, "train_loss": 1.0}])
+    assert not store.write_row(a_row(tiny, val_loss=0.1), [{"step": 1, "train_loss": 2.0}])
+    assert store.table()["val_loss"].tolist() == [0.5]
+    assert store.curves()["train_loss"].tolist() == [1.0]
+
+
+def test_a_part_that_is_not_completely_written_is_no_part(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    store.write_row(a_row(tiny), [])
+    torn = tmp_path / "trials" / ".0123.parquet.77-ab.tmp"
+    torn.write_bytes(b"PAR1 torn")
+    assert len(store.table()) == 1
+    store.sweep_temporaries()
+    assert not torn.exists() and len(store.table()) == 1
+
+
+def test_a_part_of_another_schema_is_an_error(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    store.write_row(a_row(tiny, schema=99), [])
+    with pytest.raises(TableError, match="schema"):
+        store.table()
+
+
+def test_writing_leaves_no_temporaries_and_works_on_any_file_system(tiny, tmp_path):
+    store = Store(str(tmp_path / "a"))
+    store.write_row(a_row(tiny), [{"step": 1}])
+    assert not list(tmp_path.rglob("*.tmp"))
+    other = Store(str(tmp_path / "b"))
+    other.fs, other.local = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem()), False
+    other.root = "b"
+    assert other.write_row(a_row(tiny), []) and not other.write_row(a_row(tiny, val_loss=1.0), [])
+    assert other.table()["val_loss"].tolist() == [0.5]
+
+
+def test_decisions_are_written_once(tmp_path):
+    store = Store(str(tmp_path))
+    assert store.decide("centre", {"lr": 1}) == {"lr": 1}
+    assert store.decide("centre", {"lr": 2}) == {"lr": 1}
+    assert store.decisions() == {"centre": {"lr": 1}}
+
+
+def hold(root: str, held, release) -> None:
+    with Store(root).lock():
+        held.set()
+        release.wait(30)
+
+
+def test_one_driver_at_a_time(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(str(tmp_path), held, release))
+    other.start()
+    assert held.wait(60)
+    with pytest.raises(UserError, match="another `mutransfer run`"), Store(str(tmp_path)).lock():
+        pass
+    release.set()
+    other.join(30)
+    with Store(str(tmp_path)).lock():
+        pass
+
+
+def test_failed_rows_can_be_forgotten_and_others_not(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    store.write_row(a_row(tiny, seed=1), [])
+    store.write_row(a_row(tiny, seed=2, status="failed", val_loss=None, error="x"), [])
+    assert store.forget_failed() == 1
+    assert store.table()["seed"].tolist() == [1]
