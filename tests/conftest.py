@@ -1,10 +1,15 @@
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
+# Threads of several test processes on the same cores wait for one another; children inherit it.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
-from tests.environments import build_wheel
+from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+from tests.environments import build_wheel  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="session")
