@@ -8,7 +8,7 @@ PARALLEL ?= -n auto --maxprocesses 8 --dist loadscope
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies axes test test-slow lint types imports figures bench clean
+.PHONY: help demo studies axes test test-slow lint types imports bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -35,6 +35,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return "–" if value is None else f"{value:.{digits}g}"
 
 
+def signed(value: float) -> str:
+    """Return a number with its sign and two decimals; no minus zero."""
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
+
+
 def cell(value: float | None) -> str:
     """Return a number with 6 significant digits; empty for None and NaN."""
     return "" if value is None or np.isnan(value) else f"{value:.6g}"

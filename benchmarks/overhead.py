@@ -69,9 +69,9 @@ def line(arm: str, args: argparse.Namespace) -> str:
             capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         wall_s = time.perf_counter() - started
-    found = json.loads(done.stdout.splitlines()[-1])
-    ideal_s = found["train_s"] / found["slots"]
-    return f"| {arm} | {found['trials']} | {wall_s:.1f} | {ideal_s:.1f} | {wall_s / ideal_s:.2f} |"
+    totals = json.loads(done.stdout.splitlines()[-1])
+    ideal_s = totals["train_s"] / totals["slots"]
+    return f"| {arm} | {totals['trials']} | {wall_s:.1f} | {ideal_s:.1f} | {wall_s / ideal_s:.2f} |"
 
 
 def study(args: argparse.Namespace) -> Any:

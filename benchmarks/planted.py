@@ -22,8 +22,8 @@ EditOptimizer = Callable[[torch.optim.Optimizer, float], object]
 class Fault:
     """A mistake in one place: the plan, the model as built, its options, or the training.
 
-    `acts` says whether it changes activations or updates in a few steps, so that a coordinate
-    check can be asked to see it. `is_new`: planted after the detectors were written, and not
+    `acts`: it changes activations or updates in a few steps, so that a coordinate check can see it.
+    `is_new`: planted after the detectors were written, and not
     looked at before. `why`: why a detector is blind to it, where one is.
     """
 

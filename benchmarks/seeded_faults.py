@@ -135,9 +135,9 @@ def broken_invariants(family: str, fault: Fault | None, seed: int = 0) -> list[B
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """What each detector said of a fault; `named` is what the coordinate check named first.
+    """Which detectors see a fault; `named` is what the coordinate check named first.
 
-    `by_check` is None where that was not asked.
+    `by_check` is None where that check was not run.
     """
 
     fault: Fault
@@ -153,8 +153,8 @@ class Score:
 
     def __str__(self) -> str:
         """The row of the table."""
-        said = (self.fault.acts, self.by_check, self.by_roles, self.by_invariants)
-        acts, check_, roles, laws = ({True: "yes", False: "–", None: "?"}[word] for word in said)
+        flags = (self.fault.acts, self.by_check, self.by_roles, self.by_invariants)
+        acts, check_, roles, laws = ({True: "yes", False: "–", None: "?"}[flag] for flag in flags)
         name = f"{self.fault.name} (new)" if self.fault.is_new else self.fault.name
         words = (self.fault.family, name, acts, check_, self.named, laws, roles)
         return f"| {' | '.join(words)} |"
@@ -179,7 +179,7 @@ def summary(scores: list[Score]) -> str:
     of_new = [s for s in scores if s.fault.is_new]
     lines = [
         f"coordinate check alone: {sum(bool(s.by_check) for s in of_acting)} of {len(of_acting)} "
-        "faults that act (if it was asked)",
+        "faults that act (if it was run)",
         f"invariants alone: {sum(s.by_invariants for s in scores)} of {len(scores)}",
         f"caught before a sweep, by either: {sum(s.is_caught for s in scores)} of {len(scores)}; "
         f"of the new, planted after the invariants were written: "

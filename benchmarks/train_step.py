@@ -1,7 +1,7 @@
 """Training step of our DiT against diffusers' DiTTransformer2DModel of the same size.
 
 Forward, backward and AdamW on the same batch shape, one thread, the two in turn, so that what else
-the machine does hits both. diffusers as it is, and with the timestep and label embedders of each
+the machine does hits both. diffusers unchanged, and with the timestep and label embedders of each
 block replaced by one set that is computed once a step, as in the original DiT.
 
 `python benchmarks/train_step.py [--quick]`
@@ -9,22 +9,25 @@ block replaced by one set that is computed once a step, as in the original DiT.
 
 import argparse
 import platform
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import diffusers
 import numpy as np
 import torch
-from diffusers import DiTTransformer2DModel
 from torch import Tensor, nn
 
-from mutransfer.proxies import models as families
-from mutransfer.proxies import mup
+from mutransfer.proxies import models, mup
 from mutransfer.proxies.config.data import DigitsConfig
 from mutransfer.proxies.config.model import DiTConfig
 from mutransfer.proxies.data.load import load
 from mutransfer.proxies.rng import generator
+
+# An installed torchvision need not fit the build of torch; diffusers does without it.
+sys.modules["torchvision"] = None  # type: ignore[assignment]
+import diffusers  # noqa: E402
+from diffusers import DiTTransformer2DModel  # noqa: E402
 
 BATCH, SIDE, CLASSES, HEAD_DIM = 32, 8, 10, 16
 Step = Callable[[], None]
@@ -75,7 +78,7 @@ def ours(width: int, depth: int, patch: int) -> tuple[nn.Module, list[dict[str, 
     config = DiTConfig(depth=depth, head_dim=HEAD_DIM, base_width=32, patch_size=patch)
 
     def build(any_width: int) -> nn.Module:
-        return families.build(config, any_width, load(DigitsConfig()).info)
+        return models.build(config, any_width, load(DigitsConfig()).info)
 
     plan = mup.plan(build, base_width=32, width=width)
     model = build(width)

@@ -1,6 +1,6 @@
 """`make demo`: a real sweep on digits, from YAML to plots, verdict and best.yaml.
 
-Exits 0 whenever the study finished, whatever the verdict, which is its last line.
+Prints the verdict last. Exits 0 whenever the study finished, whatever the verdict.
 """
 
 import argparse
@@ -14,7 +14,7 @@ NOT_PASS = 3
 
 
 def main() -> int:
-    """Run, analyze, export; print the verdict last; the exit code of what failed, else 0."""
+    """Run, analyze, export; returns the exit code of the command that failed, else 0."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", default="digits-dit")
     parser.add_argument("--spec", default="sweeps.yaml")

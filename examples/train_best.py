@@ -1,4 +1,4 @@
-"""A production trainer in a dozen lines: a DiT of any width from a best.yaml.
+"""A small production trainer: a DiT at the production width, with the HPs of a best.yaml.
 
 `mutransfer export digits-dit --width 1152`, then
 `python examples/train_best.py runs/digits-dit/best.yaml --steps 1`.
@@ -8,8 +8,8 @@ import argparse
 
 import torch
 
-from mutransfer.analysis.best import load_best
-from mutransfer.proxies import models, mup
+from mutransfer import load_best, mup
+from mutransfer.proxies import models
 from mutransfer.proxies.config.data import DigitsConfig
 from mutransfer.proxies.config.model import DiTConfig
 from mutransfer.proxies.config.trial import ObjectiveConfig
@@ -23,27 +23,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("best", help="best.yaml of `mutransfer export`")
     parser.add_argument("--steps", type=int, default=1)
-    parser.add_argument("--depth", type=int, help="blocks, if not as in the study (warns)")
+    parser.add_argument("--depth", type=int, help="blocks; by default as in the study")
     args = parser.parse_args()
 
-    # Whatever the trainer does differently from the study is warned of here.
+    # load_best warns of each setting that differs from the study's.
     actual = {"steps": args.steps} | ({"depth": args.depth} if args.depth else {})
     best = load_best(args.best, **actual)
-    hps, held, data = best["hps"], best["valid_for"], load(DigitsConfig())
+    hps, settings, data = best["hps"], best["valid_for"], load(DigitsConfig())
+    batch_size = settings["batch_size"]
     config = DiTConfig(
-        depth=args.depth or held["depth"],
-        head_dim=held["head_dim"],
+        depth=args.depth or settings["depth"],
+        head_dim=settings["head_dim"],
         base_width=best["base_width"],
-        patch_size=held["patch_size"],
+        patch_size=settings["patch_size"],
     )
 
     def build(width: int) -> torch.nn.Module:
         return models.build(config, width, data.info)
 
     plan = best["plan"]
-    if config.depth != held["depth"]:  # another depth has other parameters: plan them anew
-        acting = {name: hps[name] for name in ("init_std", "output_mult")}
-        plan = mup.plan(build, base_width=best["base_width"], width=best["width"], **acting)
+    if config.depth != settings["depth"]:  # another depth has other parameters: plan them anew
+        multipliers = {name: hps[name] for name in ("init_std", "output_mult")}
+        plan = mup.plan(build, base_width=best["base_width"], width=best["width"], **multipliers)
 
     torch.manual_seed(0)
     model = build(best["width"])
@@ -52,12 +53,14 @@ def main() -> None:
     groups = mup.param_groups(model, plan, lr=hps["lr"], weight_decay=decay, eps=eps)
     optimizer = torch.optim.AdamW(groups, betas=tuple(best["optimizer"]["betas"]))
     # Multiplies each group's own learning rate, as every scheduler of torch does.
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=held["steps"])
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings["steps"])
 
-    loss_of = objective(ObjectiveConfig(kind=held["objective"]), learn_sigma=False)
+    loss_of = objective(ObjectiveConfig(kind=settings["objective"]), learn_sigma=False)
     for step in range(args.steps):
-        batch = data.batch(seed=0, step=step, size=held["batch_size"])
-        t, noise = draw(loss_of, generator("noise", 0, step), held["batch_size"], data.info.shape)
+        batch = data.batch(seed=0, step=step, size=batch_size)
+        t, noise = draw(
+            loss_of, generator("noise", 0, step), settings["batch_size"], data.info.shape
+        )
         loss = loss_of.loss(model, batch, t, noise).mean()
         loss.backward()
         if hps["grad_clip"]:

@@ -3,5 +3,5 @@
 Start with `proxies.mup` (the rule table, for any model) or `proxies.training` (one trial).
 """
 
-if __name__ != "mutransfer.proxies":  # at the repository's root: one module under two names
+if __name__ != "mutransfer.proxies":  # imported as bare `proxies`: a second copy of it
     raise ImportError("import mutransfer.proxies; this folder is a part of it")

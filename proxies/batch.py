@@ -18,7 +18,7 @@ NOT_CONDITION = ("image", "feature")
 
 @dataclass(frozen=True, kw_only=True)
 class DataInfo:
-    """Shapes of a data set; None if it has no such part.
+    """Shapes of a data set; a field is None where the data lack that part.
 
     Attributes:
         shape: (C, S, S) of an image.

@@ -1,15 +1,15 @@
-"""Faults of a configuration or of data: as records, and as exceptions."""
+"""Faults of a configuration or of data, as records and as exceptions."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
 class ConfigError(ValueError):
-    """A configuration that no trial can run with; the text has the place, the rule and a remedy."""
+    """A configuration that no trial can run with; the text gives path, rule and remedy."""
 
 
 class Fault(NamedTuple):
-    """One broken rule: where it is in the configuration, the rule, what was found, what to do."""
+    """One broken rule: path in the configuration, rule, offending value, and what to do."""
 
     path: tuple[str | int, ...]
     rule: str
@@ -31,6 +31,6 @@ class DataError(ConfigError):
 
 
 def first_few(examples: Sequence[str], n: int = 3) -> str:
-    """Return the first few examples as one text, and the number of the others."""
+    """Return the first n examples, joined by commas, and how many more there are."""
     more = f" and {len(examples) - n} more" if len(examples) > n else ""
     return ", ".join(examples[:n]) + more

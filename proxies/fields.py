@@ -11,7 +11,7 @@ Positive = Annotated[float, Gt(0)]
 
 NonNegative = Annotated[float, Ge(0)]
 
-# Without zero: a decay over, or a horizon of, no steps has no meaning.
+# Excludes 0: a decay or a horizon of zero steps has no meaning.
 Fraction = Annotated[float, Gt(0), Le(1)]
 
 Beta = Annotated[float, Ge(0), Lt(1)]
@@ -21,7 +21,7 @@ STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
 
 
 class Frozen(dict[str, Any]):
-    """A dict of JSON data, hashed by its content; treat it as immutable."""
+    """A dict of JSON data that is hashed by its content; treat it as immutable."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(json.dumps(self, sort_keys=True, default=str))

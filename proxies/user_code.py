@@ -11,12 +11,12 @@ from typing import Any
 
 from mutransfer.proxies.errors import ConfigError
 
-# What the user's code may raise when it is imported or called; a script may also exit.
+# What the user's code may raise when it is imported or called; a script may call sys.exit.
 USER_ERRORS = (Exception, SystemExit)
 
 
 def add_paths(folders: Iterable[str]) -> None:
-    """Append folders to the import path, behind the others, so that they hide no package."""
+    """Append folders to the end of the import path, so that they hide no installed package."""
     folders = [str(Path(folder).absolute()) for folder in folders]
     for folder in folders:
         if folder not in sys.path:
@@ -25,7 +25,7 @@ def add_paths(folders: Iterable[str]) -> None:
 
 
 def located(word: str) -> str:
-    """Return the path of a file in an import folder; any other word unchanged."""
+    """Return the path of the file that a word names in an import folder; else the word itself."""
     if not word or Path(word).is_absolute():
         return word
     paths = (Path(folder) / word for folder in sys.path if folder)
@@ -106,8 +106,8 @@ def _sources(top: str) -> list[Path]:
 def _folders(top: str) -> list[Path]:
     """Return the folders of a package, each once.
 
-    A folder without `__init__.py` has one for each entry of the import path that leads to it,
-    and the working directory is there twice in one process and once in another.
+    A namespace package has one location for each entry of the import path that leads to it, and
+    the working directory is on that path twice in some processes and once in others.
     """
     spec = importlib.util.find_spec(top)
     locations = (spec.submodule_search_locations if spec else None) or ()

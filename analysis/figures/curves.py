@@ -45,7 +45,7 @@ class CurveSeries(NamedTuple):
         log2_x: log2 values with a loss, (N,).
         mean, low, high: Mean, smallest and largest loss over seeds, (N,).
         optimum: The optimum of the fitted curve.
-        log2_first_diverged: Lowest log2 value from which on runs diverged; None: no run diverged.
+        log2_first_diverged: log2 of the nearest diverged value above the optimum, or None.
     """
 
     axis_value: int

@@ -20,7 +20,7 @@ from mutransfer.analysis.labels import (
     interval_text,
 )
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
-from mutransfer.analysis.text_table import TextTable, cell, text_table
+from mutransfer.analysis.text_table import TextTable, cell, signed, text_table
 from mutransfer.analysis.transfer.drift import Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.words import Axis
@@ -100,13 +100,8 @@ def _drift_text(line: DriftLine) -> str:
         return line.label
     interval = ""
     if drift.low is not None and drift.high is not None:
-        interval = f" ({_signed(drift.low)} … {_signed(drift.high)})"
-    return f"{SHORT_ARMS[line.arm]}: {_signed(drift.estimate)}{interval} {DRIFT_UNIT}"
-
-
-def _signed(value: float) -> str:
-    """Two decimals with a sign; no minus zero."""
-    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
+        interval = f" ({signed(drift.low)} … {signed(drift.high)})"
+    return f"{SHORT_ARMS[line.arm]}: {signed(drift.estimate)}{interval} {DRIFT_UNIT}"
 
 
 def _draw_drift(ax: Axes, *, info: DriftInfo) -> None:

@@ -4,8 +4,8 @@ A random forest is fitted to the ranks of the losses (a diverged trial ranks las
 is invented for it). The variance of its prediction over the searched box, uniform in log2, is
 split into the main effect of each HP and the remainder, as in functional ANOVA (Hutter, Hoos and
 Leyton-Brown 2014, "An efficient approach for assessing hyperparameter importance"). Intervals come
-from resampled trials. In each resample an additional HP of random numbers takes part: its share is
-what an HP without any effect gets by chance.
+from bootstrap samples of the trials. In each an additional HP of random numbers takes part: its
+share is what an HP without any effect gets by chance.
 """
 
 from functools import partial
@@ -28,7 +28,7 @@ from mutransfer.analysis.table.schema import HP_PREFIX
 from mutransfer.analysis.text_table import TextTable, text_table
 
 MIN_TRIALS, TRIALS_PER_HP = 12, 6  # fewer trials than either give no importance
-N_RESAMPLES, N_TREES, N_SAMPLES, N_GRID = 40, 10, 96, 8
+N_BOOTSTRAP, N_TREES, N_SAMPLES, N_GRID = 40, 10, 96, 8
 CONFIDENCE = 0.9
 
 
@@ -41,8 +41,8 @@ class Share(NamedTuple):
     Attributes:
         hp: The HP.
         label: Its label.
-        share: Median over resampled trials.
-        low, high: Interval of 90 % over resampled trials.
+        share: Median over bootstrap samples.
+        low, high: 90 % interval over bootstrap samples.
         exceeds_chance: The share is larger than what random numbers get.
     """
 
@@ -59,7 +59,7 @@ class Importance(NamedTuple):
 
     Attributes:
         shares: One for each HP that the search varied.
-        chance: Upper end of the interval of an HP of random numbers (95 % of the resamples).
+        chance: Upper end of the interval of the share of random numbers (95 % quantile).
         n_trials: Number of trials used.
         reason: Why there are no shares; empty if there are.
     """
@@ -85,7 +85,7 @@ def importance(rows: pd.DataFrame) -> Importance:
         text = f"{len(rows)} search trials are too few for {len(hps)} HPs; {n_needed} are needed."
         return Importance((), 0.0, len(rows), text)
     units = np.stack([_scaled(rows[HP_PREFIX + hp]) for hp in hps], axis=1)
-    shares = _resampled_shares(units, _ranks(rows))
+    shares = _bootstrap_shares(units, _ranks(rows))
     quantiles = [(1 - CONFIDENCE) / 2, 0.5, (1 + CONFIDENCE) / 2]
     low, median, high = np.quantile(shares, quantiles, axis=0)
     chance = float(high[-1])
@@ -108,12 +108,12 @@ def _ranks(rows: pd.DataFrame) -> np.ndarray:
     return rankdata(loss) / len(rows)
 
 
-def _resampled_shares(units: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """(N_RESAMPLES, H + 1) shares of H HPs, and of random numbers in the last column."""
+def _bootstrap_shares(units: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """(N_BOOTSTRAP, H + 1) shares of H HPs, and of random numbers in the last column."""
     n, n_hps = units.shape
     rng = np.random.default_rng(0)
     shares = []
-    for k in range(N_RESAMPLES):
+    for k in range(N_BOOTSTRAP):
         x = np.column_stack([units, rng.random(n)])
         rows = rng.integers(n, size=n)
         forest = RandomForestRegressor(

@@ -16,7 +16,7 @@ from mutransfer.analysis.verdict.alternatives import Alternative
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.analysis.verdict.question import TransferQuestion
 
-# The axis ends at so many tolerances, unless the bound of the transferred value needs more.
+# The plot ends at this many tolerances, unless the bound of the transferred value needs more.
 MAX_TOLERANCES = 6.0
 
 
@@ -130,6 +130,7 @@ def _draw_value(ax: Axes, line: RegretLine, y: float, end: float) -> None:
     if line.percent is None:
         options: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "right"}
         text = "next value diverged" if "diverged" in line.note else "outside the curve"
+        text = "diverged" if line.note.startswith("diverged") else text
         ax.text(0.99, y, text, fontsize=6.5, color=style.SOFT, va="center", **options)
         return
     estimate, low, high = line.percent

@@ -23,7 +23,7 @@ class Optimum:
 
     Attributes:
         hp: The varied HP.
-        arm: ``mup`` or ``sp``.
+        arm: ``mup``, ``sp`` or ``unscaled``.
         axis_value: Value on the axis: the width, where that is the axis.
         log2_opt: log2 of the optimum; None if nothing finished.
         log2_low, log2_high: Its 95 % confidence interval; None where the data leave an end open.
@@ -38,7 +38,7 @@ class Optimum:
         n_seeds, n_values, df: Seeds and values in the fit, degrees of freedom of the noise.
         noise_sd: Standard deviation of one loss in the basin.
         bracketed: There is a worse or a diverged value on either side, and the interval is closed
-            on both (design §7 b).
+            on both.
         flags: Codes: censored_left, censored_right (the optimum lies at or beyond the last
             value), open_left, open_right (noise leaves that end of the interval open),
             edge_of_stability, cliff, one_seed, too_few_values, no_minimum, flat,
@@ -74,7 +74,7 @@ class Optimum:
 
     @property
     def low(self) -> float | None:
-        """Its lower end in linear units."""
+        """Lower end of the interval in linear units."""
         return _exp2(self.log2_low)
 
     @property
@@ -155,7 +155,7 @@ def _optimum(fitted: Fit) -> Optimum:
 
 
 def has_worse_sides(sides: Bracket) -> bool:
-    """Return whether a worse or a diverged value stands on either side of the best."""
+    """Return whether a worse or a diverged value lies on either side of the best."""
     left = sides.n_worse_left > 0 or sides.diverged_left is not None
     return left and (sides.n_worse_right > 0 or sides.diverged_right is not None)
 

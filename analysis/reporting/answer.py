@@ -5,14 +5,14 @@ from typing import NamedTuple
 from mutransfer.analysis.labels import DRIFT_UNIT, SHORT_ARMS
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.table.axis import axis_value_text
-from mutransfer.analysis.text_table import TextTable, number
+from mutransfer.analysis.text_table import TextTable, number, signed
 from mutransfer.analysis.transfer.drift import Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.analysis.verdict.judge import Verdict
 
 
 class Fact(NamedTuple):
-    """A key figure: what it is, its value, and the reference to read it against."""
+    """A key figure: label, value, and the reference to read it against."""
 
     label: str
     value: str
@@ -30,8 +30,8 @@ def sentence(inputs: ReportInputs) -> str:
         start = "So far: " if inputs.is_under_way else ""
         return start + inputs.verdict.sentence
     return (
-        "No verdict yet: the search is not finished, so there are no slices to judge transfer of "
-        "the hyperparameters by."
+        "No verdict yet: the search is not finished, so there are no slices by which to judge "
+        "transfer."
     )
 
 
@@ -63,9 +63,9 @@ def _drift(entry: HPVerdict, control: str) -> Fact | None:
     note = f"95 %: {_interval(entry.drift_mup)}"
     sp = entry.drift_sp
     if sp is not None and sp.estimate is not None:
-        note += f"; {control} {sp.estimate:+.2f} ({_interval(sp)})"
-    value = f"{entry.drift_mup.estimate:+.2f} {DRIFT_UNIT}"
-    return Fact(f"Drift of {entry.hp} under μP", _with_minus(value), _with_minus(note))
+        note += f"; {control} {signed(sp.estimate)} ({_interval(sp)})"
+    value = f"{signed(entry.drift_mup.estimate)} {DRIFT_UNIT}"
+    return Fact(f"Drift of {entry.hp} under μP", value, note)
 
 
 def _transferred_set(verdict: Verdict) -> Fact | None:
@@ -89,13 +89,8 @@ def _share(share: float) -> str:
 
 
 def _interval(drift: Drift) -> str:
-    ends = ["open" if end is None else f"{end:+.2f}" for end in (drift.low, drift.high)]
+    ends = ["open" if end is None else signed(end) for end in (drift.low, drift.high)]
     return " … ".join(ends)
-
-
-def _with_minus(text: str) -> str:
-    """The text with the typographic minus."""
-    return text.replace("-", "−")
 
 
 def answer_table(verdict: Verdict) -> TextTable:
@@ -131,4 +126,4 @@ def _tolerance_cell(entry: HPVerdict) -> str:
 def _drift_cell(drift: Drift | None) -> str:
     if drift is None or drift.estimate is None:
         return "–"
-    return _with_minus(f"{drift.estimate:+.2f}")
+    return signed(drift.estimate)

@@ -45,8 +45,8 @@ def sentence(result: ConvergenceResult, speed_up: SpeedUp) -> str:
     if speed_up.low is not None:
         interval = f"95 %: {number(speed_up.low, 3)} … {number(speed_up.high, 3)}"
     return (
-        f"{start} reaches the final loss of {baseline} with {number(speed_up.ratio, 3)} times "
-        f"fewer steps ({interval}; {seeds})."
+        f"{start} reaches the final loss of {baseline}: the ratio of SP's steps to μP's is "
+        f"{number(speed_up.ratio, 3)} ({interval}; {seeds})."
     )
 
 
@@ -127,11 +127,11 @@ def caveats(result: ConvergenceResult) -> tuple[str, ...]:
     if comparison.is_annealed:
         texts.append(
             "The learning rate is annealed: before the end of a run the loss lacks what annealing "
-            "still gains, so that the faster arm seems slower than it is. The paper's learning "
+            "still gains, so the faster arm seems slower than it is. The paper's learning "
             "rate is constant."
         )
     if comparison.sp_tuned is None:
-        texts.append("SP's own LR is not chosen (yet), so that the fair comparison is missing.")
+        texts.append("SP's own LR has not been chosen (yet), so the fair comparison is missing.")
     else:
         texts.append(
             "For SP only the LR is tuned, at this width; its other HPs are those of the "

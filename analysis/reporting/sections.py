@@ -96,6 +96,10 @@ def curves_section(inputs: ReportInputs) -> Section:
     return Section("curves", "Loss against each HP", figures=figures, more=more)
 
 
+_P_VALUES = "The p values in the remarks test a drift of 0"
+_P_MINUS_ONE = " and a drift of −1, that of SP with Adam."
+
+
 def drift_section(inputs: ReportInputs) -> Section:
     """The optimum along the axis."""
     caption = (
@@ -111,7 +115,7 @@ def drift_section(inputs: ReportInputs) -> Section:
         figures=_blocks(all_figures(inputs.data), inputs, "drift", caption),
         tables=(tables.drift_table(verdict),) if verdict and is_judged else (),
         more=(tables.scaling_table(verdict),) if verdict else (),
-        points=("The p values in the remarks test a drift of 0 and a drift of −1.",)
+        points=(_P_VALUES + (_P_MINUS_ONE if inputs.axis == "width" else "."),)
         if is_judged
         else (),
     )
@@ -130,7 +134,7 @@ def regret_section(inputs: ReportInputs) -> Section:
     control = inputs.question.control if inputs.question else None
     caption = (
         "Loss of a value above the best loss of the fitted curve at the target: estimate with 95 % "
-        "bounds; dashed: the accepted regret. Values beyond the axis are written as numbers. "
+        "bounds; dashed: the accepted regret. Values beyond the right edge are written as numbers. "
     ) + CONTROL_VALUE.get(control or "", "")
     figures = _blocks(all_figures(inputs.data), inputs, "regret", caption)
     more = (tables.alternatives_table(inputs.verdict),) if inputs.verdict else ()
@@ -147,8 +151,8 @@ def search_section(inputs: ReportInputs) -> Section:
         "smoothing; grey: that trial diverged. The other HPs differ from trial to trial.",
         "importance": "Share of the variation in the ranks of the losses (diverged trials rank "
         "last) that an HP explains alone in the searched range: functional ANOVA of a random "
-        f"forest, median and 90 % interval over resampled trials ({importance.n_trials} trials). A "
-        "share below the dashed line is no larger than that of random numbers. The trials are "
+        f"forest, median and 90 % interval over bootstrap samples of {importance.n_trials} trials. "
+        "A share below the dashed line is no larger than that of random numbers. The trials are "
         "concentrated where losses are low, and interactions of HPs are not shown.",
     }
     plots = all_figures(inputs.data)
@@ -228,7 +232,7 @@ def basis_section(inputs: ReportInputs) -> Section:
         f"fixed in advance: {verdict.tolerance.text}.",
         "Conditions of a PASS: (a) the upper bound of the regret is below the tolerance; (b) the "
         "optimum is bracketed at the search and at the target; (c) the HP matters in its range; "
-        "(d) the transferred value is at least half an octave from divergence; (e) no rows are "
+        "(d) the transferred value is at least half an octave from divergence; (e) no runs are "
         "missing, and there are at least two seeds and four values at the target. Intervals have "
         "95 % confidence and come from the fitted curve with seeds as blocks; with one seed, from "
         "the scatter about the curve.",

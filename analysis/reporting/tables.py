@@ -13,13 +13,13 @@ from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
 
 
-def text_summary(verdict: Verdict) -> list[TextTable]:
+def terminal_tables(verdict: Verdict) -> list[TextTable]:
     """Return all tables of a verdict for the terminal, some with fewer columns."""
     return [
         conditions_table(verdict),
         causes_table(verdict),
         settle_table(verdict),
-        select_columns(optima_table(verdict), short_optima(verdict)),
+        select_columns(optima_table(verdict), short_optima_columns(verdict)),
         drift_table(verdict),
         alternatives_table(verdict),
         scaling_table(verdict),
@@ -27,7 +27,7 @@ def text_summary(verdict: Verdict) -> list[TextTable]:
     ]
 
 
-def short_optima(verdict: Verdict) -> list[str]:
+def short_optima_columns(verdict: Verdict) -> list[str]:
     """Return the columns of `optima_table` that fit a terminal of 80 characters."""
     axis = AXIS_LABELS[verdict.axis].singular
     return ["HP", "arm", axis, "log2", "95 % interval (log2)", "loss", "flags"]
@@ -61,7 +61,7 @@ def causes_table(verdict: Verdict) -> TextTable:
 
 def settle_table(verdict: Verdict) -> TextTable:
     """Return the trials that `mutransfer run --settle` would run."""
-    predictions = {True: "probably enough", False: "helps, not enough", None: "not predictable"}
+    predictions = {True: "probably enough", False: "helps, but not enough", None: "not predictable"}
     rows = tuple(
         (p.cause, p.text, number(p.flops, 3), predictions[p.settles]) for p in verdict.settle
     )
@@ -270,8 +270,8 @@ def limitations(question: TransferQuestion, verdict: Verdict) -> tuple[str, ...]
         *([rule] if question.rule else []),
         "The bound on the set is the sum of the HPs' bounds: it assumes that the sliced HPs do not "
         "interact near the transferred set.",
-        f"HPs that were not sliced (all but {', '.join(question.parameters) or 'none'}) were only "
-        f"searched at one {singular} or held fixed.",
+        f"HPs that were not sliced (all but {', '.join(question.parameters) or 'none'}) were "
+        f"searched at one {singular} only, or held fixed.",
         "The losses are final validation losses at the proxies' own training length, not sample "
         "quality.",
     )

@@ -1,6 +1,6 @@
 """The results table: columns, validation, reading, slices, and tables from elsewhere.
 
-Public: the names in `__all__`, `slice.slice_of` and `external.read`.
+Public: the names in `__all__`, `slice.slice_of` and `external.read_table`.
 """
 
 from mutransfer.analysis.table.schema import COLUMNS, HP_PREFIX, SCHEMA_VERSION, markdown

@@ -142,7 +142,8 @@ def _bad_numbers(df: pd.DataFrame, source: str, axis: Axis) -> list[str]:
     for name in dict.fromkeys(["width", str(axis)]):
         if df[name].isna().any() or (df[name] <= 0).any():
             faults.append(
-                f"{source}: {name}: above 0 in every row; got empty cells or others; fill them"
+                f"{source}: {name}: above 0 in every row; got empty cells or values not above 0; "
+                "correct them"
             )
     for name in hp_columns(df):
         cells = df[name].dropna()

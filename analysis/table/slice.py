@@ -219,9 +219,10 @@ def _cells(rows: pd.DataFrame, *, hp: str, arm: str, axis: Axis) -> dict[tuple[f
 def _rank(row: _Row, arm: str) -> tuple[bool, bool, float]:
     """The precedence of a row for its cell; the highest counts.
 
-    Results before unfinished trials. A table from elsewhere may hold both arms at the base width:
-    there the requested arm. Validations do not affect training: of two trials that differ in their
-    number, the one with fewer counts, so that stage `convergence` adds nothing to a slice.
+    A finished trial ranks above an unfinished one. Where a table from elsewhere holds both arms at
+    the base width, the requested arm ranks above the other. Validations do not affect training: of
+    two trials that differ in their number, the one with fewer counts, so that stage `convergence`
+    adds nothing to a slice.
     """
     finished = row.status in FINISHED
     fewer = 0.0 if pd.isna(row.n_val) else -float(row.n_val)
@@ -260,8 +261,8 @@ def mean_loss(slice_: Slice) -> np.ndarray:
 def bracket(slice_: Slice) -> Bracket:
     """Return the values on either side of the best one, and whether to extend the slice.
 
-    A slice is extended outwards until there are two worse values or a diverged one on each side
-    (design §3). If every value diverged it is extended to smaller ones.
+    A slice is extended outwards until there are two worse values or a diverged one on each side.
+    If every value diverged it is extended to smaller ones.
     """
     usable = slice_.usable
     if not usable.any():

@@ -86,7 +86,7 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Difference of two drifts, SP − μP, octaves per doubling, with a 95 % interval."""
+    """Difference of two drifts, control − μP, octaves per doubling, with a 95 % interval."""
 
     estimate: float | None
     low: float | None
@@ -99,7 +99,7 @@ def drift(fits: Sequence[Fit], axis: Axis = "width") -> Drift:
     """Return the drift of the optimum over the axis values of one arm and HP.
 
     Profile likelihood of the slope s, minimized over the intercept a, of
-    Σ_w z_w(a + s·log2(w/w0))², where z_w is `slope_z` at axis value w (in units of its own noise).
+    Σ_w z_w(a + s·log2(w/w0))², where z_w is `slope_z` at axis value w, w0 the smallest.
     The interval holds the slopes whose profile exceeds the least one by no more than
     F(0.95; 1, df), enlarged by the mean square misfit of the line where that is above 1; df by
     Satterthwaite from those of the fits. Only fits with a bracketed optimum and a minimum inside
@@ -129,13 +129,13 @@ def drift(fits: Sequence[Fit], axis: Axis = "width") -> Drift:
 
 
 def contrast(mup: Drift, sp: Drift) -> Contrast:
-    """Return whether the drift of the SP control differs from μP's.
+    """Return whether the drift of the control differs from μP's.
 
     The interval of the difference is computed from the two intervals (MOVER, Zou & Donner 2008).
     The arms share the trials of the base width, which makes the interval conservative.
     """
     if mup.estimate is None or sp.estimate is None:
-        reason = f"no drift for {'μP' if mup.estimate is None else 'SP'}"
+        reason = f"no drift for {'μP' if mup.estimate is None else 'the control'}"
         return Contrast(estimate=None, low=None, high=None, differs=None, reason=reason)
     estimate = sp.estimate - mup.estimate
     if None in (mup.low, mup.high, sp.low, sp.high):

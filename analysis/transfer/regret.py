@@ -61,7 +61,7 @@ def regret(
     a curve that may have a kink at x (`Fit.differences_with_kink`): between two values the data do
     not show that a curve is smooth at its minimum. t is the quantile at (1 + confidence)/2, not at
     confidence: what the asymmetry and the roughness of the curve add to one side is known to first
-    order only (with the other, `benchmarks/calibration` finds 87 % for an exact cubic whose cubic
+    order only (with the latter, `benchmarks/calibration` finds 87 % for an exact cubic whose cubic
     term is half the quadratic). The lower bound is the largest
     d(x) − t(1 − (1 − confidence)/K; df)·se(x) over the K values (Bonferroni), from a curve that may
     have a kink at its fitted minimum. A value off the curve (outside its window, or a cliff) is
@@ -136,7 +136,7 @@ def sensitivity(fitted: Fit, tolerance_loss: float) -> Sensitivity:
 
     f(x_i) − min f ≥ f(x_i) − f(x_j) for any j, so one pair of values suffices; t bounds with
     Bonferroni over all pairs. Values off the curve are compared by their own mean loss. A value
-    that diverged is worse without a test (design §7 c).
+    that diverged is worse without a test.
     """
     by_divergence = bool(fitted.slice.diverged.any())
     values = [float(x) for x in fitted.slice.log2_x[fitted.slice.usable]]

@@ -1,7 +1,7 @@
-"""The speed-up of μP over SP at one width: how many fewer steps it needs to SP's final loss.
+"""The speed-up of μP over SP at one width: SP's steps to its final loss over μP's steps to it.
 
-The measure of arXiv 2505.15270 (its 2.9 for DiT-XL-2), on the validation loss: steps of SP to its
-final loss over steps of μP to that loss, each seed paired with itself, as a geometric mean.
+The measure of arXiv 2505.15270 (its 2.9 for DiT-XL-2), on the validation loss, each seed paired
+with itself, as a geometric mean.
 
 The rule for reaching a loss is the same for both arms. A validation curve jitters, so the first
 step at which it touches a loss is biased early and the last step at which it leaves it is biased

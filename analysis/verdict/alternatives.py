@@ -27,7 +27,7 @@ class Alternative:
         seed_noise: In standard deviations of one loss from seed to seed.
         width_gain: In shares of what width gains, best loss at the search minus best loss here
             (Ghosh et al. 2025: c/a); None where width gains nothing.
-        note: For a value off the curve: the losses of its neighbours.
+        note: For a value without a regret: why, and the losses of its neighbours.
     """
 
     name: str
@@ -86,12 +86,12 @@ def _alternative(name: str, fit: Fit, search: Fit, log2_x: float) -> Alternative
         percent=_scaled(excess, 100 / abs(here.loss) if here.loss else None),
         seed_noise=_scaled(excess, 1 / here.noise_sd if here.noise_sd else None),
         width_gain=_scaled(excess, 1 / gain if gain is not None and gain > 0 else None),
-        note="" if excess else _neighbours(fit, log2_x, here.loss),
+        note="" if excess else _note(fit, log2_x, here.loss),
     )
 
 
-def _neighbours(fit: Fit, log2_x: float, best: float | None) -> str:
-    """What the values on either side of one that is off the curve lose against the best."""
+def _note(fit: Fit, log2_x: float, best: float | None) -> str:
+    """Why a value has no regret, and what the values on either side of it lose."""
     x, means = fit.slice.log2_x, mean_loss(fit.slice)
     notes = []
     for side, near in (
@@ -103,7 +103,16 @@ def _neighbours(fit: Fit, log2_x: float, best: float | None) -> str:
                 notes.append(f"the value {side} it diverged")
             elif best is not None and np.isfinite(means[i]):
                 notes.append(f"the value {side} it loses {means[i] - best:.3g}")
-    return "not run; " + " and ".join(notes or ["outside the values"])
+    return f"{_status(fit, log2_x)}; " + " and ".join(notes or ["outside the values"])
+
+
+def _status(fit: Fit, log2_x: float) -> str:
+    index = fit.slice.index(log2_x)
+    if index is None:
+        return "not run"
+    if fit.slice.diverged[index]:
+        return "diverged"
+    return "no curve" if fit.slice.usable[index] else "no result"
 
 
 def _scaled(excess: Regret | None, scale: float | None) -> tuple[float, float, float] | None:

@@ -27,7 +27,7 @@ class Cause:
 
 
 def causes_of(figures: HPFigures, question: TransferQuestion) -> tuple[Cause, ...]:
-    """Return all that prevents a PASS; empty for a PASS."""
+    """Return every cause that prevents a PASS; empty for a PASS."""
     target = figures.at(question.target_at)
     return (
         *_transferred_run(figures, target),
@@ -109,8 +109,11 @@ def _not_bracketed(figures: HPFigures) -> Iterator[Cause]:
 
 def _open_ends(optimum: Optimum) -> str:
     ends = (("below", optimum.log2_low), ("above", optimum.log2_high))
-    open_ends = " and ".join(name for name, end in ends if end is None)
-    return open_ends or "neither side, but no minimum was found"
+    if open_ends := " and ".join(name for name, end in ends if end is None):
+        return open_ends
+    if "no_minimum" in optimum.flags:
+        return "neither side, but no minimum was found"
+    return "neither side, but the best value is the outermost"
 
 
 def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
@@ -118,15 +121,15 @@ def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
     if tolerance is None or regret is None:
         yield Cause(
             code="no_regret",
-            text=f"The {figures.target_opt.n_values} values of {hp} at {target} carry no curve "
-            "from which a regret could be computed.",
+            text=f"The {figures.target_opt.n_values} values of {hp} at {target} give no curve from "
+            "which to compute a regret.",
             remedy=f"At least 5 values of {hp} with 2 seeds at {target}.",
         )
     elif regret.lower > tolerance:
         yield Cause(
             code="regret_too_large",
-            text=f"At {target} {hp} loses at least {regret.lower:.4g}, "
-            f"more than the tolerance {tolerance:.4g}.",
+            text=f"The regret of {hp} at {target} is at least {regret.lower:.4g}, "
+            f"above the tolerance {tolerance:.4g}.",
             remedy=f"{hp} does not transfer: tune it at a larger {figures.axis_name}.",
         )
     elif not regret.upper < tolerance:

@@ -2,8 +2,8 @@
 
 (a) The regret's upper bound is under the tolerance. (b) The optimum is bracketed at the search and
 at the target. (c) The HP matters: some value diverged, or is shown to be worse by more than the
-tolerance. (d) No value diverged close to the transferred one at the target. (e) The rows are
-complete, with enough seeds and values at the target.
+tolerance. (d) No value diverged close to the transferred one at the target. (e) No runs
+are missing, and there are enough seeds and values at the target.
 """
 
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from scipy import optimize, special, stats
 RULES = 2  # raise it where a change of this file may change a verdict
 CheckVerdict = Literal["PASS", "FAIL", "BLIND"]
 TrendWord = Literal["flat", "growing", "vanishing", "uncertain"]
-# Slopes: DETECTABLE must be detected, TOLERANCE passes: models of finite width are not quite flat.
+# Slopes: DETECTABLE should be detected; TOLERANCE passes, as finite models are not quite flat.
 DETECTABLE, TOLERANCE, CONFIDENCE, POWER = 0.25, 0.15, 0.95, 0.8
 # Updates, and the changes they cause, may fall this much faster, to width^-0.25: at finite width
 # an update aligns less with its inputs the wider they are. Correct models fell as fast as
@@ -89,6 +89,12 @@ class Check:
 
     PASS: nothing fails under μP and something grows under SP. FAIL: something fails. BLIND: nothing
     grows under SP either, so the check has shown nothing.
+
+    Attributes:
+        control_grows: Names of the series that grow under SP.
+        widths: Widths that were fitted; ``left_out`` narrower ones that were not.
+        n_series: Number of series that were judged.
+        detectable: Median over these of `Trend.detectable`.
     """
 
     verdict: CheckVerdict
@@ -279,7 +285,7 @@ def _word(low: float, high: float, tolerance: float) -> TrendWord:
 
 
 def _findings(failing: Sequence[Trend]) -> list[Finding]:
-    """Return the failing series, parameters first, each with the parameter that causes it."""
+    """Return the failing series, parameters first, each with the parameter behind it."""
     parameters = [t for t in failing if t.kind in ("weight", "update")]
     modules = [t for t in failing if t.kind in ("output", "change")]
     return [

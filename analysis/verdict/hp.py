@@ -68,9 +68,8 @@ class HPVerdict:
 def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
     """Return the verdict on one HP.
 
-    PASS needs the conditions (a) to (e) of `verdict.conditions`. With one target seed the variance
-    between seeds is unknown; three values always lie on a parabola. FAIL: the lower bound of the
-    regret is over the tolerance, or the transferred value diverged at the target. Else
+    PASS: the conditions (a) to (e) of `verdict.conditions` hold. FAIL: the lower bound of the
+    regret is above the tolerance, or the transferred value diverged at the target. Otherwise
     INCONCLUSIVE.
     """
     figures = hp_figures(fits, question)

@@ -35,7 +35,7 @@ class Verdict:
         set: Verdict on the set.
         flags: Flags of the optima at the search and the target and of the transferred values.
         counts: Rows of the table by status.
-        cost: FLOPs of the search.
+        cost: FLOPs of all trials.
         settle: The cheapest trials that would settle an INCONCLUSIVE verdict.
         schema: Version of the table.
         format: Version of this record in verdict.json.
@@ -153,7 +153,7 @@ def _sentence(on_set: SetVerdict, entries: Sequence[HPVerdict], question: Transf
         )
     first = on_set.causes[0].text
     n_more = len({c.text for c in on_set.causes}) - 1
-    more = f" {n_more} further reason(s) below." if n_more else ""
+    more = f" {n_more} further reason(s)." if n_more else ""
     if on_set.word == "FAIL":
         return f"{start} the set ({names}) does not hold: {first}{more}"
     return f"{start} the set ({names}) is neither shown to hold nor to fail: {first}{more}"

@@ -20,8 +20,8 @@ class Tolerance:
 
     Attributes:
         kind: ``rel_loss``: a share of the best loss at the target; ``abs_loss``: a loss;
-            ``share_of_width_gain``: a share of the best loss at the search width minus the
-            best loss at the target.
+            ``share_of_width_gain``: a share of the best loss at the search minus the best
+            loss at the target.
         value: The number, > 0.
 
     Raises:
@@ -63,7 +63,7 @@ class Tolerance:
         return {
             "rel_loss": f"{100 * self.value:g} % of the best loss at the target",
             "abs_loss": f"{self.value:g} in loss",
-            "share_of_width_gain": f"{100 * self.value:g} % of what the width gains in loss",
+            "share_of_width_gain": f"{100 * self.value:g} % of the gain from search to target",
         }[self.kind]
 
 

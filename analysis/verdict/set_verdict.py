@@ -1,4 +1,4 @@
-"""The verdict on the transferred set as a whole, from those on its HPs."""
+"""The verdict on the transferred set, from those on its HPs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mutransfer.analysis.verdict.question import TransferQuestion
 
 @dataclass(frozen=True, kw_only=True)
 class SetVerdict:
-    """The verdict on the transferred set as a whole.
+    """The verdict on the transferred set.
 
     Attributes:
         word: PASS, FAIL or INCONCLUSIVE.
@@ -151,7 +151,7 @@ def _unbounded_sum(
     return [
         Cause(
             code="sum_uncertain",
-            text=f"Each HP passes, but their upper bounds sum to {bound}; "
+            text=f"Each HP alone is within the tolerance, but their upper bounds sum to {bound}; "
             f"the tolerance is {limit}.",
             remedy=f"More seeds at the target {question.axis_name}.",
         )
@@ -159,11 +159,15 @@ def _unbounded_sum(
 
 
 def _notes(entries: Sequence[HPVerdict], question: TransferQuestion) -> tuple[str, ...]:
-    notes = [f"{e.hp} does not matter in its range and is bounded." for e in entries if e.harmless]
+    notes = [
+        f"{e.hp} does not matter in its range; its regret is tolerated."
+        for e in entries
+        if e.harmless
+    ]
     if question.n_interim:
         notes.append(
-            f"Analysis {question.n_interim + 1}: trials were added after {question.n_interim} "
-            f"interim one(s), so each bound holds at {100 * question.confidence:.6g} %: all "
-            "analyses together err in at most 5 %."
+            f"Analysis {question.n_interim + 1}, after {question.n_interim} interim: each bound "
+            f"holds at {100 * question.confidence:.6g} %, so that all analyses together err in at "
+            "most 5 %."
         )
     return tuple(notes)

@@ -46,7 +46,7 @@ def ladder(setting: Setting, rng: np.random.Generator) -> tuple[np.ndarray, list
 def intervals(setting: Setting, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Coverage and length of ladders: optimum of each width, drift, regret at the largest width.
 
-    Lengths are those of slices with a worse value on either side of the best (design §7 b).
+    Lengths are those of slices with a worse value on either side of the best.
     """
     drawn = [ladder(setting, np.random.default_rng(seed)) for seed in seeds]
     n, step = setting.widths, setting.spacing
@@ -165,8 +165,8 @@ def carried(search: Slice, setting: Setting) -> float:
 
 def judged(search: Fit, target: Fit, log2_x: float, setting: Setting) -> str:
     """The verdict on one HP, as `verdict.hp.judge_hp`."""
-    evidence = Fits(hp="lr", ladder={("mup", SEARCH_WIDTH): search}, target=target)
-    return word_of(evidence, question(search, target, log2_x, setting))
+    fits = Fits(hp="lr", ladder={("mup", SEARCH_WIDTH): search}, target=target)
+    return word_of(fits, question(search, target, log2_x, setting))
 
 
 def question(

@@ -55,11 +55,11 @@ def verdict_words(case: VerdictCase, spends: bool, seeds: Sequence[int]) -> list
             question = score.question(
                 a, b, study.carried, setting, n_interim=n_interim if spends else 0
             )
-            evidence = Fits(hp="lr", ladder={("mup", score.SEARCH_WIDTH): a}, target=b)
-            study.word = score.word_of(evidence, question)
+            fits = Fits(hp="lr", ladder={("mup", score.SEARCH_WIDTH): a}, target=b)
+            study.word = score.word_of(fits, question)
             verdicts[i].append(study.word)
             if study.word == "INCONCLUSIVE" and n_interim < N_FURTHER:
-                _settle(study, setting, evidence, question)
+                _settle(study, setting, fits, question)
     return [tuple(w) for w in verdicts]
 
 
@@ -75,10 +75,10 @@ def _planted(case: VerdictCase, seed: int) -> Planted:
     return Planted(search, target, (x, target_opt), carried, effect_of, rng)
 
 
-def _settle(study: Planted, setting: Setting, evidence: Fits, question: TransferQuestion) -> None:
+def _settle(study: Planted, setting: Setting, fits: Fits, question: TransferQuestion) -> None:
     """Run all proposed trials."""
-    entry = judge_hp(evidence, question)
-    for proposal in proposals(NO_TABLE, [entry], {"lr": evidence}, question):
+    entry = judge_hp(fits, question)
+    for proposal in proposals(NO_TABLE, [entry], {"lr": fits}, question):
         if proposal.at_target:
             study.target = _extended(study, study.target, study.optima[1], setting, proposal)
         else:

@@ -1,6 +1,6 @@
-"""Two trainers of the user's own: a function, and a program that `torchrun` starts.
+"""Two trainers of the user: a function, and a program that `torchrun` starts.
 
-Both train the model of `transformer.py`; what mutransfer hands them is the plan and the base HPs.
+Both train the model of `transformer.py`; mutransfer gives them the plan and the base HPs.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import transformer
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 
-from mutransfer.proxies import mup
+from mutransfer import mup
 
 
 def run(trial: Any) -> Iterator[dict[str, float]]:
@@ -53,7 +53,7 @@ def points(
 def main() -> None:
     """Train sharded over the processes of torchrun; the first one writes the points."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", required=True, help="the JSON file that says what to train")
+    parser.add_argument("--config", required=True, help="JSON file that describes the trial")
     trial = json.loads(Path(parser.parse_args().config).read_text())
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")

@@ -1,6 +1,6 @@
-"""A language model of torch's own Transformer layers, its loss and its data: the user's side.
+"""The user's code: a language model of torch's Transformer layers, its loss and its data.
 
-Nothing here knows of mutransfer. `sweeps.yaml` beside this file names the three functions.
+Nothing here imports mutransfer. `sweeps.yaml` beside this file names the three functions.
 """
 
 import torch
@@ -33,12 +33,12 @@ class Transformer(nn.Module):
 
 
 def build(width: int) -> nn.Module:
-    """Return the model of a width; the head dim is fixed, so that heads grow in number."""
+    """Return the model of a width; the head dim is fixed, so wider models have more heads."""
     return Transformer(width)
 
 
 def loss(model: nn.Module, batch: dict[str, Tensor], generator: torch.Generator) -> Tensor:
-    """Return the cross-entropy of each sequence, (B,), in nats; nothing here is random."""
+    """Return the cross-entropy of each sequence, (B,), in nats; the generator is not used."""
     tokens_BT = batch["tokens"]
     logits_BTV = model(tokens_BT[:, :-1])
     return F.cross_entropy(logits_BTV.mT, tokens_BT[:, 1:], reduction="none").mean(dim=1)

@@ -1,4 +1,4 @@
-"""Attention as it is executed: the logits of every softmax, their scale, and their head dim.
+"""Attention seen at run time: the logits of every softmax, their scale, and their head dim.
 
 Attention is detected below the modules, in fused kernels and in softmaxes of batched products.
 Scalar factors on queries, keys or logits are followed from one operation to the next, so that it
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 _BATCHED = {"bmm": 0, "baddbmm": 1}  # position of the first factor among the arguments
+# Products with a weight: a factor on their input is not followed any further.
 _PLAIN = ("mm", "addmm", "linear", "convolution")
 _SOFTMAX = ("_softmax", "_safe_softmax")
 
@@ -23,8 +24,8 @@ class Softmax:
     """A softmax, or a fused attention, that is about to run.
 
     Attributes:
-        logits: Computes its argument; a fused kernel does not hand it out.
-        head_dim: Size of the axis that its logits sum over; None if it is no attention.
+        logits: Computes its argument, which a fused kernel does not return.
+        head_dim: Size of the axis that its logits sum over; None if it is not attention.
         scale: Product of all scalar factors in its logits.
     """
 
@@ -51,14 +52,14 @@ class SoftmaxMode(TorchDispatchMode):
     def __init__(self, report: Callable[[Softmax], object]) -> None:
         super().__init__()
         self._report = report
-        # By storage, which all views of a tensor share. Every new tensor passes through this mode,
-        # so the entry of a freed tensor is overwritten when its address is used again.
+        # Keyed by storage, which all views of a tensor share. Every new tensor passes through this
+        # mode, so the entry of a freed tensor is overwritten when its address is reused.
         self._origins: dict[int, _Origin] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
-        """Run an operation, and keep the origin of what it returns."""
+        """Run an operation, and note the origin of its output."""
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
         if name.startswith("_scaled_dot_product"):
@@ -76,7 +77,13 @@ class SoftmaxMode(TorchDispatchMode):
     def _of_fused(self, query: Tensor, key: Tensor, scale: float | None) -> Softmax:
         factor: float = scale or query.shape[-1] ** -0.5
         total = factor * self._origin(query).scale * self._origin(key).scale
-        return Softmax(lambda: factor * query @ key.mT, int(query.shape[-1]), total)
+
+        def logits() -> Tensor:
+            # Grouped-query attention: several query heads share a key head.
+            shared = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+            return factor * query @ shared.mT
+
+        return Softmax(logits, int(query.shape[-1]), total)
 
     def _origin(self, value: object) -> _Origin:
         if not isinstance(value, Tensor):
@@ -84,7 +91,7 @@ class SoftmaxMode(TorchDispatchMode):
         return self._origins.get(_key(value), _Origin())
 
     def _next_origin(self, name: str, args: Any, kwargs: Any) -> _Origin:
-        """Return the origin of what an operation is about to return."""
+        """Return the origin of the output of an operation that is about to run."""
         if name in _BATCHED:
             left, right = args[_BATCHED[name] :][:2]
             scale = self._origin(left).scale * self._origin(right).scale * kwargs.get("alpha", 1)
@@ -111,7 +118,7 @@ def _key(tensor: Tensor) -> int:
 
 
 def _factor(name: str, args: Any, largest: Tensor | None) -> float:
-    """Return the scalar that a product or quotient multiplies its tensor by; 1 elsewhere."""
+    """Return the scalar by which a product or quotient multiplies its tensor; else 1."""
     if name.rstrip("_") not in ("mul", "div") or len(args) < 2:
         return 1.0
     other = args[1] if args[0] is largest else args[0]

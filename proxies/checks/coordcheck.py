@@ -2,7 +2,7 @@
 
 Under μP the RMS of every module's output and of its change since initialization, and the spectral
 norm of every weight and its update times √(fan_in / fan_out), are Θ(1) in width (Tensor Programs V,
-appendix D; arXiv 2310.17813). Here they are measured; `analysis.verdict.coordcheck` judges them.
+appendix D; arXiv 2310.17813). This file measures them; `analysis.verdict.coordcheck` judges them.
 """
 
 import math
@@ -23,12 +23,13 @@ from mutransfer.proxies.training.train import Training
 from mutransfer.words import Arm
 
 SizeKind = Literal["output", "change", "weight", "update"]
-# A gradient or a change this small relative to its peers is rounding: Adam would amplify it.
+# A gradient this small relative to the largest, or a change relative to the output, is rounding
+# error, which Adam would amplify.
 ROUNDING = 1e-6
 POWER_ITERATIONS = 20
-# The size of fewer random entries scatters too much (9 %) to show how it depends on width.
+# The RMS of fewer random entries scatters too much (9 %) to show how it depends on width.
 MIN_DRAWN = 64
-# A learning rate matters where the median module changes by this share of its output.
+# `choose_lr` accepts an LR at which the median module changes by at most this share of its output.
 CHANGED = 0.5
 
 
@@ -38,10 +39,10 @@ class CheckRun:
 
     Attributes:
         model: Initialized, not yet trained.
-        optimizer: AdamW over all its parameters.
-        plan: Of the model; see `mup.plan`.
-        take_step: Does one training step.
-        probe: Does the forward pass of a fixed batch, the same at every width.
+        optimizer: AdamW over all parameters of the model.
+        plan: Plan of the model; see `mup.plan`.
+        take_step: Runs one training step.
+        probe: Runs the forward pass on a fixed batch, the same at every width.
     """
 
     model: nn.Module
@@ -51,12 +52,13 @@ class CheckRun:
     probe: Callable[[], object]
 
 
+# Called as start(arm, width, seed, lr).
 StartRun = Callable[[Arm, int, int, float], CheckRun]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredSize:
-    """The size of one module's or parameter's tensor. `role` is a parameter's; else None."""
+    """A size of one module's output or of one parameter; `role` is None for a module."""
 
     arm: Arm
     width: int
@@ -80,7 +82,7 @@ def measure(
     """Yield the sizes of every module and parameter at every width, seed and step.
 
     Args:
-        start: Begins the run of (arm, width, seed, lr); same data for every arm and width.
+        start: Returns the run of (arm, width, seed, lr); data are equal for all arms and widths.
         widths: Widths of the models.
         seeds: Seeds of initialization and data.
         steps: Training steps of each run.
@@ -103,7 +105,7 @@ def measure(
 
 
 def of_trial(config: TrialConfig) -> CheckRun:
-    """Return the run of a trial's training; the probe is its first batch.
+    """Return the check run of a trial; the probe is its first training batch.
 
     Raises:
         ConfigError: as `Training`.
@@ -122,7 +124,7 @@ def of_trial(config: TrialConfig) -> CheckRun:
 def choose_lr(start: StartRun, *, base_width: int, steps: int, log2_lrs: Iterable[int]) -> float:
     """Return the largest LR at which, at base width, the median module changes by at most half.
 
-    At a smaller one the initial values would hide what the updates do; at a larger one the seeds
+    At a smaller LR the initial values would hide what the updates do; at a larger one the seeds
     scatter more.
 
     Args:
@@ -161,10 +163,10 @@ def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str |
     for step in range(steps + 1):
         if step:
             run.take_step()
-            moved = _trained(run.optimizer, {n: o.parameter for n, o in parameters.items()})
+            trained = _trained(run.optimizer, {n: o.parameter for n, o in parameters.items()})
             for name in at_init:
                 update = parameters[name].parameter.detach() - at_init[name]
-                size = update_size(update, rows[name]) if name in moved else 0.0
+                size = update_size(update, rows[name]) if name in trained else 0.0
                 yield step, "update", name, rows[name]["role"], size
         outputs = trace(run.model, run.probe).outputs if step else first
         for name, values in outputs.items():
@@ -177,12 +179,12 @@ def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str |
 
 
 def init_size(value: Tensor, row: Row) -> float:
-    """Return √fan_in · multiplier · RMS of a weight at initialization; RMS of a vector."""
+    """Return √fan_in · multiplier · RMS of a weight at initialization; for a vector, its RMS."""
     return math.sqrt(row["fan_in"]) * row["input_mult"] * _rms([value])
 
 
 def update_size(value: Tensor, row: Row) -> float:
-    """Return √(fan_in / fan_out) · multiplier · ‖ΔW‖₂ of an update; RMS of a vector."""
+    """Return √(fan_in / fan_out) · multiplier · ‖ΔW‖₂ of an update; for a vector, its RMS."""
     if row["role"] in ("vector", "scalar") or value.ndim < 2:
         return _rms([value])
     fan_out = value.numel() / row["fan_in"]
@@ -204,7 +206,7 @@ def spectral_norm(matrix: Tensor) -> float:
 
 
 def _trained(optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter]) -> set[str]:
-    """Return the parameters whose gradient was more than rounding (a bias of keys has none)."""
+    """Return the parameters whose gradient exceeds rounding error (that of a key bias does not)."""
     rms_of_gradient = {}
     for name, parameter in parameters.items():
         second = optimizer.state.get(parameter, {}).get("exp_avg_sq")

@@ -1,4 +1,4 @@
-"""One forward pass, traced: inputs and outputs of every module, and every attention in them."""
+"""The trace of one forward pass: inputs and outputs of every module, and every attention."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from mutransfer.proxies.checks.attention import Softmax, SoftmaxMode
 from mutransfer.proxies.mup.parameters import plain_name
 
-# Entries of an output that are kept: RMS values of more differ by less than the seeds do.
+# Entries of an output that are kept; more would change its RMS by less than another seed does.
 KEPT = 2**16
 
+# Names in a trace: the model itself, and the logits of a softmax.
 MODEL, LOGITS = "(model)", "(logits)"
 TensorShapes = list[tuple[int, ...]]
 
@@ -29,7 +30,7 @@ class AttentionScale:
 
 
 class ForwardTrace:
-    """What a forward pass did, by the path of the module; `MODEL` is the model itself.
+    """The trace of a forward pass, by module path; `MODEL` is the model itself.
 
     Attributes:
         inputs: Shapes of the floating-point inputs of every module that ran.
@@ -38,7 +39,7 @@ class ForwardTrace:
     """
 
     def __init__(self, *, with_graph: bool) -> None:
-        """Take whether outputs stay whole and on the graph; see `trace`."""
+        """Take whether outputs are kept complete and on the autograd graph; see `trace`."""
         self.inputs: dict[str, TensorShapes] = {}
         self.outputs: dict[str, list[Tensor]] = {}
         self.attentions: list[AttentionScale] = []
@@ -47,7 +48,7 @@ class ForwardTrace:
 
     @contextmanager
     def recording(self, model: nn.Module) -> Iterator[None]:
-        """Record what runs in a context; hooks of the user's own run before ours."""
+        """Record what runs in a `with` block; the user's own hooks run before ours."""
         with ExitStack() as stack:
             for path, module in model.named_modules():
                 enter, leave = (
@@ -91,9 +92,9 @@ def trace(
     """Return the trace of one forward pass in evaluation mode.
 
     Args:
-        model: Whose modules are followed.
-        forward: Runs the model, within whatever computes a loss.
-        with_graph: Keep outputs whole and on the graph of the pass, so that derivatives can be
+        model: The model whose modules are recorded.
+        forward: Runs the model, alone or as part of a loss.
+        with_graph: Keep outputs complete and on the autograd graph, so that derivatives can be
             taken. Otherwise the pass is without gradients, about `KEPT` entries of each output
             are kept, and the logits of every softmax are outputs too, under `<module>.(logits)`.
     """
@@ -120,7 +121,7 @@ def _no_fast_path() -> Iterator[None]:
 
 
 def tensors_of(value: object) -> Iterator[Tensor]:
-    """Yield the floating-point tensors in a nested output."""
+    """Yield the floating-point tensors in nested mappings and sequences."""
     if isinstance(value, Tensor):
         if value.is_floating_point():
             yield value

@@ -1,7 +1,7 @@
-"""A model of one width at initialization, measured on the model and its optimizer themselves.
+"""Measurements of a model at initialization, without its plan and without the rule table.
 
-Neither the plan nor the rule table is used: rates come from the optimizer's groups, sizes from the
-tensors, responses from derivatives of the model's own forward pass.
+Learning rates come from the optimizer's groups, sizes from the tensors, responses from derivatives
+of the forward pass.
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ class InitTensor:
 
     Attributes:
         module: Path of the module that holds it.
-        shape: Its shape.
+        shape: As in torch.
         rms: Root mean square of its entries.
         lr: Learning rate of its group in the optimizer; None if it is in no group.
-        weight_decay: Likewise; 0 if it is in no group.
-        eps: Adam's ε, relative to the gradient of the form with a multiplier.
+        weight_decay: Weight decay of its group; 0 if it is in no group.
+        eps: Adam's ε of its group, over `grad_mult`.
     """
 
     module: str
@@ -50,18 +50,18 @@ class InitState:
 
     @property
     def attentions(self) -> list[AttentionScale]:
-        """The attentions of a pass, in their order."""
+        """Every attention of the forward pass, in order."""
         return self.trace.attentions
 
 
 def init_state(run: CheckRun, width: int, *, like: InitState | None = None) -> InitState:
-    """Return a model before its first step.
+    """Return the measurements of a model before its first step.
 
     Args:
-        run: Its model is initialized, and its optimizer has not stepped.
-        width: Its width.
-        like: A model of another width. Tensors of equal shape get its values before the pass, so
-            that what does not grow acts alike in both; their sizes are measured before.
+        run: A run that has not taken a step.
+        width: Width of its model.
+        like: A model of another width. After their sizes are measured, tensors of equal shape get
+            its values, so that what does not grow acts alike in both forward passes.
     """
     owner_of = owners(run.model)
     group_of = {id(p): group for group in run.optimizer.param_groups for p in group["params"]}
@@ -80,8 +80,8 @@ def init_state(run: CheckRun, width: int, *, like: InitState | None = None) -> I
     parameters = {name: owner.parameter for name, owner in owner_of.items()}
     if like is not None:
         _copy_equal_shapes(parameters, like.parameters)
-    passed = trace(run.model, run.probe, with_graph=True)
-    return InitState(width=width, tensors=tensors, trace=passed, parameters=parameters)
+    forward_trace = trace(run.model, run.probe, with_graph=True)
+    return InitState(width=width, tensors=tensors, trace=forward_trace, parameters=parameters)
 
 
 @torch.no_grad()
@@ -103,7 +103,7 @@ def response(state: InitState, name: str, module: str) -> float:
     Args:
         state: A model at initialization.
         name: Name of the tensor.
-        module: Path of the module whose output is looked at.
+        module: Path of the module whose output is measured.
     """
     total, n = 0.0, 0
     parameter = state.parameters[name]
@@ -119,7 +119,7 @@ def response(state: InitState, name: str, module: str) -> float:
 
 
 def feeds(state: InitState, module: str, targets: list[Tensor]) -> bool:
-    """Return whether some tensors of the pass depend on the output of a module."""
+    """Return whether any of some tensors of the forward pass depends on a module's output."""
     outputs = [t for t in state.trace.outputs.get(module, ()) if t.requires_grad]
     sums = [t.sum() for t in targets if t.requires_grad]
     if not (outputs and sums):

@@ -1,8 +1,8 @@
 """Laws of μP that hold between two models of different width at initialization.
 
 How many dimensions of a tensor grow, seen by comparing both models, decides how its learning rate
-and its initial size depend on width (Tensor Programs V, appendix B and Table 8). A module that
-reads the width and does not write it is a readout, and the effect of one update of its weights on
+and its initial size depend on width (Tensor Programs V, appendix B and Table 8). A module whose
+input grows and whose output does not is a readout, and the effect of one update of its weights on
 the prediction must not depend on width. Neither the roles nor the rule table are used.
 """
 
@@ -14,15 +14,15 @@ from mutransfer.proxies.checks.coordcheck import StartRun
 from mutransfer.proxies.checks.forward import MODEL, TensorShapes
 from mutransfer.proxies.checks.init_state import InitState, InitTensor, feeds, init_state, response
 
-RULES = 2  # part of the key of stored results: raise it when a change may change them
-# Exponents of width may be off by this much: where they are exact, and where they are responses,
-# which depend on random features. The latter may also be off by this many octaves.
+RULES = 2  # version of these laws, in the key of stored results; raise it if results may change
+# Tolerance on a measured exponent of width: of exact quantities, and of responses, which depend on
+# random features. A response may also be off by this many octaves between the two widths.
 EXACT, ROUGH, OCTAVES = 0.1, 0.25, 0.5
-# A law is broken if it is broken with each of this many seeds: the response of a head that a random
-# network reads on, such as REPA's, scatters by a quarter of an exponent from seed to seed.
+# A law counts as broken if it is with each of this many seeds: the response of a head in front of a
+# random network, such as REPA's, scatters by a quarter of an exponent from seed to seed.
 SEEDS = 3
-NOISE = 4.0  # standard deviations of a measured size
-MAX_EPS = 1e-10
+NOISE = 4.0  # tolerance on a measured size, in its standard deviations
+MAX_EPS = 1e-10  # of Adam, where ε does not fall with width
 REMEDY = "compare it in `mutransfer roles`; declare it under `model.roles`, or correct the module"
 
 
@@ -31,7 +31,7 @@ class BrokenLaw:
     """A law that does not hold; coordcheck.json has these fields.
 
     Attributes:
-        name: Of the tensor or module.
+        name: Name of the tensor or module.
         found: What was measured.
         cause: The usual cause.
         remedy: What to do.
@@ -53,17 +53,17 @@ def broken_laws(
     """Return every law that models of base width and of a larger width break.
 
     Args:
-        start: As in `coordcheck.measure`; its runs are not trained.
+        start: As in `coordcheck.measure`; no step is taken.
         base_width: Width at which every tensor trains with the base LR.
         width: A larger width; the larger, the more clearly a wrong exponent shows.
         lr: Base LR of the runs.
         seed: First of the `SEEDS` seeds of initialization and data.
     """
     broken = _broken_with(start, base_width, width, lr, seed)
-    for other in range(seed + 1, seed + SEEDS):
+    for next_seed in range(seed + 1, seed + SEEDS):
         if not broken:
             break
-        again = {(b.name, b.cause) for b in _broken_with(start, base_width, width, lr, other)}
+        again = {(b.name, b.cause) for b in _broken_with(start, base_width, width, lr, next_seed)}
         broken = [b for b in broken if (b.name, b.cause) in again]
     return broken
 
@@ -109,11 +109,11 @@ class WidthPair:
         return _grows(*([tuple(t.shape) for t in outputs] for outputs in sides))
 
     def was_called(self, module: str) -> bool:
-        """Return whether a module ran by itself in the forward pass."""
+        """Return whether a module was called in the forward pass."""
         return module in self.wide.trace.inputs
 
     def is_readout(self, name: str) -> bool:
-        """Return whether the module of a tensor reads the width and does not write it."""
+        """Return whether the input of a tensor's module grows and its output does not."""
         module = self.wide.tensors[name].module
         return module != MODEL and self.reads(module) and not self.writes(module)
 
@@ -128,7 +128,10 @@ class WidthPair:
         return math.log2(wide / narrow) / self.log2_m
 
     def response(self, name: str) -> tuple[float, float]:
-        """Return the effect of a readout's tensor on the prediction, or on its module's output."""
+        """Return, at both widths, what a unit change of a readout's tensor does.
+
+        To the prediction if the readout is terminal, else to its module's output.
+        """
         module = self.wide.tensors[name].module
         target = MODEL if self.is_terminal(module) else module
         narrow, wide = (response(state, name, target) for state in (self.narrow, self.wide))
@@ -141,6 +144,7 @@ def _grows(narrow: TensorShapes, wide: TensorShapes) -> bool:
 
 
 def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
+    """The LR is the base LR at base width, falls as 1/width for a hidden matrix, else stays."""
     narrow, wide = pair.both(name)
     if not (narrow.lr and wide.lr):
         text, cause = "it is not trained", "no group of the optimizer has it"
@@ -151,7 +155,7 @@ def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]
     if not is_readout and not math.isclose(narrow.lr, lr, rel_tol=1e-3):
         yield BrokenLaw(
             name=name,
-            found=f"at base width its LR is {narrow.lr / lr:.3g} times the base LR, not once",
+            found=f"at base width its LR is {narrow.lr / lr:.3g} times the base LR, not 1",
             cause="learning rates relative to another base width than the model's",
         )
     if is_readout:
@@ -174,12 +178,12 @@ def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]
 
 
 def _readout_rate(pair: WidthPair, name: str) -> Iterator[BrokenLaw]:
-    """The effect of one update on the prediction is the same at every width, bias or weight."""
-    (narrow, wide), (low, high) = pair.both(name), pair.response(name)
-    if not (low > 0 and high > 0):
+    """The effect of one update, of weight or bias, on the prediction is constant in width."""
+    (narrow, wide), (narrow_effect, wide_effect) = pair.both(name), pair.response(name)
+    if not (narrow_effect > 0 and wide_effect > 0):
         return
     assert narrow.lr and wide.lr, "_learning_rate checks this"
-    exponent = pair.exponent(low * narrow.lr, high * wide.lr)
+    exponent = pair.exponent(narrow_effect * narrow.lr, wide_effect * wide.lr)
     if abs(exponent) <= pair.rough:
         return
     if pair.n_growing(name) == 0:
@@ -196,8 +200,7 @@ def _readout_rate(pair: WidthPair, name: str) -> Iterator[BrokenLaw]:
 def _is_ambiguous(pair: WidthPair, name: str) -> bool:
     """Return whether shapes do not decide if a tensor with one growing dimension is a readout.
 
-    True of a raw matrix in a module that both reads and writes the width, or in a module that is
-    never called by itself.
+    True of a matrix in a module whose input and output both grow, or that is never called itself.
     """
     tensor = pair.wide.tensors[name]
     if pair.n_growing(name) != 1 or len(tensor.shape) < 2:
@@ -235,15 +238,18 @@ def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
 
 
 def _readout_size(pair: WidthPair, name: str, exponent: float) -> Iterator[BrokenLaw]:
-    """The initial effect of a readout is at most that of a random sum; less is harmless."""
-    low, high = pair.response(name)
-    if low > 0 and high > 0 and (total := exponent + pair.exponent(low, high)) > pair.rough:
+    """The initial effect of a readout on the prediction does not grow with width; it may fall."""
+    narrow, wide = pair.response(name)
+    if not (narrow > 0 and wide > 0):
+        return
+    if (total := exponent + pair.exponent(narrow, wide)) > pair.rough:
         text = f"its initial effect on the prediction scales as width^{total:+.2f}, not width^0"
         cause = "a readout that is not zero at initialization and has no multiplier 1/m"
         yield BrokenLaw(name=name, found=text, cause=cause)
 
 
 def _decay(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
+    """Only matrices decay, and LR × weight decay is constant in width."""
     narrow, wide = pair.both(name)
     if not (narrow.weight_decay or wide.weight_decay):
         return
@@ -265,6 +271,7 @@ def _decay(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
 
 
 def _eps(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
+    """Adam's ε is tiny, or falls as 1/width like the gradients."""
     narrow, wide = pair.both(name)
     if wide.eps <= MAX_EPS or (narrow.eps and pair.exponent(narrow.eps, wide.eps) < EXACT - 1):
         return

@@ -32,7 +32,7 @@ def trial_faults(
         model: Options of the model.
         objective: The diffusion loss.
         train: How a trial trains.
-        widths: Widths that are to be built; the base width is checked in any case.
+        widths: Widths that will be built; the base width is always checked.
         info: Shapes of the data.
         hps: Base HPs; None: they are not chosen yet.
     """
@@ -66,7 +66,7 @@ def width_faults(model: ModelConfig, width: int, path: tuple[str, ...]) -> list[
         rule = f"a width is a multiple of head_dim = {model.head_dim}"
         below = max(model.head_dim, width // model.head_dim * model.head_dim)
         faults.append(Fault(path, rule, width, f"take {below} or {below + model.head_dim}"))
-    # Sine and cosine of the time token, or of each of two axes.
+    # A sine and a cosine: of the time, or of each of two image axes.
     kind, divisor = ("a time", 2) if isinstance(model, UViTConfig) else ("2-D", 4)
     if width % divisor:
         rule = f"{kind} sine-cosine embedding needs a width that is a multiple of {divisor}"

@@ -78,7 +78,7 @@ class ImagesConfig(_CaptionOptions):
 
     Attributes:
         path: The folder. A spec takes it relative to its own folder.
-        size: Side of an image in pixels.
+        size: Side of an image, in pixels.
         channels: 1 (grey) or 3 (RGB).
         resize: Convert other modes, scale the shorter side to `size` and crop the middle; without
             it an image of another size or mode is a fault.
@@ -105,7 +105,7 @@ class LatentsConfig(_FeedOptions):
     Attributes:
         path: The folder of the shards. A spec takes it relative to its own folder.
         n_samples: Samples in all shards together.
-        n_validation: Number of those, drawn once for all trials, that are for validation.
+        n_validation: How many of them are for validation; the same ones in all trials.
         shape: (C, S, S) of a latent.
         n_classes: Number of labels.
         caption: (L, E) of the captions' embeddings; None where there are none.
@@ -140,7 +140,7 @@ class CustomDataConfig:
     """A user's own data; see `proxies.data.custom.UserData` for what `build(**args)` returns.
 
     Attributes:
-        source: Name of the source.
+        source: Always "custom".
         build: Function that returns the data, named as `package.module:function`.
         args: Its keyword arguments.
         val_draws: Passes over the validation set, each with other random numbers.

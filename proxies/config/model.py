@@ -27,11 +27,11 @@ class DiTConfig:
         depth: Number of blocks.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
-        patch_size: Pixels a side of a patch.
-        mlp_ratio: Hidden size of the MLPs, in widths.
+        patch_size: Side of a patch, in pixels.
+        mlp_ratio: Hidden size of the MLPs over the width.
         adaln: Initialization of the modulations: "zero" as published, or "fan_in", since zero gates
             hide the blocks from a coordinate check and the code of arXiv 2505.15270 drops them.
-        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        zero_readout: Zero init of the readout; otherwise its std is 1/√width at base width.
         learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
         embedding_std: Std of the label table, at every width.
         repa_block: The block whose image tokens REPA aligns (arXiv 2410.06940); None: no projector.
@@ -63,13 +63,13 @@ class UViTConfig:
         depth: Number of blocks, odd: two halves of equal length around a middle block.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
-        patch_size: Pixels a side of a patch.
-        mlp_ratio: Hidden size of the MLPs, in widths.
-        affine_norm: Learned gains and biases of the layer norms, as published; off by default,
+        patch_size: Side of a patch, in pixels.
+        mlp_ratio: Hidden size of the MLPs over the width.
+        affine_norm: Learned gains and biases in the layer norms, as published; off by default,
             since learned gains made the optimum drift in arXiv 2404.05728.
         mlp_time_embed: An MLP on the sinusoid of the time token.
         conv: A 3×3 convolution of the predicted image at the end.
-        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        zero_readout: Zero init of the readout; otherwise its std is 1/√width at base width.
         learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
         embedding_std: Std of the label table, at every width.
         position_std: Std of the learned positions, at every width.
@@ -101,14 +101,14 @@ class PixArtConfig:
         depth: Number of blocks.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
-        patch_size: Pixels a side of a patch.
-        mlp_ratio: Hidden size of the MLPs, in widths.
+        patch_size: Side of a patch, in pixels.
+        mlp_ratio: Hidden size of the MLPs over the width.
         table_std: Std of the scale-shift tables, at every width; published as 1/√width, which
             shrinks where μP wants a constant.
-        embedder_std: Std, at base width, of time MLP, shared modulation and caption projector;
+        embedder_std: Std, at base width, of the time MLP, shared modulation and caption projector;
             None: 1/√fan_in.
         zero_cross_attention: Zero init of the output projections of the cross-attention.
-        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        zero_readout: Zero init of the readout; otherwise its std is 1/√width at base width.
         learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
     """
 
@@ -133,17 +133,17 @@ class MMDiTConfig:
 
     Attributes:
         family: Name of the family.
-        depth: Number of blocks; in the last one, the caption gives keys and values only.
+        depth: Number of blocks; in the last, the caption supplies keys and values only.
         head_dim: Size of a head; width grows by heads.
         base_width: Width where μP and SP agree.
-        patch_size: Pixels a side of a patch.
-        mlp_ratio: Hidden size of the MLPs, in widths.
+        patch_size: Side of a patch, in pixels.
+        mlp_ratio: Hidden size of the MLPs over the width.
         adaln: Initialization of the modulations: "zero" as published, or "fan_in"; see `DiTConfig`.
         qk_norm: RMS norm of queries and keys with gains per stream, shared by the heads.
         pooled: Add the pooled caption to the time in the modulation.
-        mask_caption: Keep attention off the tokens beyond a caption's end. As published it is
-            not: padding tokens are attended like others.
-        zero_readout: Zero init of the readout; otherwise 1/√width at base width.
+        mask_caption: Mask the padding tokens of captions in attention. As published, they are
+            attended to like others.
+        zero_readout: Zero init of the readout; otherwise its std is 1/√width at base width.
         learn_sigma: Predict twice the channels: noise and its variance; DDPM only.
         repa_block: The block whose image tokens REPA aligns (arXiv 2410.06940); None: no projector.
         repa_hidden: Hidden size of REPA's projector, at every width.

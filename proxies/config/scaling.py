@@ -1,4 +1,4 @@
-"""Which rule of `proxies.mup.scaling` carries base HPs along batch size, steps or depth."""
+"""The options of a rule that carries base HPs along batch size, steps or depth."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -12,7 +12,7 @@ from mutransfer.words import Axis
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingRule:
-    """A rule and its options: `alpha` is CompleteP's, `scale_betas` the √ rule's."""
+    """A rule of `mup.scaling`: `alpha` is for `completep`, `scale_betas` for `sqrt_batch`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
@@ -28,7 +28,7 @@ class ScalingRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """A rule, and the axis value that base HPs are given for."""
+    """A rule, and `base`, the value on its axis that base HPs are given for."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 

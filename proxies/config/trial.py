@@ -1,4 +1,4 @@
-"""The configuration of one trial, with every default that is not of a model or of data.
+"""The configuration of one trial, with all defaults except those of models and data.
 
 Plain frozen dataclasses. Constraints of a field are annotations (`annotated_types`), which pydantic
 enforces when a spec embeds these classes; those that span several fields are in `constraints`.
@@ -39,20 +39,20 @@ class TrainConfig:
 
     Attributes:
         steps: Optimizer steps.
-        batch_size: Images a step.
-        schedule: Of the LR, after the warmup.
+        batch_size: Images per step.
+        schedule: LR schedule after the warmup.
         decay_frac: Share of the steps in which a WSD schedule decays.
         final_lr_frac: LR at the end of a decay, as a share of the peak.
         betas: Adam's β.
         eps: Adam's ε; small, because the first gradients under a zero readout are tiny.
         scale_eps: Scale ε with width, as 1/m.
-        ema_frac: Horizon of the EMA as a share of the steps, since a fixed decay would mean another
-            average at another length; None: no EMA.
-        precision: Of the forward pass; bf16 is autocast.
+        ema_frac: Horizon of the EMA as a share of the steps, since a fixed decay would average over
+            another share of a run of another length; None: no EMA.
+        precision: Precision of the forward pass; bf16 is by autocast.
         compile: Use torch.compile.
         fused: Use the fused AdamW.
-        log_every: Steps between two points of the training curve; None: 50 points a run.
-        n_val: Validations, evenly spread, the last at the end; one before the first step is added.
+        log_every: Steps between two points of the training curve; None: about 50 points per run.
+        n_val: Validations, evenly spaced, the last at the end; one more precedes the first step.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -172,14 +172,14 @@ class TrialConfig:
         """Return the trial's value on an axis.
 
         Raises:
-            AttributeError: the depth of a user's own module, which is not known.
+            AttributeError: depth, of a user's own module: it is unknown.
         """
         if axis == "width":
             return self.width
         return int(getattr(self.model if axis == "depth" else self.train, axis))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON data, from which `from_dict` makes an equal configuration."""
+        """Return JSON data from which `from_dict` makes an equal configuration."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Arrays that are expensive to compute and always the same, kept in the user's cache directory."""
+"""A cache, in the user's cache directory, of arrays and texts that are expensive to compute."""
 
 import os
 import tempfile
@@ -15,17 +15,17 @@ Arrays = dict[str, np.ndarray]
 
 def directory() -> Path:
     """Return $MUTRANSFER_CACHE, else mutransfer in $XDG_CACHE_HOME, else in ~/.cache."""
-    own = os.environ.get("MUTRANSFER_CACHE")
-    if own:
-        return Path(own)
+    override = os.environ.get("MUTRANSFER_CACHE")
+    if override:
+        return Path(override)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mutransfer"
 
 
 def arrays(name: str, make: Callable[[], Arrays]) -> Arrays:
     """Return the arrays cached under a name, or make and cache them.
 
-    A file is written atomically, also by several processes at once; a damaged one is made again.
-    If nothing can be written, the arrays are made each time.
+    Files are written atomically, also by several processes at once; a damaged one is replaced.
+    If the directory cannot be written, the arrays are made each time.
     """
     path = directory() / f"{name}.npz"
     unreadable = (OSError, ValueError, EOFError, zipfile.BadZipFile)

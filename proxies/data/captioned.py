@@ -28,7 +28,7 @@ def captioned(
         labels: (n,) int64, at least two of each class.
         n_classes: Number of classes.
         texts: Captions, or None if the images have none.
-        names: Names of the images in a file of features.
+        names: Names of the images, by which a file of features lists them.
 
     Raises:
         DataError: captions that cannot be embedded, or features that do not match.

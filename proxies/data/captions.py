@@ -1,7 +1,7 @@
 """Captions as tensors: a frozen embedding of their words, or embeddings that the user computed.
 
-The default is a seeded random embedding per word. It is no language model: it encodes which words
-are in a caption and at which position, but not what they mean; similar words are not close.
+The default is a seeded random embedding per word. It is not a language model: it encodes which
+words are in a caption and where, but not what they mean; similar words are not close.
 """
 
 import re
@@ -28,7 +28,7 @@ class Captions:
         caption_KLE: Embeddings of the K distinct captions' tokens, zero beyond a caption's end.
         mask_KL: True at tokens; at least one in each row.
         pooled_KP: Embeddings of whole captions.
-        of_sample: The distinct caption of each sample, (n,).
+        of_sample: Index k of each sample's caption, (n,).
         fingerprint: Digest of texts and embedding.
     """
 
@@ -60,7 +60,7 @@ class RandomWords:
     """
 
     def __init__(self, vocabulary: Sequence[str], *, dim: int, length: int, seed: int) -> None:
-        """Take the vocabulary, the features of a word, the words of a caption, and a seed."""
+        """Take the vocabulary, E features per word, at most L words per caption, and a seed."""
         self._row = {word: row for row, word in enumerate(sorted(set(vocabulary)))}
         self._length = length
         streams = [("word", seed, word) for word in self._row] + [("unknown word", seed)]
@@ -97,7 +97,7 @@ def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
     of_sample = {text: k for k, text in enumerate(distinct)}
     if config.embeddings is not None:
         tokens_KLE, mask_KL, pooled_KP = read_captions(config.embeddings, distinct)
-        name = digest(tokens_KLE, mask_KL, pooled_KP)
+        embedding = digest(tokens_KLE, mask_KL, pooled_KP)
     else:
         if faults := caption_faults(texts, config):
             raise DataError(faults)
@@ -105,14 +105,14 @@ def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
         vocabulary = [word for text in distinct for word in words(text)]
         encoder = RandomWords(vocabulary, dim=dim, length=length, seed=seed)
         tokens_KLE, mask_KL, pooled_KP = encoder(distinct)
-        # Of the recipe: the last bits of a normal draw may differ between machines.
-        name = f"random words, {dim}, {length}, {seed}"
+        # The recipe, not the values: the last bits of a normal draw may differ between machines.
+        embedding = f"random words, {dim}, {length}, {seed}"
     return Captions(
         caption_KLE=tokens_KLE,
         mask_KL=mask_KL,
         pooled_KP=pooled_KP,
         of_sample=torch.tensor([of_sample[text] for text in texts]),
-        fingerprint=digest(name, *texts),
+        fingerprint=digest(embedding, *texts),
     )
 
 

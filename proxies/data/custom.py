@@ -41,11 +41,11 @@ class CustomData:
         self.validation = user.validation
 
     def validation_texts(self) -> list[str]:
-        """Return nothing: no sample is shown."""
+        """Return no texts: samples are not shown."""
         return []
 
     def null(self, size: int) -> Condition:
-        """Return no condition."""
+        """Return an empty condition: only the user's loss knows the parts."""
         return {}
 
 

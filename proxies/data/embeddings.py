@@ -1,6 +1,6 @@
-"""Files of caption embeddings and of image features that the user computed.
+"""The user's files of caption embeddings and of image features.
 
-Both are safetensors files whose metadata has a JSON list of what each row belongs to:
+Both are safetensors files whose metadata lists, as JSON, what each row belongs to:
 
     captions  caption (K, L, E), caption_mask (K, L), pooled (K, P); metadata `captions`: K texts
     features  feature (K, N, F); metadata `files`: K names, relative to the folder of the images,
@@ -37,7 +37,7 @@ def read_captions(path: str, captions: Sequence[str]) -> tuple[Tensor, Tensor, T
     if not mask[rows].any(dim=1).all():
         rule = "every caption has a token"
         got = f"{int((~mask[rows].any(dim=1)).sum())} rows of caption_mask without any"
-        raise DataError([Fault(at, rule, got, "a softmax over no token is not a number")])
+        raise DataError([Fault(at, rule, got, "mark one each: a softmax over no token is NaN")])
     return tokens[rows].float(), mask[rows], pooled[rows].float()
 
 
@@ -69,7 +69,7 @@ def _read(
     faults = _layout_faults(at, parts, n_dims, names, key)
     row_of = {name: row for row, name in enumerate(names or ())}
     if not faults and (absent := [name for name in wanted if name not in row_of]):
-        rule = f"the file's `{key}` hold all of the data's"
+        rule = f"the file's `{key}` include all those of the data"
         got = f"{len(absent)} of {len(wanted)} are not there, such as {absent[0]!r}"
         faults = [Fault(at, rule, got, f"add them to {path}")]
     if faults:

@@ -1,4 +1,4 @@
-"""Features of a frozen encoder, to which REPA aligns those of a model (arXiv 2410.06940)."""
+"""Features of a frozen encoder, with which REPA aligns those of a model (arXiv 2410.06940)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _STEPS_PER_UNIT = 1024
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Features:
-    """Tokens of a frozen encoder, (n, N, F), and a fingerprint of them."""
+    """Tokens of a frozen encoder, (n, N, F), and their fingerprint."""
 
     feature_KNF: Tensor
     fingerprint: str
@@ -47,7 +47,7 @@ def features(config: CaptionedConfig, images: Tensor, names: Sequence[str]) -> F
         rule = f"feature_side divides the image side, {size}"
         remedy = "use size / patch_size of the model"
         raise DataError([Fault(("data", "feature_side"), rule, side, remedy)])
-    # Of the recipe: the last bits of a convolution may differ between machines.
+    # The recipe, not the values: the last bits of a convolution may differ between machines.
     recipe = digest(f"{RANDOM_CONV}, {side}, {dim}", images)
     arrays = cache.arrays(
         f"{RANDOM_CONV}-{recipe}",

@@ -1,6 +1,6 @@
 """Batches that are pure functions of (seed, step), equal on every device.
 
-A data source returns samples by number; order, split and dropout of conditions are here.
+A data source returns samples by number; their order, split and condition dropout are defined here.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ class Feed:
         fingerprint: str,
         texts: Sequence[str] | None = None,
     ) -> None:
-        """Take the numbers of samples, (n,), and what returns the parts of samples by number.
+        """Take the sample numbers of both splits, and `take`, which returns samples by number.
 
-        `texts` describes each sample; without it, its class does.
+        `texts` describes each sample; without it, the class does.
         """
         self.info = info
         self.fingerprint = fingerprint

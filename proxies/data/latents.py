@@ -58,7 +58,7 @@ def is_present(config: LatentsConfig) -> bool:
 def fingerprint(config: LatentsConfig) -> str:
     """Return the declared name of the content, else a hash of it, else `ABSENT`.
 
-    The hash is of every byte; it is cached by the paths, sizes and times of the files.
+    The hash is of every byte; it is cached by the files' paths, sizes and modification times.
     """
     if config.fingerprint is not None:
         return config.fingerprint
@@ -135,7 +135,7 @@ def _shard_paths(config: LatentsConfig) -> list[Path]:
 
 
 def _open(paths: list[Path], config: LatentsConfig, declared: DataInfo) -> list[Parts]:
-    """Map every shard into memory, and compare it with what is declared."""
+    """Map every shard into memory, and compare it with the declaration."""
     shards, faults = [], []
     expected = {name: tuple(part.shape[1:]) for name, part in declared.zeros(1).items()}
     for path in paths:

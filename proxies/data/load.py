@@ -58,11 +58,11 @@ def info(config: DataConfig) -> DataInfo:
 
 
 def identity(config: DataConfig) -> dict[str, Any]:
-    """Return what a trial's result depends on: content, whatever its path, and feeding options.
+    """Return what a trial's result depends on: the content, not its path, and options of feeding.
 
     Raises:
-        DataError: as `load`, except for absent latents: these have a fingerprint of their own,
-            with which no trial can run.
+        DataError: as `load`, except for absent latents, whose fingerprint is `latents.ABSENT`;
+            no trial can run with it.
     """
     if isinstance(config, LatentsConfig):
         fingerprint = latents.fingerprint(config)

@@ -36,7 +36,7 @@ NEWER = frozenset(
     )
 )
 _SUPERSAMPLING = 4
-# The font's emoji are up to 1.28 em high and 1.3 em wide, so that none is cut off.
+# The font's emoji are up to 1.28 em high and 1.3 em wide: at this size none is cut off.
 _EM_PER_SIDE = 1 / 1.3
 _GRINNING_FACE = 0x1F600
 _AT = ("data", "source")

@@ -1,4 +1,4 @@
-"""Pseudo-random permutations of sample numbers, readable at any position."""
+"""Pseudo-random permutations of sample numbers, evaluated at any position on demand."""
 
 from functools import lru_cache
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from mutransfer.proxies.rng import generator, stream_seed
 
 # A table takes 8 bytes per number and process: 32 MB here, 6 GB for the 800 million images of a
-# large text-image set. Longer permutations are computed where they are read.
+# large text-image set. Longer permutations are computed entry by entry.
 MAX_TABLE = 1 << 22
 ROUNDS = 6
 

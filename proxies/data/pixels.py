@@ -11,7 +11,7 @@ from mutransfer.proxies.config.data import ImagesConfig
 from mutransfer.proxies.data import cache
 
 MODES = {1: "L", 3: "RGB"}  # Pillow's mode by number of channels
-# Modes that convert without loss of values; those of 16 and 32 bits do not.
+# Modes of 8 bits or fewer; those of 16 and 32 bits would lose values.
 CONVERTIBLE = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 
 

@@ -32,7 +32,7 @@ class Objective(Protocol):
         """Return the loss of a model whose prediction is always zero."""
 
     def quantile(self, u_B: Tensor) -> Tensor:
-        """Return the quantiles u of the distribution of training timesteps."""
+        """Return the timesteps at the quantiles u of their training distribution, (B,)."""
 
 
 class RectifiedFlow:
@@ -53,7 +53,7 @@ class RectifiedFlow:
         return _mean(torch.square(noise - batch["image"]))
 
     def quantile(self, u_B: Tensor) -> Tensor:
-        """Return t in (0, 1): u itself, or the logistic function of a normal (arXiv 2403.03206)."""
+        """Return t in (0, 1): uniform or logit-normal (arXiv 2403.03206)."""
         return u_B if self.t_distribution == "uniform" else torch.special.ndtri(u_B).sigmoid()
 
 
@@ -83,7 +83,7 @@ class DDPM:
         return _mean(torch.square(eps - noise)) + variational
 
     def trivial_loss(self, batch: Batch, t_B: Tensor, noise: Tensor) -> Tensor:
-        """Return the loss of zero noise (and of the geometric mean of both variances), (B,)."""
+        """Return the loss of zero noise (and of the geometric mean of the two variances), (B,)."""
         repeats = (1, 2 if self.learn_sigma else 1, 1, 1)
         return self.loss(lambda x, t, c: torch.zeros_like(x).repeat(repeats), batch, t_B, noise)
 

@@ -27,13 +27,13 @@ def sample(
     """Return images in about [-1, 1], (B, C, S, S), on the device of the condition.
 
     Args:
-        objective: The objective of its training.
+        objective: The objective that the model was trained on.
         model: Called as in `objective`.
         condition: Condition of each image; parts as in `proxies.batch`.
         shape: (C, S, S) of the data.
-        null: The null condition, of as many samples.
+        null: The null condition, of as many samples as `condition`.
         rng: CPU generator of all noise.
-        steps: Calls of the model; DDPM takes a subset of its timesteps (arXiv 2102.09672).
+        steps: Model calls; DDPM uses a subset of its timesteps (arXiv 2102.09672).
         guidance: Scale of classifier-free guidance (arXiv 2207.12598): 1 is none.
     """
     guided = _guided(model, null, guidance, n_channels=shape[0])
@@ -52,9 +52,11 @@ def _guided(model: Model, null: Condition, guidance: float, *, n_channels: int) 
     def guided(x_BCSS: Tensor, t_B: Tensor, condition: Condition) -> Tensor:
         both = {name: torch.cat([part, null[name]]) for name, part in condition.items()}
         out = predicted(model(x_BCSS.repeat(2, 1, 1, 1), t_B.repeat(2), both))
-        conditional, free = out.chunk(2)
+        conditional, unconditional = out.chunk(2)
         out = conditional.clone()
-        out[:, :n_channels] = torch.lerp(free[:, :n_channels], out[:, :n_channels], guidance)
+        out[:, :n_channels] = torch.lerp(
+            unconditional[:, :n_channels], out[:, :n_channels], guidance
+        )
         return out
 
     return guided
@@ -81,8 +83,8 @@ def _ancestral(
     kept = torch.linspace(0, n - 1, min(steps, n)).round().long()
     full = linear_chain(n, torch.float64, torch.device("cpu"))
     alphas_bar = full.alphas_bar[kept]
-    before = torch.cat([alphas_bar.new_ones(1), alphas_bar[:-1]])
-    chain = chain_of(1 - alphas_bar / before, x_BCSS.dtype, x_BCSS.device)
+    alphas_bar_prev = torch.cat([alphas_bar.new_ones(1), alphas_bar[:-1]])
+    chain = chain_of(1 - alphas_bar / alphas_bar_prev, x_BCSS.dtype, x_BCSS.device)
     for k in range(len(kept) - 1, -1, -1):
         k_B = torch.full((len(x_BCSS),), k, device=x_BCSS.device)
         time_B = torch.full_like(k_B, kept[k].item(), dtype=x_BCSS.dtype) * (TIME_SCALE / n)

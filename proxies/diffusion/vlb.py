@@ -42,7 +42,7 @@ class Chain:
         return at(self.mean_of_image, t_B) * image + at(self.mean_of_noised, t_B) * x_BCSS
 
     def log_var(self, v: Tensor, t_B: Tensor) -> Tensor:
-        """Return log σ² from the posterior's (v = -1) to that of β (v = 1), (B, C, S, S)."""
+        """Return log σ², from the posterior's (v = -1) to log β (v = 1), (B, C, S, S)."""
         frac = (v + 1) / 2
         low, high = at(self.posterior_log_var, t_B), at(self.betas, t_B).log()
         return frac * high + (1 - frac) * low
@@ -64,16 +64,16 @@ def linear_chain(n: int, dtype: torch.dtype, device: torch.device) -> Chain:
 def chain_of(betas: Tensor, dtype: torch.dtype, device: torch.device) -> Chain:
     """Return the chain of given betas, (n,) float64; tables in `dtype` on `device`."""
     alphas_bar = (1 - betas).cumprod(0)
-    before = torch.cat([alphas_bar.new_ones(1), alphas_bar[:-1]])
-    variance = betas * (1 - before) / (1 - alphas_bar)
-    # The first posterior has variance zero, whose logarithm is -∞: the second's is used.
+    alphas_bar_prev = torch.cat([alphas_bar.new_ones(1), alphas_bar[:-1]])
+    variance = betas * (1 - alphas_bar_prev) / (1 - alphas_bar)
+    # The first posterior variance is zero, whose logarithm is -∞: the second's is used.
     clipped = torch.cat([variance[1:2], variance[1:]]) if len(betas) > 1 else betas
     tables = {
         "betas": betas,
         "alphas_bar": alphas_bar,
         "posterior_log_var": clipped.log(),
-        "mean_of_image": betas * before.sqrt() / (1 - alphas_bar),
-        "mean_of_noised": (1 - before) * (1 - betas).sqrt() / (1 - alphas_bar),
+        "mean_of_image": betas * alphas_bar_prev.sqrt() / (1 - alphas_bar),
+        "mean_of_noised": (1 - alphas_bar_prev) * (1 - betas).sqrt() / (1 - alphas_bar),
     }
     return Chain(**{name: table.to(device, dtype) for name, table in tables.items()})
 

@@ -1,4 +1,4 @@
-"""The model families of any width: DiT, U-ViT, PixArt-α, MMDiT, and a user's own module.
+"""Model families, each of any width: DiT, U-ViT, PixArt-α, MMDiT, and a user's own module.
 
 Public: the four classes, and `build`, which returns the model of a configuration.
 """

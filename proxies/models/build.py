@@ -27,7 +27,7 @@ def build(config: ModelConfig, width: int, info: DataInfo) -> nn.Module:
     """Return a new model, drawn from torch's global stream; call `mup.init_` afterwards.
 
     Raises:
-        ConfigError: the width or the data do not fit the model; all faults are named.
+        ConfigError: the width or the data do not fit the model; the text names all faults.
     """
     if isinstance(config, CustomConfig):
         return custom.build(config, width)

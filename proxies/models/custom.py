@@ -13,12 +13,13 @@ from mutransfer.proxies.mup.parameters import PlanError
 from mutransfer.proxies.mup.roles import tensor_facts
 from mutransfer.proxies.rng import generator, stream_seed
 
+# Paths of faults in a configuration.
 AT_BUILD, AT_LOSS = ("model", "build"), ("model", "loss")
-N_SAMPLES = 4
+N_SAMPLES = 4  # of a batch on which the loss is checked
 
 
 def build(config: CustomConfig, width: int) -> nn.Module:
-    """Return the user's module of a width.
+    """Return a new module of the user's, of a width.
 
     Raises:
         ConfigError: it cannot be built.
@@ -49,7 +50,7 @@ def losses(
 def faults(
     config: CustomConfig, batches: Sequence[Mapping[str, Tensor]], widths: Sequence[int]
 ) -> list[Fault]:
-    """Return what is wrong with the user's module and loss; empty if nothing is.
+    """Return the faults of the user's module and loss; empty if there are none.
 
     Args:
         config: The model section.

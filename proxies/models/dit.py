@@ -7,11 +7,9 @@
         x = x + r · gate(c) · MLP(modulated norm(x, c))
     prediction = patches of readout(modulated norm(x, c)), joined
 
-Options are those of `config.model.DiTConfig`: depth, head_dim, base_width, patch_size, mlp_ratio,
-adaln, zero_readout, learn_sigma, embedding_std, repa_block, repa_hidden.
+Options: `config.model.DiTConfig`.
 
-Shapes: B batch, T tokens (one a patch), D width, C channels, S image side, F REPA features. Others
-are in `layers`.
+Shapes: B batch, T tokens (one per patch), D width, C channels, S image side, F REPA features.
 """
 
 import torch.nn.functional as F
@@ -46,14 +44,14 @@ class Block(ResidualBlock):
         self.mlp = MLP(width, int(config.mlp_ratio * width))
 
     def forward(self, x_BTD: Tensor, c_BD: Tensor) -> Tensor:
-        """Return (B, T, D) for tokens and the activated condition."""
+        """Return (B, T, D) for tokens x and the condition after its SiLU, c."""
         r = self.residual_mult
         modulations = self.modulation(c_BD).unsqueeze(1).chunk(6, dim=2)
-        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = modulations
-        attn_BTD = self.attn(modulate(x_BTD, shift_1, scale_1))
-        x_BTD = add_gated(x_BTD, r, gate_1, attn_BTD)  # x = x + r · gate · attn
-        mlp_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
-        return add_gated(x_BTD, r, gate_2, mlp_BTD)  # x + r · gate · mlp
+        shift_attn, scale_attn, gate_attn, shift_mlp, scale_mlp, gate_mlp = modulations
+        attn_BTD = self.attn(modulate(x_BTD, shift_attn, scale_attn))
+        x_BTD = add_gated(x_BTD, r, gate_attn, attn_BTD)  # x = x + r · gate · attn
+        mlp_BTD = self.mlp(modulate(x_BTD, shift_mlp, scale_mlp))
+        return add_gated(x_BTD, r, gate_mlp, mlp_BTD)  # x + r · gate · mlp
 
 
 class DiT(nn.Module):
@@ -70,7 +68,7 @@ class DiT(nn.Module):
         pos_TD = sincos_positions(width, side // self.patch)
         self.register_buffer("pos_TD", pos_TD, persistent=False)
         self.time_embed = TimeEmbedder(width)
-        n_labels = info.n_classes + 1  # the last stands for no class
+        n_labels = info.n_classes + 1  # the last is the null class
         self.label_table = with_normal_init(nn.Embedding(n_labels, width), config.embedding_std)
         self.blocks = nn.ModuleList(Block(config, width) for _ in range(config.depth))
         self.final = AdaLNReadout(
@@ -85,17 +83,17 @@ class DiT(nn.Module):
     def forward(
         self, x_BCSS: Tensor, t_B: Tensor, condition: Condition
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the prediction, (B, C or 2C, S, S); with a projector, its (B, T, F) as well.
+        """Return the prediction, (B, C or 2C, S, S); with REPA's projector, also (B, T, F).
 
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
-            condition: Its label (B,) is read; n_classes stands for no class.
+            condition: Reads label (B,), in 0 … n_classes; n_classes is the null class.
         """
         x_BTD = self.patch_embed(patchify(x_BCSS, self.patch))
         x_BTD = x_BTD + self.pos_TD
         c_BD = self.time_embed(t_B) + self.label_table(condition["label"])
-        c_BD = F.silu(c_BD)  # once: every modulation begins with the SiLU of the condition
+        c_BD = F.silu(c_BD)  # once for all blocks: every modulation is a SiLU, then a Linear
         projected_BTF = None
         for k, block in enumerate(self.blocks):
             x_BTD = block(x_BTD, c_BD)

@@ -3,7 +3,7 @@
 Every module declares the std of its tensors in `param_std`, so that a plan needs no measurement.
 
 Shapes: B batch, T tokens, L caption tokens, D width, H heads, K head dim, C channels, S image side,
-P patch side, G patches a side, N features of any kind.
+P patch side, G patches per side, N features of any kind.
 """
 
 import math
@@ -59,16 +59,16 @@ def add_gated(x_BTD: Tensor, r: float, gate_B1D: Tensor, branch_BTD: Tensor) -> 
 
 
 def attend(q_BHTK: Tensor, k_BHLK: Tensor, v_BHLK: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Return attention's weighted values, (B, T, D), over the tokens where the mask is true.
+    """Return the output of attention, (B, T, D), over the key tokens where the mask is true.
 
-    The head dim K does not grow with width, so that 1/√K is a constant.
+    Logits are scaled by 1/√K, a constant, since the head dim K does not grow with width.
     """
     out_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHLK, v_BHLK, attn_mask=mask)
     return out_BHTK.transpose(1, 2).flatten(2)
 
 
 def split_heads(x_BTN: Tensor, n: int, head_dim: int) -> tuple[Tensor, ...]:
-    """Return the n tensors (B, H, T, K) of a Linear's output (B, T, n·D)."""
+    """Return the n tensors (B, H, T, K) in the output of a fused Linear, (B, T, n·D)."""
     return x_BTN.unflatten(2, (n, -1, head_dim)).permute(2, 0, 3, 1, 4).unbind(0)
 
 
@@ -105,7 +105,7 @@ class MLP(nn.Module):
 
 
 class AdaLNReadout(nn.Module):
-    """A norm modulated by the condition, and the readout onto patches."""
+    """A layer norm modulated by the condition, and the readout onto patches."""
 
     def __init__(self, width: int, n_out: int, *, is_zero: bool, zero_readout: bool) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class AdaLNReadout(nn.Module):
         self.readout = readout(width, n_out, is_zero=zero_readout)
 
     def forward(self, x_BTD: Tensor, c_BD: Tensor) -> Tensor:
-        """Return (B, T, n_out) for tokens and the activated condition."""
+        """Return (B, T, n_out) for tokens x and the condition after its SiLU, c."""
         shift, scale = self.modulation(c_BD).unsqueeze(1).chunk(2, dim=2)
         return self.readout(modulate(x_BTD, shift, scale))
 
@@ -146,7 +146,7 @@ def frequencies(n: int) -> Tensor:
 
 
 def sincos_positions(width: int, side: int) -> Tensor:
-    """Return fixed 2-D sine-cosine positions, (side², width), entries of Θ(1) (MAE, DiT)."""
+    """Return 2-D sine-cosine positions of side × side patches, (side², width), Θ(1) (MAE, DiT)."""
     angles = torch.arange(side)[:, None] * frequencies(width // 4)
     axis_GD = torch.cat([angles.sin(), angles.cos()], dim=1)
     columns = axis_GD[None, :, :].expand(side, side, -1)

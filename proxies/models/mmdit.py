@@ -7,14 +7,13 @@
         a_x, a_y = attention over the tokens of both, modulated norm(x, c) and modulated norm(y, c)
         x = x + r · gate(c) · Linear(a_x)
         x = x + r · gate(c) · MLP(modulated norm(x, c))
-        and the same for y, with weights of its own
+        and the same for y, with separate weights
     prediction = patches of readout(modulated norm(x, c)), joined
 
-Options are those of `config.model.MMDiTConfig`: depth, head_dim, base_width, patch_size, mlp_ratio,
-adaln, qk_norm, pooled, mask_caption, zero_readout, learn_sigma, repa_block, repa_hidden.
+Options: `config.model.MMDiTConfig`.
 
 Shapes: B batch, T image tokens, L caption tokens, E and P features of a caption token and of a
-whole caption, D width, C channels, S image side, F REPA features. Others are in `layers`.
+whole caption, D width, H heads, K head dim, C channels, S image side, F REPA features.
 """
 
 import torch
@@ -66,12 +65,12 @@ class Stream(nn.Module):
     def update(
         self, x_BTD: Tensor, attended_BTD: Tensor, modulations: tuple[Tensor, ...], r: float
     ) -> Tensor:
-        """Return the stream, (B, T, D), after attention and MLP, each added r times."""
-        _, _, gate_1, shift_2, scale_2, gate_2 = modulations
+        """Return the stream, (B, T, D), plus r times attention, plus r times the MLP."""
+        _, _, gate_attn, shift_mlp, scale_mlp, gate_mlp = modulations
         attn_BTD = self.proj(attended_BTD)
-        x_BTD = add_gated(x_BTD, r, gate_1, attn_BTD)  # x = x + r · gate · attn
-        mlp_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
-        return add_gated(x_BTD, r, gate_2, mlp_BTD)  # x + r · gate · mlp
+        x_BTD = add_gated(x_BTD, r, gate_attn, attn_BTD)  # x = x + r · gate · attn
+        mlp_BTD = self.mlp(modulate(x_BTD, shift_mlp, scale_mlp))
+        return add_gated(x_BTD, r, gate_mlp, mlp_BTD)  # x + r · gate · mlp
 
 
 class Block(ResidualBlock):
@@ -85,7 +84,7 @@ class Block(ResidualBlock):
     def forward(
         self, x_BTD: Tensor, y_BLD: Tensor, c_BD: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return both streams, (B, T, D) and (B, L, D), for them and the activated condition."""
+        """Return both streams, (B, T, D) and (B, L, D), for them and c after its SiLU."""
         r = self.residual_mult
         x_modulations = self.image.modulations(c_BD)
         y_modulations = self.caption.modulations(c_BD)
@@ -184,12 +183,12 @@ class MMDiT(nn.Module):
     def forward(
         self, x_BCSS: Tensor, t_B: Tensor, condition: Condition
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the prediction, (B, C or 2C, S, S); with a projector, its (B, T, F) as well.
+        """Return the prediction, (B, C or 2C, S, S); with REPA's projector, also (B, T, F).
 
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
-            condition: Its caption (B, L, E) is read; with the options mask_caption and pooled, its
+            condition: Reads caption (B, L, E); with the options mask_caption and pooled, also
                 caption_mask (B, L) and pooled (B, P).
         """
         x_BTD = self.patch_embed(patchify(x_BCSS, self.patch))
@@ -198,7 +197,7 @@ class MMDiT(nn.Module):
         c_BD = self.time_embed(t_B)
         if self.pooled_embed is not None:
             c_BD = c_BD + self.pooled_embed(condition["pooled"])
-        c_BD = F.silu(c_BD)  # once: every modulation begins with the SiLU of the condition
+        c_BD = F.silu(c_BD)  # once for all blocks: every modulation is a SiLU, then a Linear
         mask = self._mask(condition["caption_mask"], x_BTD.shape[1]) if self.mask_caption else None
         projected_BTF = None
         for k, block in enumerate(self.blocks):
@@ -210,7 +209,7 @@ class MMDiT(nn.Module):
 
     @staticmethod
     def _mask(caption_mask_BL: Tensor, n_image_tokens: int) -> Tensor:
-        """Return which tokens are attended to, (B, 1, 1, T + L): all of the image."""
+        """Return which tokens are attended to, (B, 1, 1, T + L): all of the image's."""
         return F.pad(caption_mask_BL, (n_image_tokens, 0), value=True)[:, None, None]
 
 

@@ -3,17 +3,16 @@
     x = patch embedding + fixed positions
     y = caption projector(caption)
     c = Linear(SiLU(time embedding)), one for all blocks
-    in each block, with c + the block's table for c, and r = 1 unless a depth rule is on:
+    in each block, with c + the block's table in place of c, and r = 1 unless a depth rule is on:
         x = x + r · gate(c) · self-attention(modulated norm(x, c))
         x = x + r · cross-attention(x, y)
         x = x + r · gate(c) · MLP(modulated norm(x, c))
     prediction = patches of readout(norm(x) modulated by table + time embedding), joined
 
-Options are those of `config.model.PixArtConfig`: depth, head_dim, base_width, patch_size,
-mlp_ratio, table_std, embedder_std, zero_cross_attention, zero_readout, learn_sigma.
+Options: `config.model.PixArtConfig`.
 
-Shapes: B batch, T image tokens, L caption tokens, E caption features, D width, C channels, S image
-side. Others are in `layers`.
+Shapes: B batch, T image tokens, L caption tokens, E caption features, D width, H heads, K head dim,
+C channels, S image side.
 """
 
 import math
@@ -53,7 +52,7 @@ class CrossAttention(nn.Module):
         self.proj = linear(width, width, is_zero=zero_proj)
 
     def forward(self, x_BTD: Tensor, y_BLD: Tensor, mask_B11L: Tensor) -> Tensor:
-        """Return (B, T, D); the mask is true where a caption has a token: at least one."""
+        """Return (B, T, D); the mask is true at caption tokens, at least one per caption."""
         (q_BHTK,) = split_heads(self.q(x_BTD), 1, self.head_dim)
         k_BHLK, v_BHLK = split_heads(self.kv(y_BLD), 2, self.head_dim)
         return self.proj(attend(q_BHTK, k_BHLK, v_BHLK, mask_B11L))
@@ -62,7 +61,7 @@ class CrossAttention(nn.Module):
 class Block(ResidualBlock):
     """Self-attention, attention to the caption, and MLP; the first and last modulated and gated.
 
-    All blocks share one modulation by the time; each adds a table of its own.
+    All blocks share one modulation, a function of time; each adds its own learned table.
     """
 
     def __init__(self, config: PixArtConfig, width: int) -> None:
@@ -74,20 +73,20 @@ class Block(ResidualBlock):
         self.mlp = MLP(width, int(config.mlp_ratio * width))
 
     def forward(self, x_BTD: Tensor, c_B6D: Tensor, y_BLD: Tensor, mask_B11L: Tensor) -> Tensor:
-        """Return (B, T, D) for image tokens, modulation and caption."""
+        """Return (B, T, D) for image tokens x, shared modulation c, caption y and its mask."""
         r = self.residual_mult
         modulations = (self.table_6D + c_B6D).chunk(6, dim=1)
-        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = modulations
-        attn_BTD = self.attn(modulate(x_BTD, shift_1, scale_1))
-        x_BTD = add_gated(x_BTD, r, gate_1, attn_BTD)  # x = x + r · gate · attn
+        shift_attn, scale_attn, gate_attn, shift_mlp, scale_mlp, gate_mlp = modulations
+        attn_BTD = self.attn(modulate(x_BTD, shift_attn, scale_attn))
+        x_BTD = add_gated(x_BTD, r, gate_attn, attn_BTD)  # x = x + r · gate · attn
         cross_BTD = self.cross(x_BTD, y_BLD, mask_B11L)
         x_BTD = torch.add(x_BTD, cross_BTD, alpha=r)  # x = x + r · cross
-        mlp_BTD = self.mlp(modulate(x_BTD, shift_2, scale_2))
-        return add_gated(x_BTD, r, gate_2, mlp_BTD)  # x + r · gate · mlp
+        mlp_BTD = self.mlp(modulate(x_BTD, shift_mlp, scale_mlp))
+        return add_gated(x_BTD, r, gate_mlp, mlp_BTD)  # x + r · gate · mlp
 
 
 class FinalLayer(nn.Module):
-    """A norm modulated by its table and the time, and the readout onto patches."""
+    """A norm modulated by a table plus the time embedding, and the readout onto patches."""
 
     def __init__(self, config: PixArtConfig, width: int, n_out: int) -> None:
         super().__init__()
@@ -118,8 +117,7 @@ class CaptionProjector(nn.Module):
 class PixArt(nn.Module):
     """A PixArt-α for square images: predicts as many channels as it gets, or twice (learned σ).
 
-    The null caption of guidance is a frozen buffer in the published code; here the data supply it
-    in place of a dropped caption.
+    The null caption of guidance is a frozen buffer in the published code; here the data supply it.
     """
 
     pos_TD: Tensor
@@ -147,8 +145,8 @@ class PixArt(nn.Module):
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
-            condition: Its caption (B, L, E) and caption_mask (B, L) are read; a caption has at
-                least one token.
+            condition: Reads caption (B, L, E) and caption_mask (B, L), true for at least one token
+                of each caption.
         """
         x_BTD = self.patch_embed(patchify(x_BCSS, self.patch))
         x_BTD = x_BTD + self.pos_TD
@@ -161,7 +159,7 @@ class PixArt(nn.Module):
         return unpatchify(self.final(x_BTD, t_BD), self.out_channels, self.patch)
 
     def _redraw_embedders(self, std: float, hidden_mult: float) -> None:
-        """Draw the embedders with one std at base width; that of hidden matrices falls from it."""
+        """Redraw the embedders with one std, times `hidden_mult` in hidden matrices."""
         for module in (self.time_embed.fc1, self.caption.fc1):
             with_normal_init(module, std)
         for module in (self.time_embed.fc2, self.modulation, self.caption.fc2):

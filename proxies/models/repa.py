@@ -13,11 +13,11 @@ from mutransfer.proxies.models.layers import linear, readout
 
 
 class Projector(nn.Module):
-    """Three layers with SiLU between, from image tokens to the features of the encoder.
+    """Three Linears with SiLU between them, from image tokens to the features of the encoder.
 
-    Its hidden size is fixed, so the first layer follows the output rule, with the multiplier on its
-    input. The layers after it do not grow, and train the same at every width. Initialization is
-    random: a zero head has no direction, and the alignment depends on the direction alone.
+    Its hidden size is fixed, so the first layer follows the output rule. The layers after it do not
+    grow, and train the same at every width. The head is not zero at initialization: alignment
+    depends on direction alone, and a zero vector has none.
     """
 
     def __init__(self, width: int, hidden: int, n_features: int) -> None:
@@ -34,7 +34,7 @@ class Projector(nn.Module):
 def projector_of(config: DiTConfig | MMDiTConfig, width: int, info: DataInfo) -> Projector | None:
     """Return the projector of a model, None if it has none.
 
-    Build it last: then all other tensors are drawn as in the model without it.
+    Build it last, so that all other tensors are drawn as in the model without it.
     """
     if config.repa_block is None or info.feature is None:
         return None
@@ -42,7 +42,7 @@ def projector_of(config: DiTConfig | MMDiTConfig, width: int, info: DataInfo) ->
 
 
 class Recorder:
-    """A model with a projector, called like one without; keeps the projection of the last call."""
+    """Wraps a model with a projector: returns its prediction alone, and keeps its projection."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -54,7 +54,7 @@ class Recorder:
         return prediction
 
     def loss(self, feature_BNF: Tensor) -> Tensor:
-        """Return the negative alignment of the last call, mean over the batch."""
+        """Return minus the alignment of the last call, mean over the batch; 0-dim."""
         assert self._projected is not None, "the model is called first"
         return -alignment(self._projected, feature_BNF).mean()
 

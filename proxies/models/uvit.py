@@ -2,17 +2,14 @@
 
     x = [label token, time token, patch embedding] + learned positions
     in each block:
-        x = Linear([x, output of the mirrored block])     in the second half alone
+        x = Linear([x, output of the mirrored block])     in the second half only
         x = x + attention(norm(x))
         x = x + MLP(norm(x))
     prediction = 3×3 convolution of the patches of readout(norm(x)), joined
 
-Options are those of `config.model.UViTConfig`: depth (odd), head_dim, base_width, patch_size,
-mlp_ratio, affine_norm, mlp_time_embed, conv, zero_readout, learn_sigma, embedding_std,
-position_std.
+Options: `config.model.UViTConfig`.
 
-Shapes: B batch, T tokens (label, time, patches), D width, C channels, S image side. Others are in
-`layers`.
+Shapes: B batch, T tokens (label, time, patches), D width, C channels, S image side.
 """
 
 import torch
@@ -33,7 +30,7 @@ from mutransfer.proxies.models.layers import (
     with_normal_init,
 )
 
-# The label's token and the time's.
+# The label token and the time token.
 N_EXTRA_TOKENS = 2
 
 
@@ -49,7 +46,7 @@ class Block(nn.Module):
         self.mlp = MLP(width, int(config.mlp_ratio * width), approximate="none")
 
     def forward(self, x_BTD: Tensor, skip_BTD: Tensor | None = None) -> Tensor:
-        """Return (B, T, D) for tokens, and the output of the mirrored block of the first half."""
+        """Return (B, T, D) for tokens x and, in the second half, the mirrored block's output."""
         if self.skip is not None and skip_BTD is not None:
             x_BTD = self.skip(torch.cat([x_BTD, skip_BTD], dim=2))
         x_BTD = x_BTD + self.attn(self.norm_1(x_BTD))
@@ -59,8 +56,8 @@ class Block(nn.Module):
 class TimeToken(nn.Module):
     """Sinusoids of the timestep, as many as the width, and optionally an MLP on them.
 
-    Because the sinusoids grow with the width, both layers of the MLP are hidden matrices; the MLP
-    of a DiT begins with an input matrix.
+    The number of sinusoids grows with width, so both layers of the MLP are hidden matrices; the
+    first layer of DiT's time MLP is an input matrix.
     """
 
     freqs: Tensor
@@ -89,7 +86,7 @@ class UViT(nn.Module):
         self.out_channels = 2 * channels if config.learn_sigma else channels
         self.patch_embed = linear(channels * self.patch**2, width)
         self.time_token = TimeToken(width, has_mlp=config.mlp_time_embed)
-        n_labels = info.n_classes + 1  # the last stands for no class
+        n_labels = info.n_classes + 1  # the last is the null class
         self.label_table = with_normal_init(nn.Embedding(n_labels, width), config.embedding_std)
         n_tokens = N_EXTRA_TOKENS + (side // self.patch) ** 2
         self.pos_TD = nn.Parameter(torch.randn(n_tokens, width) * config.position_std)
@@ -109,7 +106,7 @@ class UViT(nn.Module):
         Args:
             x_BCSS: Noised images.
             t_B: Timesteps in 0 … 1000, float.
-            condition: Its label (B,) is read; n_classes stands for no class.
+            condition: Reads label (B,), in 0 … n_classes; n_classes is the null class.
         """
         label_B1D = self.label_table(condition["label"])[:, None]
         time_B1D = self.time_token(t_B)[:, None]
@@ -129,13 +126,13 @@ class UViT(nn.Module):
 
 
 def layer_norm(width: int, *, is_affine: bool) -> nn.LayerNorm:
-    """Return a layer norm, optionally with gains (ones) and biases (zeros)."""
+    """Return a layer norm, optionally with learned gains (from 1) and biases (from 0)."""
     module = nn.LayerNorm(width, elementwise_affine=is_affine)
     module.param_std = {"weight": 0.0, "bias": 0.0}  # type: ignore[assignment]
     return module
 
 
 def conv_3x3(channels: int) -> nn.Conv2d:
-    """Return a 3×3 convolution that keeps the size, with weights N(0, 1 / fan_in), zero bias."""
+    """Return a 3×3 convolution that keeps the image size; weights N(0, 1 / fan_in), zero bias."""
     module = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
     return with_normal_init(module, (9 * channels) ** -0.5)

@@ -6,8 +6,8 @@
     groups = mup.param_groups(model, plan, lr=2**-8, weight_decay=0.1)
     optimizer = torch.optim.AdamW(groups)
 
-Schedulers must multiply the `lr` of each group. Public: the names in `__all__`; the table of
-the rules is `rules.RULES`.
+Schedulers must multiply the `lr` of each group. Public: the names in `__all__`. The rule table is
+`rules.RULES`.
 """
 
 from mutransfer.proxies.mup.groups import clip_grad_norm_, grad_norm, param_groups

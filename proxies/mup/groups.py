@@ -1,4 +1,4 @@
-"""A plan as parameter groups of an optimizer, and gradient clipping equal in both output forms."""
+"""Optimizer parameter groups from a plan, and gradient clipping that fits them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,8 @@ def param_groups(
         model: Bare or wrapped by DDP, FSDP or torch.compile; frozen parameters are left out.
         plan: From `mup.plan`, or read back from JSON or YAML.
         lr: Base LR, per step.
-        weight_decay: Base weight decay in PyTorch's form: a step shrinks weights by lr × it.
+        weight_decay: Base weight decay, in PyTorch's form: a step shrinks weights by the share
+            lr × weight_decay.
         eps: Base ε of Adam.
 
     Returns:
@@ -74,7 +75,7 @@ def param_groups(
 
 
 class Multipliers(NamedTuple):
-    """What the tensors of a group have in common; wd is 0 where no weight decay acts."""
+    """The multipliers that the tensors of a group share; wd is 0 where no weight decay acts."""
 
     lr: float
     wd: float
@@ -92,7 +93,7 @@ class _Members:
 
 
 def _check_multipliers(model: nn.Module, plan: Plan) -> None:
-    """Raise where a module lacks its multiplier: it would train by another rule, unnoticed."""
+    """Raise where a module lacks its multiplier: it would silently train by another rule."""
     rows, residual = plan["params"], plan.get("residual_mult", 1.0)
     for path, module in model.named_modules():
         if isinstance(module, ResidualBlock) and module.residual_mult != residual:
@@ -113,15 +114,15 @@ def _check_multipliers(model: nn.Module, plan: Plan) -> None:
 def grad_norm(groups: Iterable[Mapping[str, Any]]) -> Tensor:
     """Return the L2 norm of all gradients, each divided by its `grad_mult`; a 0-dim tensor.
 
-    The division makes the norm that of the form with an output multiplier, so that one clip value
-    means the same in both forms and at every width.
+    The division gives the norm in the form with a multiplier on the readout's input, so that one
+    clip value means the same in both forms and at every width.
     """
     norms = []
     for group in groups:
         gradients = [p.grad for p in group["params"] if p.grad is not None]
         if gradients:
             norm = torch.nn.utils.get_total_norm(gradients)
-            # Sharded gradients (DTensor) give a norm that is still to be summed over the shards.
+            # Sharded gradients (DTensor) give a norm that still has to be summed over the shards.
             norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
             norms.append(norm / group.get("grad_mult", 1.0))
     return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
@@ -129,7 +130,7 @@ def grad_norm(groups: Iterable[Mapping[str, Any]]) -> Tensor:
 
 @torch.no_grad()
 def clip_grad_norm_(groups: Iterable[Mapping[str, Any]], max_norm: float) -> Tensor:
-    """Scale all gradients so that `grad_norm` is at most `max_norm`; return the norm before.
+    """Scale all gradients so that `grad_norm` is at most `max_norm`; return the unclipped norm.
 
     Args:
         groups: From `param_groups`, or `optimizer.param_groups`.

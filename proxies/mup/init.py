@@ -1,4 +1,4 @@
-"""Initialization by a plan, in place."""
+"""Initialization of a model by its plan, in place."""
 
 import math
 
@@ -13,21 +13,26 @@ from mutransfer.proxies.rng import generator
 
 @torch.no_grad()
 def init_(model: nn.Module, plan: Plan, seed: int = 0) -> None:
-    """Give a newly built model the plan's std and multipliers, in place; at m = 1, change nothing.
+    """Give a newly built model the plan's std and multipliers, in place.
 
-    A tensor whose module declares its std, or of base width, keeps its draws and is multiplied.
-    Any other is redrawn from N(0, init_std²), from a stream of (seed, name). Call it once, before
-    sharding and before a checkpoint is loaded.
+    A tensor keeps its module's draws, rescaled, if the module declares its std, m = 1, or the plan
+    has no std for it; any other is redrawn from N(0, init_std²), from the stream of (seed, name).
+    At m = 1 with default base HPs nothing changes. Call it once, before sharding and before a
+    checkpoint is loaded.
 
     Raises:
         PlanError: the model does not match the plan, or was initialized before: a second scaling
-            would pass unnoticed.
+            would go unnoticed.
     """
     if getattr(model, "_mup_is_initialized", False):
-        raise PlanError("init_: a model is initialized once; got one that was; build a new one")
+        raise PlanError(
+            "init_: a model is initialized once; got one that already is; build a new one"
+        )
     rows, owner_of = plan["params"], owners(model)
-    if odd := sorted(owner_of.keys() ^ rows.keys()):
-        raise PlanError(f"init_: model and plan name the same parameters; got {odd} in only one")
+    if unmatched := sorted(owner_of.keys() ^ rows.keys()):
+        raise PlanError(
+            f"init_: model and plan name the same parameters; got {unmatched} in only one"
+        )
     for name, owner in owner_of.items():
         row, parameter = rows[name], owner.parameter
         if list(parameter.shape) != row["shape"]:
@@ -50,7 +55,7 @@ def init_(model: nn.Module, plan: Plan, seed: int = 0) -> None:
 
 
 def _factor(owner: Owner, row: Row, m: float) -> float | None:
-    """Return the factor on a tensor's own draws; None: redraw them."""
+    """Return the factor on the draws of a tensor's module; None: redraw the tensor."""
     own_std = getattr(owner.module, "param_std", {}).get(owner.attribute)
     target = row["init_std"]
     if own_std is not None:

@@ -8,8 +8,8 @@ class Readout(nn.Linear):
     """The last layer of a model: `weight @ (input_mult · x) + bias`.
 
     The multiplier of the output rule (Tensor Programs V, Table 8) acts on the input, so the bias
-    has none. `mup.init_` sets it; before, it is 1.0 and the layer an ordinary Linear. It is a plain
-    float, not in the state dict: call `mup.init_` before you load a checkpoint.
+    is not scaled. `mup.init_` sets it; until then it is 1.0. It is a plain float, not in the
+    state dict: call `mup.init_` before you load a checkpoint.
     """
 
     input_mult: float = 1.0
@@ -23,8 +23,8 @@ class Readout(nn.Linear):
 class ResidualBlock(nn.Module):
     """A block on a residual stream, which adds `residual_mult` times the output of each branch.
 
-    `mup.init_` sets it by the depth rule (arXiv 2505.01618); before, it is 1.0 and the block an
-    ordinary one. As with `Readout` it is a plain float, not in the state dict.
+    `mup.init_` sets it by the depth rule (arXiv 2505.01618); until then, and without that rule, it
+    is 1.0. As in `Readout` it is a plain float, not in the state dict.
     """
 
     residual_mult: float = 1.0

@@ -24,7 +24,7 @@ WEIGHT_AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
     (nn.Conv3d, (0, 1)),
 )
 
-# Weights of nn.MultiheadAttention that no Linear holds; stored like a Linear's.
+# Weights that nn.MultiheadAttention holds itself; (out, in) like a Linear's.
 ATTENTION_WEIGHTS = frozenset({"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"})
 
 
@@ -54,11 +54,11 @@ def owners(model: nn.Module, declared: Mapping[str, str] | None = None) -> dict[
 
     Args:
         model: The model.
-        declared: Roles by pattern of names; None: any shared tensor is accepted.
+        declared: Roles by pattern of names; None: accept any shared tensor.
 
     Raises:
-        PlanError: a tensor of no declared role shared by modules that read it differently, or two
-            names that are equal without the wrappers' parts.
+        PlanError: modules that read a tensor differently share it, and its role is not declared;
+            or two names are equal without the wrappers' parts.
     """
     by_name: dict[str, Owner] = {}
     by_id: dict[int, Owner] = {}

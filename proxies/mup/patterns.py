@@ -1,4 +1,4 @@
-"""Roles that the user declares by patterns of names, for tensors whose shapes do not show them."""
+"""Roles that the user declares by name pattern, for tensors whose shapes do not determine them."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -10,11 +10,11 @@ from mutransfer.proxies.mup.rules import ROLES, Role
 def declarations(
     declared: Mapping[str, str], names: Iterable[str]
 ) -> dict[str, tuple[Role, int | None]]:
-    """Return role and fan-in axis of each name that a pattern matches; the last match counts.
+    """Return (role, fan-in axis) of each name that a pattern matches; the last match counts.
 
     Args:
-        declared: Pattern, as of files (`*`, `?`, `[…]`), to `role` or `role@axis`, where the axis
-            is the one that is summed over.
+        declared: Maps shell-style patterns (`*`, `?`, `[…]`) to `role` or `role@axis`, where the
+            axis is the one that is summed over.
         names: Names of parameters.
 
     Raises:
@@ -24,8 +24,8 @@ def declarations(
     roles: dict[str, tuple[Role, int | None]] = {}
     for pattern, text in declared.items():
         matches = [name for name in names if fnmatchcase(name, pattern)]
-        word, _, axis = str(text).partition("@")
-        role = next((role for role in ROLES if role == word), None)
+        role_name, _, axis = str(text).partition("@")
+        role = next((role for role in ROLES if role == role_name), None)
         if role is None or not (axis == "" or axis.isdigit()):
             raise ConfigError(
                 f"roles: {pattern}: one of {', '.join(ROLES)}, and @ with the fan-in axis where it "

@@ -1,4 +1,4 @@
-"""The plan of a model: the rules of μP or SP multiplied out for each of its tensors, as data."""
+"""The plan of a model: the rules of μP or SP multiplied out for each tensor, as JSON data."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
@@ -9,25 +9,25 @@ from mutransfer.proxies.mup.rules import ABSORBED, RULES_OF, Role, Rule, scaled
 from mutransfer.proxies.mup.scaling import Factors
 from mutransfer.words import Arm
 
-FORMAT = 1
+FORMAT = 1  # of a plan as JSON data
 
-# The factors of a trial without a rule for batch size, steps or depth.
+# Factors without a rule for batch size, steps or depth: all 1.
 UNSCALED = Factors()
 
 
 class Row(TypedDict):
-    """One tensor of a plan.
+    """The plan of one tensor.
 
     Attributes:
-        role: Its role.
-        shape: Its shape.
+        role: See `rules.Role`.
+        shape: As in torch, at the width of the plan.
         fan_in: Number of terms that it sums over; 1 for anything but a matrix.
-        init_std: The std to reach; None: the tensor keeps its module's values, times `init_mult`.
-        init_mult: Factor of the base HPs on the std.
+        init_std: Std after `init_`; None: the tensor keeps its module's values, times `init_mult`.
+        init_mult: Factor on the std from the base HPs.
         lr_mult: Factor on the base LR.
         wd_mult: Factor on the base weight decay.
         eps_mult: Factor on the base ε.
-        grad_mult: Size of the gradient over that in the form with an output multiplier.
+        grad_mult: Gradient's size relative to the form with a multiplier on the layer's input.
         input_mult: Multiplier on the input of a `Readout`; 1 for anything else.
         decay: Whether weight decay acts on it.
     """
@@ -46,7 +46,17 @@ class Row(TypedDict):
 
 
 class Plan(TypedDict):
-    """A plan, as JSON data; `params` has a row for each trainable tensor, in model order."""
+    """A plan as JSON data.
+
+    Attributes:
+        format: `FORMAT`.
+        arm: Parametrization.
+        base_width: n0.
+        width: n.
+        width_mult: m = n / n0.
+        residual_mult: Multiplier on the residual branches of every `ResidualBlock`.
+        params: A row for each trainable tensor, by name, in model order.
+    """
 
     format: int
     arm: Arm
@@ -58,7 +68,7 @@ class Plan(TypedDict):
 
 
 class PlanOptions(TypedDict, total=False):
-    """The arm, and the base HPs that act through a plan; meanings and defaults as in `plan_of`."""
+    """Optional arguments of `plan`, with the meanings and defaults of `plan_of`."""
 
     arm: Arm
     init_std: float
@@ -78,17 +88,17 @@ def plan(
     roles: Mapping[str, str] | None = None,
     **options: Unpack[PlanOptions],
 ) -> Plan:
-    """Return the plan of `build(width)`: per parameter its role and multipliers, as JSON data.
+    """Return the plan of `build(width)`: role and multipliers of each parameter, as JSON data.
 
     Args:
-        build: Makes the model of a given width; called on the meta device, and once for real
-            at base width where modules do not declare the std of their tensors.
+        build: Returns a new model of a width; called on the meta device, and once on the CPU, at
+            base width, if some module does not declare the std of its tensors.
         base_width: Width where μP and the ordinary parametrization agree, n0.
         width: Width the plan is for, n; the width multiplier is m = n / n0.
         roles: Roles by pattern of names (`*`, `?`), where shapes do not determine them:
-            `{"mixer.*": "hidden@1"}`; after the @ stands the axis that is summed over, by default
-            the last one.
-        **options: Those of `plan_of`: the arm and the base HPs that act through the plan.
+            `{"mixer.*": "hidden@1"}`. The number after @ is the axis that is summed over; default:
+            the last.
+        **options: Arm, and base HPs that act through the plan; see `plan_of`.
 
     Raises:
         PlanError: the role of a tensor cannot be inferred; the text names it.
@@ -111,20 +121,20 @@ def plan_of(
     scale_eps: bool = False,
     factors: Factors = UNSCALED,
 ) -> Plan:
-    """Return the plan of a model whose facts are known; see `plan`.
+    """Return the plan of a model from the facts of its tensors; see `plan`.
 
     Args:
         facts: From `tensor_facts`.
         base_width: n0.
         width: n.
-        arm: "mup", or "sp": the same model by a practitioner who only changes its width.
+        arm: "mup" or "unscaled" (the same here), or "sp": only the width is changed.
         init_std: Factor on the std of all hidden and input weights.
         init_std_hidden: Factor on that of hidden weights alone.
         init_std_input: Factor on that of input weights alone.
         init_std_vector: Factor on that of vectors; constants (zero biases, unit gains) stay.
         output_mult: α, the output multiplier at base width.
         scale_eps: Scale Adam's ε by the rules, as 1/m.
-        factors: Those of a rule for batch size, steps or depth; see `proxies.mup.scaling`.
+        factors: From a rule for batch size, steps or depth; see `proxies.mup.scaling`.
 
     Raises:
         PlanError: the factors are those of a depth rule, and the model has no `ResidualBlock`.
@@ -161,7 +171,7 @@ def plan_of(
 def _row(
     tensor: TensorFacts, arm: Arm, m: float, alpha: float, std_mult: float, scale_eps: bool
 ) -> Row:
-    """Return a tensor's row by the rule of its role.
+    """Return the row of a tensor, by the rule of its role.
 
     The multiplier α · m^power acts on the input of a `Readout`; the weight of any other output
     layer absorbs it.
@@ -186,7 +196,7 @@ def _row(
 
 
 def _init_mult(tensor: TensorFacts, alpha: float, std_mult: float) -> float:
-    """Return the HPs' factor on the std: an absorbed multiplier's α included; constants stay."""
+    """Return the base HPs' factor on the std, α included if absorbed; 1 for constants."""
     if tensor.base_std is None:
         return 1.0
     return std_mult if tensor.is_readout else scaled(std_mult, alpha, ABSORBED.std)
@@ -195,9 +205,10 @@ def _init_mult(tensor: TensorFacts, alpha: float, std_mult: float) -> float:
 def _init_std(
     tensor: TensorFacts, rule: Rule, m: float, init_mult: float, *, is_sp: bool
 ) -> float | None:
-    """Return the std that a tensor is to have, None where its module's own values are kept.
+    """Return the std of a tensor after `init_`, None where its module's own values are kept.
 
-    Under SP every module follows its own fan-in rule; one that declares no std is left alone.
+    Under SP every module keeps its own fan-in rule: the std that it declares at this width, or,
+    where it declares none, the values that it drew.
     """
     if tensor.base_std is None:
         return None
@@ -212,7 +223,7 @@ def _init_std(
 
 
 def _with_factors(row: Row, factors: Factors, in_block: bool) -> Row:
-    """Return the row after a rule for batch size, steps or depth."""
+    """Return the row times the factors of a rule for batch size, steps or depth."""
     lr = factors.lr * (factors.block_lr if in_block else 1.0)
     eps = factors.eps * (factors.block_eps if in_block else 1.0)
     return {
@@ -236,7 +247,7 @@ TABLE_COLUMNS = (
 
 
 def table(plan: Plan) -> list[dict[str, Any]]:
-    """Return the plan's rows for people: one dict per parameter, with its name, in model order."""
+    """Return the plan for display: per parameter, in model order, its name and `TABLE_COLUMNS`."""
     return [
         {"name": name} | {column: value for column, value in row.items() if column in TABLE_COLUMNS}
         for name, row in plan["params"].items()

@@ -1,4 +1,4 @@
-"""What width does to each tensor of a model: its role, and the std that its module gives it.
+"""Facts about each tensor of a model that the rules need: role, fan-in, and std at initialization.
 
 The role follows from the dimensions that grow with width (Tensor Programs V, appendix B). They are
 read off models of two widths on the meta device, where a tensor has a shape and no memory.
@@ -24,13 +24,13 @@ class TensorFacts:
     """What the rules of μP need to know about one tensor.
 
     Attributes:
-        name: Its name, without wrappers' parts.
-        role: Its role.
+        name: Parameter name, without the parts that wrappers add.
+        role: See `rules.Role`.
         is_readout: Whether it is the weight of a `Readout`.
-        shape: Its shape.
+        shape: As in torch, at this width.
         fan_in: Number of terms that it sums over; 1 for anything but a matrix.
-        base_fan_in: The same at base width.
-        base_std: Its std in a model of base width; None: it is constant.
+        base_fan_in: Fan-in at base width.
+        base_std: Std in a model of base width; None: the tensor is constant.
         own_std: The std that its module declares at this width; None: constant, or not declared.
         in_block: Whether it belongs to a `ResidualBlock`.
     """
@@ -65,8 +65,11 @@ def tensor_facts(
     base, double = (_on_meta(build, w, declared) for w in (base_width, 2 * base_width))
     model = base if width == base_width else _on_meta(build, width, declared)
     if not base.keys() == double.keys() == model.keys():
-        odd = sorted((base.keys() ^ double.keys()) | (base.keys() ^ model.keys()))
-        raise PlanError(f"plan: all widths have the same parameters; got {odd}; vary only width")
+        differing = sorted((base.keys() ^ double.keys()) | (base.keys() ^ model.keys()))
+        raise PlanError(
+            f"plan: all widths have the same parameters; got {differing} at some widths only; vary "
+            "only the width"
+        )
     measured: dict[str, float | None] = {}
     if any(not _declares_std(owner) for owner in base.values()):
         measured = _measured_stds(build, base_width)
@@ -135,13 +138,13 @@ def _inferred_role(name: str, base: Owner, double: Owner) -> Role:
 
 
 def _refuse_late_growth(name: str, base: Owner, double: Owner, owner: Owner) -> None:
-    """Raise where a dimension is equal at base width and twice that, and another at this width."""
+    """Raise where a dimension is equal at base width and twice that, but differs at this width."""
     shapes = [o.parameter.shape for o in (base, double, owner)]
     if any(a == b and a != c for a, b, c in zip(*shapes, strict=True)):
         raise PlanError(
             f"plan: {name}: a dimension grows at every width or at none; got {list(shapes[0])} at "
             f"base width, {list(shapes[1])} at twice that and {list(shapes[2])} at this width; "
-            f"take a base width from which it grows, or declare it: roles: {{'{name}': hidden}}"
+            f"take a base width above which it grows, or declare it: roles: {{'{name}': hidden}}"
         )
 
 
@@ -156,7 +159,7 @@ def _declared_std(owner: Owner) -> float | None:
 
 
 def _measured_stds(build: Build, width: int) -> dict[str, float | None]:
-    """Return the std of every tensor of a real model; None for constants, which stay."""
+    """Return the std of every tensor of a model built on the CPU; None as in `_measured_std`."""
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(0)
         return {name: _measured_std(o.parameter) for name, o in owners(build(width)).items()}

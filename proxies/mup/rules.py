@@ -1,8 +1,8 @@
-"""The rules of μP as one table: a role's quantities in powers of the width multiplier m = n / n0.
+"""The rules of μP as one table: powers of the width multiplier m = n / n0, by role and quantity.
 
 Source: Tensor Programs V (arXiv 2203.03466), Table 8, for Adam and AdamW; weight decay after
-arXiv 2505.15270, Table 1; ε after appendix B.3 of the former. Both tables give variances; here
-stand stds, whose powers are half of those.
+arXiv 2505.15270, Table 1; ε after appendix B.3 of the former. Both tables give variances; this
+one gives stds, whose powers are half as large.
 """
 
 import math
@@ -11,23 +11,23 @@ from typing import Literal, NamedTuple, get_args
 
 from mutransfer.words import Arm
 
-# By the dimensions that grow with width (Tensor Programs V, appendix B): fan-out alone, both,
-# fan-in alone; the only one of a bias, gain or table of vectors; none.
+# By the dimensions that grow with width (Tensor Programs V, appendix B): input: fan-out alone;
+# hidden: both; output: fan-in alone; vector: the only one, or the last, of a tensor that is no
+# matrix (bias, gain, position table); scalar: none.
 Role = Literal["input", "hidden", "output", "vector", "scalar"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Rule(NamedTuple):
-    """Powers of m in the quantities of one role; 0: the same at every width.
+    """Powers of m by which the quantities of one role scale; 0: constant in width.
 
     Attributes:
-        multiplier: Of the multiplier on the layer's input.
-        std: Of the std at initialization. It is a power of the tensor's own fan-in over that at
-            base width, which is not m where a fixed and a growing input are concatenated.
-        lr: Of the learning rate.
-        wd: Of weight decay in PyTorch's form, where a step shrinks a weight by lr × wd.
-        eps: Of Adam's ε, where it is scaled at all (`scale_eps`): gradients of a mean loss are
-            Θ(1/n).
+        multiplier: Power of the multiplier on the layer's input.
+        std: Power of the std at initialization, of fan-in / (fan-in at base width) instead of m;
+            they differ where a fixed and a growing input are concatenated.
+        lr: Power of the learning rate.
+        wd: Power of weight decay in PyTorch's form: a step shrinks a weight by lr × wd of itself.
+        eps: Power of Adam's ε, applied only with `scale_eps`: gradients of a mean loss are Θ(1/n).
         decays: Whether weight decay acts on the role.
     """
 
@@ -47,15 +47,15 @@ RULES: Mapping[Role, Rule] = {
     "scalar": Rule(multiplier=0, std=0, lr=0, wd=0, eps=-1, decays=False),
 }
 
-# The standard parametrization: a change of width changes no hyperparameter.
+# The standard parametrization: no hyperparameter depends on width.
 SP_RULES: Mapping[Role, Rule] = {role: Rule(decays=rule.decays) for role, rule in RULES.items()}
 
-# "unscaled" leaves out the rule of another axis than width, and has μP's rules of width.
+# "unscaled" leaves out the rule for batch size, steps or depth; in width it is μP.
 RULES_OF: Mapping[Arm, Mapping[Role, Rule]] = {"mup": RULES, "sp": SP_RULES, "unscaled": RULES}
 
 
 class Absorbed(NamedTuple):
-    """Powers of an output multiplier f that a weight absorbs, instead of its layer's input."""
+    """Powers of an output multiplier f where the weight, not the layer's input, absorbs it."""
 
     std: int
     lr: int
@@ -65,16 +65,16 @@ class Absorbed(NamedTuple):
 
 
 # Tensor Programs V, lemma J.1: a multiplier f on the weight is the same as std × f and, for Adam,
-# LR × f. The gradient is then 1/f times as large, so ε / f; and weight decay / f, because a step
-# shrinks the weight by LR × weight decay.
+# LR × f. The gradient is then 1/f times as large, hence ε / f. Weight decay / f keeps LR × weight
+# decay, by which a step shrinks the weight.
 ABSORBED = Absorbed(std=+1, lr=+1, wd=-1, eps=-1, grad=-1)
 
 
 def scaled(value: float, base: float, power: float) -> float:
     """Return value × base^power for a power of -1, 0, 1/2 or 1.
 
-    Division and square root are exact to the last bit, which `**` need not be: plans enter the
-    identities of trials.
+    Division and square root are correctly rounded, which `**` need not be; plans enter the
+    identities of trials, so every bit counts.
 
     Raises:
         ValueError: another power, which no rule has.

@@ -1,6 +1,6 @@
 """Rules that carry base HPs along batch size, steps or depth; off by default.
 
-Each is in powers of k, a trial's value on the axis over the value that base HPs are given for:
+Each is in powers of k, a trial's value on the axis over the axis value of the base HPs:
 
 - `sqrt_batch` (Malladi et al., arXiv 2205.10287): LR × √k, ε / √k and, with `scale_betas`,
   1 − β × k; weight decay × √k in PyTorch's form (arXiv 2512.22382). It is derived for a fixed
@@ -8,7 +8,7 @@ Each is in powers of k, a trial's value on the axis over the value that base HPs
 - `horizon` (arXiv 2512.22382): LR and weight decay / √k for k times the steps at one batch size,
   observed on cosine schedules.
 - `completep` (CompleteP, arXiv 2505.01618), α in [0.5, 1]: every residual branch × k^−α; in the
-  blocks LR × k^(α−1) and ε × k^−α. Its rules of width are μP's, which are in the plan anyway.
+  blocks LR × k^(α−1) and ε × k^−α. Its rules in width are μP's, which the plan has anyway.
 """
 
 import math
@@ -27,7 +27,7 @@ AXIS_OF: dict[RuleKind, Axis] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Factors:
-    """What a rule multiplies, for all tensors and for those in residual blocks."""
+    """Factors of a rule: on all tensors, on those in residual blocks, and on residual branches."""
 
     lr: float = 1.0
     weight_decay: float = 1.0
@@ -42,7 +42,7 @@ def factors(kind: RuleKind, k: float, *, alpha: float = 1.0) -> Factors:
 
     Args:
         kind: The rule.
-        k: Value on the rule's axis over the value that base HPs are given for.
+        k: The trial's value on the rule's axis over the axis value of the base HPs.
         alpha: CompleteP's α.
     """
     root = math.sqrt(k)
@@ -55,5 +55,5 @@ def factors(kind: RuleKind, k: float, *, alpha: float = 1.0) -> Factors:
 
 
 def betas(k: float, base: tuple[float, float]) -> tuple[float, float]:
-    """Return Adam's β at k times the base: 1 − β is multiplied by k."""
+    """Return Adam's (β₁, β₂) at k times the base batch: 1 − β is multiplied by k."""
     return base if k == 1 else (1 - k * (1 - base[0]), 1 - k * (1 - base[1]))

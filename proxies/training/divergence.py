@@ -13,7 +13,7 @@ MIN_WINDOW = 5
 
 
 def window(steps: int) -> int:
-    """Return for how many steps a loss is averaged, and for how many it must be too high."""
+    """Return over how many steps the loss is averaged, and how many in a row must be too high."""
     return max(MIN_WINDOW, math.ceil(WINDOW_FRAC * steps))
 
 
@@ -29,7 +29,7 @@ def first_diverged_step(
 
     Args:
         history: (steps so far, 3): loss, zero predictor's loss, gradient norm.
-        steps: Length of the whole run.
+        steps: Steps of the complete run.
         warmup_steps: Steps in which a rise does not count.
         init_excess: Validation loss at initialization minus the zero predictor's.
     """

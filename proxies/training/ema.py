@@ -10,8 +10,8 @@ from torch import Tensor, nn
 class EMA:
     """The moving average of parameters over about the last `horizon_steps` steps.
 
-    It starts as the plain mean of the weights after each step. The initial weights, which a fixed
-    decay would keep for long in a short run, have no part in it.
+    Over the first `horizon_steps` it is the plain mean of the weights after each step. The initial
+    weights, which a fixed decay would keep for long in a short run, do not enter.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], horizon_steps: float) -> None:

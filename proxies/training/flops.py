@@ -14,7 +14,7 @@ from mutransfer.proxies.models import custom
 
 
 def training_flops(config: TrialConfig) -> float:
-    """Return the FLOPs of all matrix products of a run, forward and backward; a × b + c are two.
+    """Return the FLOPs of all matrix products of a run, forward and backward; a × b + c is two.
 
     Element-wise operations, the optimizer and validation are not counted.
     """
@@ -45,7 +45,7 @@ def _n_params(model: ModelConfig, width: int, info: DataInfo) -> int:
 
 @lru_cache
 def _sample_flops(model: ModelConfig, width: int, info: DataInfo) -> float:
-    """Return the FLOPs of one image; all that is counted is proportional to the batch."""
+    """Return the FLOPs of a step per image; all counted FLOPs are proportional to the batch."""
     with torch.device("meta"):
         built = models.build(model, width, info)
         batch = info.zeros(1)
@@ -60,7 +60,7 @@ def _sample_flops(model: ModelConfig, width: int, info: DataInfo) -> float:
 
 @lru_cache
 def _custom_sample_flops(model: CustomConfig, data_config: DataConfig, width: int) -> float:
-    """Return the FLOPs of one sample under the user's loss, which has to be executed."""
+    """Return the FLOPs of a step per sample under the user's loss, which is run to count them."""
     batch = data.load(data_config).batch(0, 0, 2)
     with torch.random.fork_rng(devices=[]):
         built = custom.build(model, width)

@@ -16,8 +16,8 @@ RESULT_SCHEMA = 1
 def resolve(config: TrialConfig) -> dict[str, Any]:
     """Return all that determines a trial's result, as plain JSON data.
 
-    Names of arm, stage and base width are absent: they act only through the multipliers that
-    follow from them, so two trials that are the same run have the same content.
+    The names of arm and stage and the base width are left out: they act only through the
+    multipliers that follow from them, so trials that compute the same have equal content.
     """
     model = dataclasses.asdict(config.model)
     train = dataclasses.asdict(config.train)
@@ -29,7 +29,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
     return {
         "result_schema": RESULT_SCHEMA,
         "params": planned["params"],
-        # Only where it acts: trials without a scaling rule keep the identity they had before it.
+        # Only where it acts: trials without a depth rule keep the identity from before it existed.
         **({"residual_mult": residual} if residual != 1 else {}),
         "model": model,
         "objective": dataclasses.asdict(config.objective),
@@ -44,7 +44,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
 
 
 def _code(config: TrialConfig) -> dict[str, str]:
-    """Return a digest of the user's own code, and their trainer, where a trial runs any."""
+    """Return a digest of the user's own code, and their trainer, if the trial runs any."""
     references = [getattr(config.model, "build", None), getattr(config.model, "loss", None)]
     references.append(getattr(config.data, "build", None))
     references.append(config.trainer and config.trainer.run)

@@ -18,7 +18,7 @@ GUIDANCE = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class SamplePairs:
-    """N pairs of images, (N, S, S, C) uint8, and a text that describes each pair."""
+    """N pairs of a real image and a sample, each (N, S, S, C) uint8; a text describes each pair."""
 
     texts: Sequence[str]
     real: Tensor

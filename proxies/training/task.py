@@ -20,7 +20,7 @@ class Task(Protocol):
     """Inputs and losses of a trial; `inputs` returns whatever `losses` takes.
 
     Attributes:
-        trivial_val_loss: Validation loss of the trivial predictor; None if there is none.
+        trivial_val_loss: Validation loss of the trivial (zero) predictor; None if there is none.
     """
 
     trivial_val_loss: float | None
@@ -70,7 +70,7 @@ class DiffusionTask:
         return batch, t_B.to(self._device), noise.to(self._device)
 
     def losses(self, inputs: tuple[dict[str, Tensor], Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the diffusion loss, and the same plus REPA's."""
+        """Return the diffusion loss, and that plus REPA's weighted loss."""
         if self._recorder is None:
             loss = self.objective.loss(self._forward, *inputs).mean()
             return loss, loss
@@ -121,7 +121,7 @@ class CustomTask:
         return loss, loss
 
     def trivial_loss(self, inputs: object) -> Tensor | None:
-        """Return None: no trivial predictor is known."""
+        """Return None: a user's loss has no trivial predictor."""
         return None
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The training loop of one trial: it yields points of the training curve, then has a result.
+"""The training loop of one trial: it yields points of the training curve, then gives a result.
 
 It can be interrupted at any point: `state_dict` holds everything that the remaining steps depend
 on, and a resumed run ends in the same bits.
@@ -29,7 +29,8 @@ from mutransfer.proxies.training.task import task_of
 class CurvePoint:
     """A point of the training curve; losses are means over the steps since the last point.
 
-    `val_loss` is None where no validation was due; non-finite values are None as well.
+    `step` of `steps`; `lr` is the base LR at that step. `val_loss` is None where no validation was
+    due; non-finite values are None as well.
     """
 
     step: int
@@ -45,8 +46,8 @@ class Result:
     """The result of a trial. Losses are None where there is no value, never a placeholder.
 
     `train_loss` is the mean over the last 5 % of the steps; both it and `val_loss` are None for a
-    diverged run. `flops` counts the training steps that were done; `train_s` all segments of a
-    resumed run, with validations.
+    diverged run. `flops` are those of the training steps that ran; `train_s` is the time of all
+    segments of a resumed run, with validations, in seconds.
     """
 
     status: Literal["done", "diverged"]
@@ -82,7 +83,7 @@ class Training:
         if config.train.ema_frac is not None:
             trained = [p for p in self.model.parameters() if p.requires_grad]
             self._ema = EMA(trained, config.train.ema_frac * config.train.steps)
-        self._unread: list[Tensor] = []  # of the steps since the last point; on the device
+        self._unread: list[Tensor] = []  # measurements since the last point; on the device
         self.step = 0
         self.history = torch.empty(0, 3)
         self.curve: list[dict[str, Any]] = []
@@ -208,12 +209,12 @@ class Training:
         self._unread.append(torch.stack([loss.detach(), trivial, norm]))
 
     def losses(self, inputs: Any) -> tuple[Tensor, Tensor]:
-        """Return the reported loss of some inputs, and the loss that is minimized."""
+        """Return the reported loss on inputs of the task, and the loss that is minimized."""
         with self._autocast():
             return self.task.losses(inputs)
 
     def _trivial(self, loss: float | None) -> float:
-        """Return the trivial predictor's loss; if None, the validation loss at initialization."""
+        """Return a trivial loss, or if it is None, the validation loss at initialization."""
         return (self.init_val_loss or 0.0) if loss is None else loss
 
     def _read(self, first: int) -> CurvePoint:

@@ -1,4 +1,4 @@
-"""What a trial's configuration resolves to: the plan of its model, Adam's β, and the model."""
+"""What follows from a trial's configuration: plan, scaling factors, Adam's β, and the model."""
 
 from functools import lru_cache
 
@@ -47,9 +47,9 @@ def betas(config: TrialConfig) -> tuple[float, float]:
     return scaling.betas(_growth(config, config.scaling), config.train.betas)
 
 
-def _growth(config: TrialConfig, rule: Scaling) -> float:
-    """Return a trial's value on the rule's axis over the axis value of the base HPs."""
-    return config.axis_value(rule.rule.axis) / rule.base
+def _growth(config: TrialConfig, by: Scaling) -> float:
+    """Return k: the trial's value on the rule's axis over the axis value of the base HPs."""
+    return config.axis_value(by.rule.axis) / by.base
 
 
 def build(config: TrialConfig) -> nn.Module:

@@ -9,12 +9,12 @@ from mutransfer.proxies.config.data import DataConfig
 from mutransfer.proxies.data.load import Data
 from mutransfer.proxies.diffusion.objective import Objective, validation_draws
 
-# Samples per forward pass: enough to amortize it, and few enough for the cache of a CPU core.
+# Samples per forward pass: enough to amortize it, few enough for the cache of a CPU core.
 CHUNK = 360
 
 
 class Validation:
-    """The validation set of a data set and objective, on a device."""
+    """The validation set of a data set, with fixed timesteps and noise, on a device."""
 
     def __init__(
         self, config: DataConfig, data: Data, objective: Objective, device: torch.device

@@ -18,7 +18,7 @@ __all__ = ["__version__", "load_best", "mup"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: torch takes seconds, YAML a moment."""
+    """Import a public name on first use, because importing torch takes seconds."""
     if name == "mup":
         from mutransfer.proxies import mup
 

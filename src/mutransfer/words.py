@@ -1,11 +1,14 @@
-"""The words that proxies, sweep and analysis share, each written once; imports nothing of ours."""
+"""What proxies, sweep and analysis share: axes, arms, HP names, stages, statuses, rounding of HPs.
+
+Imports nothing else of this package.
+"""
 
 from typing import Literal, get_args
 
 Axis = Literal["width", "batch_size", "steps", "depth"]
 AXES: tuple[Axis, ...] = get_args(Axis)
 
-# The parametrization of a trial; `unscaled` is μP without the rule of another axis than width.
+# The parametrization of a trial; `unscaled` is μP without the rule for batch size, steps or depth.
 Arm = Literal["mup", "sp", "unscaled"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
 
@@ -28,14 +31,14 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 Status = Literal["done", "diverged", "pruned", "failed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-FINISHED: tuple[Status, ...] = ("done", "diverged")  # a result of its own, not an accident
+FINISHED: tuple[Status, ...] = ("done", "diverged")  # with a result; the others have none
 
-SIGNIFICANT_DIGITS = 6  # of an HP value, where it enters a trial's identity
+SIGNIFICANT_DIGITS = 6  # of an HP value in a trial's identity
 
 
 def round_hp(value: float) -> float:
-    """Return an HP value at the significant digits that identify it.
+    """Return an HP value rounded to `SIGNIFICANT_DIGITS`.
 
-    Rounding first means that the last bits of another library's version make no new trial.
+    Without rounding, a difference in the last bits between library versions would make a new trial.
     """
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")

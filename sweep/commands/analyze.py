@@ -10,7 +10,7 @@ import typer
 from mutransfer.analysis.figures.text import curve_lines
 from mutransfer.analysis.reporting import answer, convergence
 from mutransfer.analysis.reporting.contents import ReportInputs
-from mutransfer.analysis.reporting.tables import causes_table, settle_table, text_summary
+from mutransfer.analysis.reporting.tables import causes_table, settle_table, terminal_tables
 from mutransfer.analysis.text_table import TextTable
 from mutransfer.sweep.commands import analyze_table, terminal
 from mutransfer.sweep.commands.options import (
@@ -30,38 +30,40 @@ def analyze(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="STUDY", help="A study, a run directory, or a table: a .csv or .parquet file."
+            metavar="STUDY", help="A study, a run directory, or a table (.csv or .parquet)."
         ),
     ],
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     columns: Annotated[
         str,
-        typer.Option(
-            help="Of a table: its columns by our names: learning_rate=hp.lr,loss=val_loss."
-        ),
+        typer.Option(help="Table only: THEIRS=OURS, e.g. learning_rate=hp.lr,loss=val_loss."),
     ] = "",
     tolerance: Annotated[
-        str, typer.Option(help="Of a table: rel_loss=…, abs_loss=… or share_of_width_gain=….")
+        str, typer.Option(help="Table only: rel_loss=…, abs_loss=… or share_of_width_gain=…")
     ] = analyze_table.TOLERANCE,
     axis: Annotated[
-        str, typer.Option(help="Of a table: width, batch_size, steps or depth.")
+        str, typer.Option(help="Table only: width, batch_size, steps or depth.")
     ] = "width",
     search_at: Annotated[
         int | None,
         typer.Option(
-            "--search-width", "--search-at", help="Of a table: by default its lowest value."
+            "--search-width",
+            "--search-at",
+            help="Table only: where HPs were tuned; by default its lowest value.",
         ),
     ] = None,
     target_at: Annotated[
         int | None,
         typer.Option(
-            "--target-width", "--target-at", help="Of a table: by default its highest value."
+            "--target-width",
+            "--target-at",
+            help="Table only: where transfer is checked; by default its highest value.",
         ),
     ] = None,
-    default: Annotated[str, typer.Option(help="Of a table: the untuned HPs: lr=1e-3.")] = "",
+    default: Annotated[str, typer.Option(help="Table only: the untuned HPs, e.g. lr=1e-3.")] = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Of a table: folder for report and plots.")
+        Path | None, typer.Option("--output", "-o", help="Table only: folder for report and plots.")
     ] = None,
     tables: Annotated[
         bool, typer.Option("--tables", help="Print all tables of the report.")
@@ -71,8 +73,8 @@ def analyze(
 ) -> None:
     """Judge the transfer; write verdict.json, plots/ and report.html.
 
-    Exit code 3: the verdict is not PASS, or the study has not finished; the results so far are
-    judged.
+    An unfinished study is judged by its results so far. Exit code 3: the
+    verdict is not PASS, or the study has not finished.
 
     Example: [dim]mutransfer analyze digits-dit[/dim] or
     [dim]mutransfer analyze runs.csv --columns loss=val_loss[/dim]
@@ -118,7 +120,7 @@ def print_answer(inputs: ReportInputs, notes: Iterable[str], *, tables: bool) ->
     verdict = inputs.verdict
     if verdict is not None:
         short = [causes_table(verdict), settle_table(verdict), answer.answer_table(verdict)]
-        for table in text_summary(verdict) if tables else short:
+        for table in terminal_tables(verdict) if tables else short:
             _print_table(table)
     for info in inputs.data.curves:
         for line in (*curve_lines(info), ""):

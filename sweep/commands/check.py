@@ -11,7 +11,7 @@ from mutransfer.sweep.commands.options import SPEC, JsonOpt, SpecOpt, attributio
 
 def check(
     studies: Annotated[
-        list[str] | None, typer.Argument(metavar="STUDY…", help="By default all.")
+        list[str] | None, typer.Argument(metavar="STUDY…", help="Studies to check; by default all.")
     ] = None,
     spec_path: SpecOpt = SPEC,
     json_: JsonOpt = False,

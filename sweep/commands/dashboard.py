@@ -47,9 +47,9 @@ def dashboard(
     command = [sys.executable, "-c", SERVE, str(journal.path), "--host", HOST, "--port", str(port)]
     command += ["--server", "wsgiref"]
     log = journal.path.with_name(LOG)
-    say(f"http://{HOST}:{port}/ will open shortly; Ctrl-C ends it")
+    say(f"http://{HOST}:{port}/ answers in a few seconds; Ctrl-C ends it")
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as server:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # then the server is ended, too
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # then `finally` ends the server
         try:
             _add_until_end(journal.add, server)
         finally:

@@ -27,25 +27,27 @@ def export(
     at: Annotated[
         int | None,
         typer.Option(
-            "--at", help="Along another axis: the production value; by default the target."
+            "--at", help="Along another axis: the production value; by default the target's."
         ),
     ] = None,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="By default RUNS/STUDY/best.yaml.")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; by default RUNS/STUDY/best.yaml."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write it whatever the verdict is.")
+        bool, typer.Option("--force", help="Write the file whatever the verdict is.")
     ] = False,
     json_: JsonOpt = False,
 ) -> None:
     """Write best.yaml: the HP set, the values per role, and the plan at a production width.
 
-    For a study along batch size, steps or depth, --at names the production value.
+    For a study along batch size, steps or depth, --at gives the production value.
 
-    PASS is written, and so is EXTRAPOLATED beyond the target width. Any other verdict is written
-    only with --force; exit code 3.
+    A set is written if its verdict is PASS or, beyond the target width,
+    EXTRAPOLATED. With any other verdict it is written only with --force, and
+    the exit code is 3.
 
     Example: [dim]mutransfer export digits-dit --width 1152 -o best.yaml[/dim]
     """
@@ -59,11 +61,11 @@ def export(
     analysis = analyze(study, store)
     content = best_yaml(analysis, study, store, axis_value)
     content = mark_unfinished(content, analysis, study, store)
-    good = content["verdict"] in GOOD
+    is_good = content["verdict"] in GOOD
     text = dump(content)
     if json_:
         terminal.as_json(content)
-    if not (good or force):
+    if not (is_good or force):
         err.print(
             f"mutransfer: not written: {content['verdict_text']}\n--force writes it anyway, with "
             "the verdict in its first lines",
@@ -77,7 +79,7 @@ def export(
     if not json_:
         out.print(content["verdict_text"], soft_wrap=True, highlight=False, markup=False)
         out.print(f"written: {output or store.path('best.yaml')}", highlight=False, soft_wrap=True)
-    if not good:
+    if not is_good:
         raise typer.Exit(terminal.EXIT_NOT_PASS)
 
 

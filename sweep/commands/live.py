@@ -18,7 +18,7 @@ from mutransfer.sweep.run.worker import Heartbeat
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import STAGES
 
-LINE_EVERY_S = 15.0  # where the output is not a terminal
+LINE_EVERY_S = 15.0  # between two lines where the output is not a terminal
 
 
 class LiveProgress:
@@ -29,7 +29,7 @@ class LiveProgress:
         self._study = study
         self._nominal = nominal(study)
         self._state: State | None = None
-        self._printed = -math.inf
+        self._printed_at = -math.inf
         self._live = Live(
             console=console, refresh_per_second=2, get_renderable=self._view, transient=False
         )
@@ -54,9 +54,9 @@ class LiveProgress:
 
         Not in `planned`: that is called when a trial has ended and its slot is empty.
         """
-        is_due = time.monotonic() - self._printed > LINE_EVERY_S
+        is_due = time.monotonic() - self._printed_at > LINE_EVERY_S
         if is_due and self._state is not None and not self._console.is_terminal:
-            self._printed = time.monotonic()
+            self._printed_at = time.monotonic()
             self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def _stages(self) -> list[tuple[str, int, int]]:

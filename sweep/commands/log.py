@@ -19,7 +19,8 @@ def log(
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="Some of tensorboard,wandb,mlflow; by default the study's `loggers`."
+            "--to",
+            help="Comma-separated: tensorboard,wandb,mlflow; by default the study's `loggers`.",
         ),
     ] = "",
     json_: JsonOpt = False,

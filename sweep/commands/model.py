@@ -31,8 +31,9 @@ def coordcheck(
 ) -> None:
     """Check that the sizes of activations and updates do not depend on width under μP.
 
-    Trains each width for a few steps under μP and, as a control, under SP; writes coordcheck.json
-    and plots into the run directory. Exit code 1: the check did not pass.
+    Trains each width for a few steps under μP and, as a control, under SP;
+    writes coordcheck.json and plots into the run directory. Exit code 1: the
+    check did not pass.
 
     Example: [dim]mutransfer coordcheck digits-dit[/dim]
     """
@@ -74,7 +75,7 @@ def roles(
 ) -> None:
     """Print the μP role of every parameter and the multipliers that follow from it.
 
-    The table is about the model at the study's target value.
+    The model is that of the study's target.
 
     Example: [dim]mutransfer roles digits-dit[/dim]
     """

@@ -53,13 +53,13 @@ def run(
     ] = False,
     json_: JsonOpt = False,
 ) -> None:
-    """Run a study, or continue it where it stopped. A coordinate check of its model comes first.
+    """Run a study, or continue it where it stopped, after a coordinate check of its model.
 
     Example: [dim]mutransfer run digits-dit[/dim] or
     [dim]mutransfer run runs/digits-dit --retry-failed[/dim]
     """
     study, store = rundir.find(name, spec_path, runs)
-    data.load(study.data)  # raises its faults before anything is written
+    data.load(study.data)  # faults of the data are raised before anything is written
     if not json_ and (line := attribution(study)):
         out.print(line, highlight=False)
     with store.lock():

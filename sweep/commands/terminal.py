@@ -70,7 +70,7 @@ def guarded(run: Callable[[], Any], console: Console, *, debug: bool) -> NoRetur
         sys.exit(EXIT_FAILED)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        remedy = "this is a bug of mutransfer; --debug shows the traceback"
+        remedy = "this is a bug in mutransfer; --debug shows the traceback"
         _leave(console, f"{text}\n{remedy}", EXIT_FAILED, error, debug)
     sys.exit(0)
 

@@ -2,8 +2,8 @@
 
 SP is trained twice: untuned (`default_lr`, every other HP at its default or at the constant of the
 spec), and with its LR tuned at the target width, the other HPs as in the transferred set. All runs
-have the section's own number of validations, which changes nothing but the curve; the slice that
-tunes SP's LR needs no curve.
+have the number of validations of the section `convergence`, which changes only the curve; the slice
+that tunes SP's LR needs no curve.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from mutransfer.sweep.spec.study import Study
 from mutransfer.words import Arm, Stage
 
 STAGE: Stage = "convergence"
-NAME = "convergence"  # of the decision on SP's LR
+NAME = "convergence"  # name of the decision on SP's LR
 
 
 def requested_trials(
@@ -31,7 +31,7 @@ def requested_trials(
 
     Args:
         study: The study; without the section there are no trials.
-        decisions: Those written so far, the transferred set among them.
+        decisions: The decisions written so far, the transferred set among them.
         table: The results so far.
         status: The status of each finished trial, by trial_id.
     """
@@ -39,25 +39,29 @@ def requested_trials(
         return [], None
     transferred = decisions[TRANSFERRED]["transferred"]
     tuning = slices.requested_trials(study, _slice(study, transferred), table, status)
-    requested = _compared(study, transferred) + tuning
+    requested = _untuned_curves(study, transferred) + tuning
     if NAME in decisions:
-        return requested + _tuned(study, transferred, decisions[NAME]["lr"]), None
+        return requested + _tuned_curves(study, transferred, decisions[NAME]["lr"]), None
     is_tuned = all(request.trial_id in status for request in tuning)
     return requested, _decision(study, transferred, tuning, table) if is_tuned else None
 
 
 def nominal(study: Study, transferred: HPSet) -> list[TrialRequest]:
-    """The stage's trials if SP's slice has neither to be extended nor refined."""
+    """The stage's trials if SP's slice needs neither extension nor refinement."""
     if study.convergence is None:
         return []
     plan = _slice(study, transferred)
     tuning = slices.requested_trials(study, plan, None, {})
     off_lattice = space.rounded("lr", plan.centre["lr"] * 1.05)
-    return _compared(study, transferred) + tuning + _tuned(study, transferred, off_lattice)
+    return (
+        _untuned_curves(study, transferred)
+        + tuning
+        + _tuned_curves(study, transferred, off_lattice)
+    )
 
 
 def comparison(study: Study, decisions: Decisions) -> Comparison | None:
-    """What the analysis compares; None without the section or before there is a set."""
+    """The runs that the analysis compares; None without the section or a transferred set."""
     if study.convergence is None or TRANSFERRED not in decisions:
         return None
     transferred = decisions[TRANSFERRED]["transferred"]
@@ -77,7 +81,7 @@ def comparison(study: Study, decisions: Decisions) -> Comparison | None:
 
 
 def _values(study: Study, hps: HPSet) -> dict[str, float | None]:
-    """Every HP as the table holds it, defaults of the model included."""
+    """Every HP as the table stores it, defaults included."""
     return hp_values(trial(study, axis_value=study.target_at, arm="sp", hps=hps, seed=1).hps)
 
 
@@ -89,9 +93,9 @@ def default_set(study: Study) -> dict[str, float]:
 
 
 def _slice(study: Study, transferred: HPSet) -> slices.SlicePlan:
-    """The slice in which SP's LR is tuned, centred where theory has it: μP's LR over m.
+    """The slice in which SP's LR is tuned, centred on μP's LR / m, m = target / base width.
 
-    It is extended like any other slice, so a wrong centre costs trials and no more.
+    It is extended like any other slice, so a wrong centre costs only trials.
     """
     assert study.convergence is not None
     multiplier = study.target_at / study.model.base_width
@@ -106,11 +110,13 @@ def _slice(study: Study, transferred: HPSet) -> slices.SlicePlan:
     )
 
 
-def _compared(study: Study, transferred: HPSet) -> list[TrialRequest]:
+def _untuned_curves(study: Study, transferred: HPSet) -> list[TrialRequest]:
+    """The trials of μP and of untuned SP."""
     return _curves(study, "mup", transferred) + _curves(study, "sp", default_set(study))
 
 
-def _tuned(study: Study, transferred: HPSet, lr: float | None) -> list[TrialRequest]:
+def _tuned_curves(study: Study, transferred: HPSet, lr: float | None) -> list[TrialRequest]:
+    """The trials of SP at its tuned LR; none where it has none."""
     return [] if lr is None else _curves(study, "sp", {**transferred, "lr": lr})
 
 
@@ -128,7 +134,7 @@ def _curves(study: Study, arm: Arm, hps: HPSet) -> list[TrialRequest]:
 def _decision(
     study: Study, transferred: HPSet, tuning: list[TrialRequest], table: pd.DataFrame
 ) -> Decision:
-    """SP's tuned LR: its fitted optimum, None where SP trained at no LR."""
+    """The decision on SP's LR: its fitted optimum, or None where SP trained at no LR."""
     results = _slice(study, transferred).read(study, table)
     optimum = slice_optimum(results, spacing_log2=study.transfer.spacing_log2)
     log2 = optimum.log2_opt

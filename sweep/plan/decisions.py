@@ -2,7 +2,7 @@
 
 A decision is a choice that results led to. It is written down before the first trial that follows
 from it and never derived again, so a driver that dies, another machine or a repaired row cannot
-orphan what has run. `settle` and `convergence` make decisions of their own.
+orphan what has run. `settle` and `convergence` make further decisions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from mutransfer.sweep.plan.request import (
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
 
-Decisions = Mapping[str, Mapping[str, Any]]  # their contents, by name
+Decisions = Mapping[str, Mapping[str, Any]]  # contents of decisions, by name
 CENTRE, TRANSFERRED = "centre", "transferred"  # names of decisions
 
 
@@ -81,7 +81,7 @@ def search_requests(
 
 
 def decide_centre(study: Study, searched: Sequence[TrialRequest], table: pd.DataFrame) -> Decision:
-    """The decision on the centre: the best of the search on the lattice, common to all slices.
+    """The decision on the centre of all slices: the search's best set, moved to the lattice.
 
     Raises:
         RunError: no trial of the search has a loss.
@@ -95,7 +95,7 @@ def decide_centre(study: Study, searched: Sequence[TrialRequest], table: pd.Data
             "no trial of the search gave a loss ("
             + ", ".join(f"{n} {status}" for status, n in counts.items())
             + "), so there is no centre for slices; see `mutransfer status`, correct "
-            "`parameters` (mostly: lower learning rates) and run again with another --runs"
+            "`parameters` (usually: lower learning rates) and run again with another --runs"
         )
     best = done.iloc[0]
     values = hp_values(by_id[best["trial_id"]].config.hps)
@@ -127,7 +127,7 @@ def decide_transferred(
 ) -> Decision:
     """The decision on the transferred set: each sliced HP at its fitted μP optimum at the search.
 
-    Where that optimum is not bracketed the best lattice value stands for it, flagged.
+    An optimum that is not bracketed is the best lattice value, and flagged.
     """
     transferred, optima, flags = dict(centre), {}, {}
     for plan in slices.ladder(study, centre):

@@ -19,7 +19,7 @@ from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import STAGES, Stage
 
-MAX_TIMED_FLOPS = 1e12  # of a step that is timed on this machine
+MAX_TIMED_FLOPS = 1e12  # per step; larger steps are not timed on this machine
 # What the time of a step depends on: width, depth (0: not known) and batch size.
 StepSize = tuple[int, int, int]
 
@@ -69,7 +69,7 @@ def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StageCost]:
 
     Args:
         study: The study.
-        step_s: Seconds of a training step by size; sizes can be missing.
+        step_s: Seconds of a training step by size; some sizes may be missing.
     """
     by_stage: dict[Stage, list[TrialRequest]] = defaultdict(list)
     for request in nominal(study):
@@ -99,7 +99,7 @@ def total_s(costs: Iterable[StageCost]) -> float | None:
 def seconds(requests: Iterable[TrialRequest], step_s: Mapping[StepSize, float]) -> float | None:
     """Training seconds of ``requests``, one after the other; None where no speed is known.
 
-    A size whose steps were not timed takes the nearest timed size's seconds times the root of
+    A size that was not timed is given the nearest timed size's seconds times the square root of
     the ratio of FLOPs: between launch-bound (no growth) and compute-bound (in proportion).
     """
     if not step_s:

@@ -1,6 +1,6 @@
 """What runs next: a pure function of (study, decisions, table).
 
-Everything but the decisions is derived afresh each time; see `decisions`.
+Everything but the decisions is derived anew each time; see `decisions`.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Next:
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to do."""
+        """Whether nothing is left to do."""
         return self.decision is None and not self.trials
 
 
@@ -49,8 +49,8 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
 
     Args:
         study: The validated study.
-        decisions: Those written so far, by name.
-        table: The results so far (``analysis.table``), one row a finished trial.
+        decisions: The decisions written so far, by name.
+        table: The results so far (``analysis.table``), one row per finished trial.
 
     Raises:
         RunError: no trial of the search gave a loss, so there is no centre for slices.
@@ -83,21 +83,21 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
     for plan in slices.target(study, transferred):
         requested += slices.requested_trials(study, plan, table, status)
     requested += settle.requested_trials(study, decisions)
-    compared, decision = convergence.requested_trials(study, decisions, table, status)
+    convergence_requests, decision = convergence.requested_trials(study, decisions, table, status)
     if decision is not None:
-        return _decide(decision, requested + compared)
-    return _run(requested + compared, status)
+        return _decide(decision, requested + convergence_requests)
+    return _run(requested + convergence_requests, status)
 
 
 def set_requests(study: Study, transferred: HPSet) -> list[TrialRequest]:
-    """Stage `set`: the transferred set trained as a set, at the target and at the search."""
-    runs = ((study.target_at, study.target.seeds), (study.search_at, study.transfer.seeds))
+    """Stage `set`: trials of the whole transferred set, at the target and at the search."""
+    n_seeds_at = ((study.target_at, study.target.seeds), (study.search_at, study.transfer.seeds))
     return [
         TrialRequest(
             config=trial(study, axis_value=axis_value, arm="mup", hps=transferred, seed=seed),
             asked_by="set",
         )
-        for axis_value, n_seeds in runs
+        for axis_value, n_seeds in n_seeds_at
         for seed in range(1, n_seeds + 1)
     ]
 
@@ -119,8 +119,8 @@ def _run(requested: list[TrialRequest], status: Mapping[str, str]) -> Next:
 def nominal(study: Study) -> list[TrialRequest]:
     """The trials of a study in which no slice has to be extended or refined.
 
-    Their number and cost hardly depend on the outcome of the search, so the middle of each range
-    stands for it.
+    Their number and cost hardly depend on the outcome of the search, so the middle of each range is
+    taken for it.
     """
     middle = {name: space.rounded(name, d.middle) for name, d in study.parameters.items()}
     if study.method in search.LEARNING:  # its later proposals are not known yet
@@ -129,7 +129,7 @@ def nominal(study: Study) -> list[TrialRequest]:
     else:
         points = search.propose(study, (), 0)
     centre = on_lattice(study, middle)
-    off_lattice: dict[str, float] = {
+    off_lattice: dict[str, float] = {  # as fitted optima are
         name: space.rounded(name, centre[name] * 1.1) for name in study.transfer.parameters
     }
     transferred = centre | off_lattice

@@ -27,7 +27,7 @@ class TrialRequest:
     Attributes:
         config: The configuration of the run.
         asked_by: The stage; named as the table's column.
-        generation: Of the search, from 0; None in other stages.
+        generation: The generation of the search, from 0; None in other stages.
         trial_id: The identity of ``config``.
     """
 
@@ -74,7 +74,7 @@ def hps_of(values: HPSet) -> HPs:
 
 
 def hp_values(hps: HPs) -> dict[str, float | None]:
-    """Every HP by name as the table holds it; None where it is off (no clipping)."""
+    """Every HP by name as the table stores it; None where it is off (no clipping)."""
     values = {name: getattr(hps, name) for name in HP_NAMES}
     return {name: None if value is None else float(value) for name, value in values.items()}
 
@@ -93,7 +93,7 @@ def unique(requests: Iterable[TrialRequest]) -> list[TrialRequest]:
 
 
 def outcomes(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Status and loss of rows of the table, as a decision that rests on them records it."""
+    """Status and loss of these rows of the table, as decisions record what they rest on."""
     return [
         {"trial_id": r.trial_id, "status": r.status, "val_loss": number(r.val_loss)}
         for r in rows.sort_values("trial_id").itertuples()

@@ -1,9 +1,9 @@
 """Stage `search`: the proposals of each generation, by Optuna's samplers, qmc, random or grid.
 
 Proposals are a pure function of the study and the observations: the Optuna study is rebuilt in
-memory for each generation, with a seed of its own, so they depend neither on the number of workers
-nor on the order in which trials finished. Only this module and the journal of `dashboard` use
-Optuna.
+memory for each generation, with that generation's seed, so they depend neither on the number of
+workers nor on the order in which trials finished. Only this module and the journal of `dashboard`
+use Optuna.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ LEARNING: frozenset[Method] = frozenset({"tpe", "gp"})
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """The outcome of one earlier proposal; ``val_loss`` is None where it has no loss."""
+    """The outcome of one earlier proposal; ``val_loss`` is None unless its status is done."""
 
     hps: HPSet
     status: str
@@ -56,8 +56,8 @@ def propose(
 
     Args:
         study: The study; its seed and the generation give the sampler's seed.
-        observations: Of the proposals of all earlier generations, in order.
-        generation: From 0.
+        observations: The outcomes of all earlier generations' proposals, in order.
+        generation: The number of the generation, from 0.
     """
     if study.method in LEARNING:
         first = generation * study.search.generation

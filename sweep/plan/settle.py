@@ -1,7 +1,7 @@
 """`mutransfer run --settle`: the trials that would settle a verdict, as a decision.
 
-Each of these decisions is a further interim analysis of the verdict. One without trials records
-that the spec has grown.
+Each of these decisions is a further interim analysis of the verdict. A decision without trials
+records that the spec grew by seeds, axis values or `max_extend`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -74,5 +74,5 @@ def _entries(decisions: Decisions) -> Iterator[Mapping[str, Any]]:
 
 
 def _axis_value(entry: Mapping[str, Any]) -> int:
-    """The axis value of a trial; decisions written before there were other axes hold its width."""
+    """The axis value of a trial; decisions older than the other axes store it as its width."""
     return int(entry["place"] if "place" in entry else entry["width"])

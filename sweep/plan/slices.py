@@ -70,7 +70,7 @@ def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
 
 
 def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
-    """The slices of stage `target`, through the transferred set, whose runs are points of each."""
+    """The slices of stage `target`, through the transferred set, whose trials belong to each."""
     seeds = tuple(range(1, study.target.seeds + 1))
     return [
         SlicePlan(
@@ -94,24 +94,24 @@ def requested_trials(
     Args:
         study: The study.
         plan: The slice.
-        table: The results; None: the first values only.
+        table: The results; None: request the first values only.
         status: The status of each finished trial, by trial_id.
     """
     left, right = (plan.points - 1) // 2, plan.points // 2
     most_left, most_right = left + study.transfer.max_extend, right + study.transfer.max_extend
     while True:
         values = _lattice(study, plan, left, right)
-        requests = _at(study, plan, values)
+        requests = _requests_at(study, plan, values)
         if table is None or any(request.trial_id not in status for request in requests):
             return requests
         # Of these values alone: results beyond them must not undo the extension that led there.
-        wants = bracket(_only(plan.read(study, table), values))
-        wider_left = left + (wants.wants_left and left < most_left)
-        wider_right = right + (wants.wants_right and right < most_right)
+        bracketing = bracket(_at_values(plan.read(study, table), values))
+        wider_left = left + (bracketing.wants_left and left < most_left)
+        wider_right = right + (bracketing.wants_right and right < most_right)
         if _lattice(study, plan, wider_left, wider_right) == values:
             break
         left, right = wider_left, wider_right
-    return requests + (_refined(study, plan, values, table) if study.transfer.refine else [])
+    return requests + (_refinement(study, plan, values, table) if study.transfer.refine else [])
 
 
 def _lattice(study: Study, plan: SlicePlan, left: int, right: int) -> list[float]:
@@ -124,7 +124,7 @@ def _lattice(study: Study, plan: SlicePlan, left: int, right: int) -> list[float
     )
 
 
-def _only(results: Slice, log2_values: list[float]) -> Slice:
+def _at_values(results: Slice, log2_values: list[float]) -> Slice:
     """The results at these values alone."""
     rows = [index for x in log2_values if (index := results.index(x)) is not None]
     return dataclasses.replace(
@@ -135,20 +135,20 @@ def _only(results: Slice, log2_values: list[float]) -> Slice:
     )
 
 
-def _refined(
+def _refinement(
     study: Study, plan: SlicePlan, values: list[float], table: pd.DataFrame
 ) -> list[TrialRequest]:
-    """Half a spacing on both sides of the best lattice value, where a lattice value lies beyond."""
-    results = _only(plan.read(study, table), values)
+    """The trials half a spacing on both sides of the best value, within the ends of the slice."""
+    results = _at_values(plan.read(study, table), values)
     best = bracket(results).best
     if best is None:
         return []
     half = study.transfer.spacing_log2 / 2
     between = (results.log2_x[best] - half, results.log2_x[best] + half)
-    return _at(study, plan, [x for x in between if min(values) < x < max(values)])
+    return _requests_at(study, plan, [x for x in between if min(values) < x < max(values)])
 
 
-def _at(study: Study, plan: SlicePlan, log2_values: list[float]) -> list[TrialRequest]:
+def _requests_at(study: Study, plan: SlicePlan, log2_values: list[float]) -> list[TrialRequest]:
     return [
         TrialRequest(
             config=trial(

@@ -92,7 +92,7 @@ def report_inputs(study: Study, store: Store) -> ReportInputs:
 def _convergence(
     study: Study, store: Store, decisions: Mapping[str, Any], table: pd.DataFrame
 ) -> tuple[ConvergenceResult | None, ConvergenceInfo | None]:
-    """The comparison of convergence and its curves; None where the study does not make one."""
+    """The comparison of convergence and its curves; None where the study has none."""
     comparison = convergence.comparison(study, decisions)
     if comparison is None:
         return None, None

@@ -16,8 +16,8 @@ from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 
-GOOD = ("PASS", "EXTRAPOLATED")  # the words that are exported without --force
-UNDER_WAY = "UNDER_WAY"  # an unfinished study has no verdict
+GOOD = ("PASS", "EXTRAPOLATED")  # verdicts that are exported without --force
+UNDER_WAY = "UNDER_WAY"  # in place of the verdict of an unfinished study
 
 
 def axis_value_of(study: Study, width: int | None, at: int | None) -> int:
@@ -105,7 +105,7 @@ def mark_unfinished(
 def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float) -> dict[str, Any]:
     """The effective HPs of each role at the plan's width, for readers; the plan itself is exact.
 
-    ``sigma`` is init std × sqrt(fan_in), for tensors that are drawn.
+    ``sigma`` is init std × √fan_in, for tensors that are drawn at random.
     """
     by_role: dict[str, Any] = {}
     for role in ("input", "hidden", "output", "vector", "scalar"):
@@ -133,7 +133,7 @@ def _shared(values: Iterable[float]) -> float | list[float] | None:
 
 
 def valid_for(config: TrialConfig) -> dict[str, Any]:
-    """The settings, besides the width, that the set is for; `load_best` warns of differences.
+    """The settings, besides the width, that the set is for; `load_best` warns where they differ.
 
     All were constant over the trials, except that of the study's axis.
     """

@@ -30,9 +30,9 @@ from mutransfer.words import Arm
 FILE = "coordcheck.json"
 CONTROL_SEEDS = 2  # sizes under SP only have to grow visibly: the control needs no power
 WANTED_WIDTHS, MIN_WIDTHS = 4, 3
-# FLOPs of about ten minutes; a check that costs more omits its widest widths.
+# FLOPs of about ten minutes, by device; a check that costs more omits its widest widths.
 MAX_FLOPS = {"cpu": 3e13, "cuda": 3e16}
-LOG2_LRS = range(-3, -15, -1)
+LOG2_LRS = range(-3, -15, -1)  # log2 of the LRs that are tried, largest first
 Notify = Callable[[str], object]
 
 
@@ -42,7 +42,7 @@ class GateResult:
 
     Attributes:
         check: The coordinate check.
-        lr: The learning rate at which both were measured.
+        lr: The learning rate of the coordinate check and of the invariants.
         broken: The invariants that do not hold.
     """
 
@@ -119,7 +119,7 @@ def _device(study: Study) -> Any:
 
 
 def flops(study: Study) -> float:
-    """Training FLOPs of a check with its first seeds; forward passes of the probe not counted."""
+    """Training FLOPs of a check with its first seeds; its extra forward passes are not counted."""
     return _flops(study, widths(study))
 
 

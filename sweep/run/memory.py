@@ -29,7 +29,7 @@ def check(study: Study, slot_bytes: float, where: str, configs: Sequence[TrialCo
     Args:
         study: The study.
         slot_bytes: Memory that one trial may use.
-        where: What has that memory, for the message.
+        where: The machine with that memory, as the message names it.
         configs: The trials to check; by default one at each axis value of the study.
 
     Raises:

@@ -20,7 +20,7 @@ class PlanSearcher(Searcher):
     every slot has its process (see `start_barrier`).
 
     Attributes:
-        error: What planning raised, for `ray_tune.run` to raise again; None where nothing was.
+        error: The exception that planning raised, if any; `ray_tune.run` raises it again.
     """
 
     def __init__(self, state: State) -> None:

@@ -1,4 +1,4 @@
-"""Settings of Ray that it reads from the environment at import: import this module before `ray`.
+"""Environment variables that Ray reads at its import: import this module before `ray`.
 
 Every `ray_*` module does, because each of them may be the first to be imported, in the driver or
 in a worker process.

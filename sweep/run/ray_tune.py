@@ -1,4 +1,4 @@
-"""Ray Tune as the executor: one ``Tuner`` for a whole study, new at every run.
+"""Ray Tune as the executor: one ``Tuner`` per `mutransfer run`, for all trials that remain.
 
 No state is kept in Ray. Trials write their own rows, and the plan is derived from rows and
 decisions, so that a run which was killed continues when the same command is repeated.
@@ -157,7 +157,7 @@ def _log_of_ray(store: Store) -> Iterator[None]:
 
 @contextmanager
 def _signals(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM by ``handler``; enter after ``ray.init``, which sets SIGTERM."""
+    """Handle SIGINT and SIGTERM by ``handler``; enter after ``ray.init``, which handles SIGTERM."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, handler) for number in numbers}
     try:

@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-GRACE_S = 5.0  # after SIGTERM, which torchrun passes on to processes in sessions of their own
+GRACE_S = 5.0  # after SIGTERM, which torchrun passes on to processes in other sessions
 
 
 def end(pid: int) -> None:

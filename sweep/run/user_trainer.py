@@ -27,8 +27,8 @@ from mutransfer.sweep.store.store import Store
 
 POLL_S = 0.1  # between two reads of a program's progress file
 ERROR_LINES = 5  # of a failed program's output, for the row
-Point = Mapping[str, Any]
-Outcome = tuple[dict[str, Any], list[dict[str, Any]]]
+Point = Mapping[str, Any]  # step, losses, lr and grad_norm, as the trainer reports them
+Outcome = tuple[dict[str, Any], list[dict[str, Any]]]  # columns of the row, and the curve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +43,9 @@ class TrialSettings:
         hps: Base HPs by name.
         plan: The model's plan at this width: roles and multipliers by parameter name.
         checkpoint_dir: A folder for the trainer's checkpoints, kept when a worker is killed.
-        progress_file: The file to which a program appends one JSON object per line and point; None
-            for a function. A trial that is started again has a new file, so a trainer that resumes
-            from a checkpoint reports the validation loss of step 0 again: a divergence is
+        progress_file: The file to which a program appends its points, one JSON object per line;
+            None for a function. A trial that is started again has a new file, so a trainer that
+            resumes from a checkpoint reports the validation loss of step 0 again: a divergence is
             recognized by it.
     """
 
@@ -124,15 +124,15 @@ def _program_points(
     progress.touch()
     trial_json = scratch / "trial.json"
     trial_json.write_text(json.dumps(asdict(trial) | {"progress_file": str(progress)}))
-    words = [
+    arguments = [
         user_code.located(word.replace("{config_json}", str(trial_json)))
         for word in shlex.split(command)
     ]
-    if shutil.which(words[0], path=_environment()["PATH"]) is None:
-        raise TrainerError(f"{words[0]}: cannot be started: no such program, or not executable")
+    if shutil.which(arguments[0], path=_environment()["PATH"]) is None:
+        raise TrainerError(f"{arguments[0]}: cannot be started: no such program, or not executable")
     with errors.open("w") as err, progress.open() as lines:
         process = subprocess.Popen(
-            [sys.executable, "-I", supervise.__file__, *words],
+            [sys.executable, "-I", supervise.__file__, *arguments],
             stdin=subprocess.PIPE,
             stdout=err,
             stderr=err,

@@ -37,13 +37,13 @@ CUDA_ERRORS = ("CUDA error", "device-side assert", "cudaError")
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """What a running trial reports now and then.
+    """The progress of a running trial.
 
     Attributes:
         trial_id: The trial.
         step: Training steps done.
         steps: Training steps in all.
-        train_loss: The last training loss; None where none is known.
+        train_loss: The last training loss; None before there is one.
         pid: The process that runs the trial.
     """
 
@@ -134,7 +134,7 @@ def identity_columns(request: TrialRequest, study: str) -> dict[str, Any]:
 def _train(
     request: TrialRequest, store: Store, checkpoint_every_s: float
 ) -> Generator[Heartbeat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Train, from the checkpoint where there is one; returns the row's outcome and the curve."""
+    """Train, from the checkpoint if there is one; returns the outcome's columns and the curve."""
     if request.config.trainer is not None:
         return (yield from _train_with_user_trainer(request, store))
     training = Training(request.config)
@@ -156,16 +156,16 @@ def _train(
             train_loss=progress.train_loss,
             pid=os.getpid(),
         )
-    columns = _result_columns(training, resumed_from)
-    if samples.is_wanted(request) and columns[0]["status"] == "done":
+    row, curve = _result(training, resumed_from)
+    if samples.is_wanted(request) and row["status"] == "done":
         samples.draw(training, request.trial_id, store)
-    return columns
+    return row, curve
 
 
 def _train_with_user_trainer(
     request: TrialRequest, store: Store
 ) -> Generator[Heartbeat, None, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """`_train` by the user's own trainer."""
+    """As `_train`, by the user's own trainer."""
     points = user_trainer.train(request.config, request.trial_id, store)
     last: Mapping[str, Any] = {}
     with contextlib.closing(points):
@@ -194,9 +194,10 @@ def _restore(training: Training, content: bytes) -> int | None:
     return training.step
 
 
-def _result_columns(
+def _result(
     training: Training, resumed_from: int | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The outcome of a trial as columns of its row, and its curve."""
     result = training.result()
     row = {
         "status": result.status,

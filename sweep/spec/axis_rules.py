@@ -17,7 +17,7 @@ EXAMPLES: dict[Axis, str] = {
     "steps": "[1000, 2000, 4000]",
     "depth": "[2, 4, 8]",
 }
-# The key that gives the axis value of the search.
+# The key of the spec that gives the axis value of the search.
 SEARCH_PATHS: dict[Axis, YamlPath] = {
     "width": ("search", "width"),
     "batch_size": ("train", "batch_size"),
@@ -26,7 +26,7 @@ SEARCH_PATHS: dict[Axis, YamlPath] = {
 }
 
 
-def keys_are_of_the_axis(transfer: Transfer, target: Target) -> Iterator[Fault]:
+def keys_match_axis(transfer: Transfer, target: Target) -> Iterator[Fault]:
     """The ladder and the target are given under the keys of the study's axis, and no other."""
     targets = {name: str(name) for name in AXES}
     yield from _key_faults("transfer", transfer, transfer.axis, LADDERS, EXAMPLES[transfer.axis])
@@ -36,17 +36,17 @@ def keys_are_of_the_axis(transfer: Transfer, target: Target) -> Iterator[Fault]:
 def _key_faults(
     section: str, values: Transfer | Target, axis: Axis, keys: dict[Axis, str], example: str | None
 ) -> Iterator[Fault]:
-    own = keys[axis]
-    if getattr(values, own) is None:
-        rule = f"`{own}` is given where the axis is {axis}"
+    axis_key = keys[axis]
+    if getattr(values, axis_key) is None:
+        rule = f"`{axis_key}` is given where the axis is {axis}"
         hint = "larger than that of the search" if example is None else f"e.g. {example}"
-        remedy = f"add `{own}: …` ({hint}), or choose another axis"
+        remedy = f"add `{axis_key}: …` ({hint}), or choose another axis"
         yield Fault((section,), rule, "nothing", remedy)
     for name, key in keys.items():
         value = getattr(values, key)
         if name != axis and value is not None:
-            rule = f"in a study along {axis}, {section} has the key `{own}` alone"
-            remedy = f"set `axis: {name}` in transfer, or remove it"
+            rule = f"in a study along {axis}, {section} has the key `{axis_key}` alone"
+            remedy = f"set `axis: {name}` in transfer, or remove `{key}`"
             got = list(value) if isinstance(value, tuple) else value
             yield Fault((section, key), rule, got, remedy)
 
@@ -57,21 +57,22 @@ def ladder_ascends(
     """The ladder ascends and contains the search; the target lies beyond it."""
     axis, axis_values = transfer.axis, transfer.axis_values
     target_at = getattr(target, axis)
-    is_unknown = axis == "depth" and isinstance(model, CustomConfig)
-    if not axis_values or target_at is None or is_unknown:
-        return  # faults of `keys_are_of_the_axis` and `depths_can_be_built`
-    own, key = search_at(axis, model=model, train=train, search=search), LADDERS[axis]
+    has_no_depth = axis == "depth" and isinstance(model, CustomConfig)
+    if not axis_values or target_at is None or has_no_depth:
+        return  # faults of `keys_match_axis` and `depths_can_be_built`
+    search_value, key = search_at(axis, model=model, train=train, search=search), LADDERS[axis]
     larger = "wider" if axis == "width" else "larger"
     if len(axis_values) < 2 or list(axis_values) != sorted(set(axis_values)):
         rule = f"at least two {key.replace('_', ' ')}, each {larger} than the one before"
         remedy = f"list each {axis.replace('_', ' ')} once, ascending"
         yield Fault(("transfer", key), rule, list(axis_values), remedy)
-    if own not in axis_values:
+    if search_value not in axis_values:
         path = SEARCH_PATHS[axis]
         rule = f"the search {axis} is on the ladder (its slices give the transferred set)"
         move = "search at" if axis == "width" else f"set {'.'.join(map(str, path))} to"
-        yield Fault(path, rule, own, f"add {own} to transfer.{key}, or {move} one of them")
-    if target_at <= max(own, axis_values[0]):
+        remedy = f"add {search_value} to transfer.{key}, or {move} one of them"
+        yield Fault(path, rule, search_value, remedy)
+    if target_at <= max(search_value, axis_values[0]):
         rule = f"the target is {larger} than the search {axis}"
         yield Fault(("target", axis), rule, target_at, f"raise target.{axis}")
 
@@ -79,7 +80,7 @@ def ladder_ascends(
 def depths_can_be_built(
     model: ModelConfig, trial: TrainerConfig | None, transfer: Transfer, target: Target
 ) -> Iterator[Fault]:
-    """Each depth is one that the model can have, and the trainer is ours."""
+    """The model can be built at each depth, and the trainer is not the user's own."""
     if transfer.axis != "depth":
         return
     if isinstance(model, CustomConfig):
@@ -87,7 +88,7 @@ def depths_can_be_built(
         yield Fault(("transfer", "axis"), rule, "the family custom", "choose another axis")
         return
     if trial is not None:
-        rule = "a trainer of yours gets a width, a batch size and steps, but no depth"
+        rule = "your own trainer is given a width, a batch size and steps, but no depth"
         remedy = "choose another axis, or leave `trial` out"
         yield Fault(("transfer", "axis"), rule, "depth", remedy)
     depths: list[tuple[YamlPath, int]] = [
@@ -106,7 +107,7 @@ def scaling_fits_axis(
     transfer: Transfer,
     target: Target,
 ) -> Iterator[Fault]:
-    """A scaling rule is one for the study's axis, with options and a model that it can act on."""
+    """The scaling rule is for the study's axis, and its options and the model fit it."""
     scaling, axis, path = transfer.rule, transfer.axis, ("transfer", "rule")
     if scaling is None:
         return
@@ -116,8 +117,8 @@ def scaling_fits_axis(
         yield Fault(path, rule, f"axis {axis}", remedy)
         return
     if scaling.kind == "completep" and isinstance(model, UViTConfig):
-        rule = "CompleteP scales residual blocks, and the long skips of a U-ViT are none"
-        yield Fault(path, rule, model.family, "leave the rule out, or take another family")
+        rule = "CompleteP scales residual branches, which the long skips of a U-ViT are not"
+        yield Fault(path, rule, model.family, "leave the rule out, or choose another family")
     if scaling.kind != "completep" and scaling.alpha != 1:
         rule = "`alpha` is an option of completep"
         yield Fault((*path, "alpha"), rule, scaling.alpha, "remove it")
@@ -133,10 +134,10 @@ def _beta_faults(
         yield Fault(path, "`scale_betas` is an option of sqrt_batch", True, "remove it")
         return
     if trial is not None:
-        yield Fault(path, "a trainer of yours does not get Adam's β", True, "remove it")
+        yield Fault(path, "your own trainer is not given Adam's β", True, "remove it")
     ratio = max([*transfer.axis_values, target.batch_size or 0]) / train.batch_size
     if ratio * (1 - min(train.betas)) >= 1:
-        rule = "1 − β times the largest batch size over the base's stays below 1"
+        rule = "(1 − β) × largest batch size / search batch size stays below 1"
         got = f"{ratio:g} × {1 - min(train.betas):.3g}"
         yield Fault(path, rule, got, "remove it, or raise train.betas")
 
@@ -149,10 +150,10 @@ def control_fits_axis(transfer: Transfer, target: Target) -> Iterator[Fault]:
         remedy = "choose unscaled (beside a rule) or none"
         yield Fault(path, rule, f"sp along {axis}", remedy)
     if transfer.control == "unscaled" and transfer.rule is None:
-        rule = "the control `unscaled` is the ladder without the rule"
+        rule = "the control `unscaled` is the ladder without the scaling rule"
         hint = "sp is the control along width" if axis == "width" else "add `rule: …`"
-        yield Fault(path, rule, "no rule", f"{hint}, or take `control: none`")
+        yield Fault(path, rule, "no rule", f"{hint}, or set `control: none`")
     if target.tolerance.share_of_width_gain is not None and axis != "width":
-        rule = "share_of_width_gain is a share of what width gains"
+        rule = "share_of_width_gain needs a study along width"
         remedy = "e.g. `tolerance: {rel_loss: 0.005}`"
         yield Fault(("target", "tolerance"), rule, f"axis {axis}", remedy)

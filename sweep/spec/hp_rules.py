@@ -37,7 +37,7 @@ def sliced_hps_are_given(parameters: Parameters, transfer: Transfer) -> Iterator
     for i, name in enumerate(transfer.control_parameters or ()):
         if name not in transfer.parameters:
             rule = "the control slices HPs that μP slices too"
-            remedy = f"add it to transfer.parameters, or choose of {list(transfer.parameters)}"
+            remedy = f"add it to transfer.parameters, or choose from {list(transfer.parameters)}"
             yield Fault(("transfer", "control_parameters", i), rule, name, remedy)
 
 
@@ -46,24 +46,32 @@ def _lowest(distribution: Distribution) -> float:
 
 
 def lr_is_given(parameters: Parameters) -> Iterator[Fault]:
-    """The LR is among the HPs, and no two HPs multiply the same init."""
+    """The LR is among the HPs."""
     if "lr" not in parameters:
         remedy = "add `lr: {distribution: log_uniform_values, min: 2^-12, max: 2^-3}`"
         yield Fault(("parameters",), "`lr` is given", "no lr", remedy)
+
+
+def init_std_is_given_once(parameters: Parameters) -> Iterator[Fault]:
+    """No two HPs multiply the same init std."""
     if "init_std" in parameters:
         for name in MULTIPLIED_BY_INIT_STD:
             if name in parameters:
-                rule = f"`init_std` multiplies the same std as `{name}`: one of the two"
+                rule = f"`init_std` and `{name}` multiply the same std: give one of them"
                 yield Fault(("parameters", name), rule, name, "remove one of them")
 
 
 def repa_weight_acts(model: ModelConfig, parameters: Parameters) -> Iterator[Fault]:
-    """A weight of REPA's loss needs a model that has REPA's projector."""
+    """The weight of REPA's loss is given only where the model has REPA's projector."""
     if "repa_weight" in parameters and repa_block(model) is None:
-        rule = "`repa_weight` is the weight of a loss that needs the projector of REPA"
-        can = model.family in ("dit", "mmdit")
-        remedy = "set `model.repa_block`" if can else "remove it, or take the family dit or mmdit"
-        yield Fault(("parameters", "repa_weight"), rule, "a model without projector", remedy)
+        rule = "`repa_weight` weights a loss that needs REPA's projector"
+        can_have_it = model.family in ("dit", "mmdit")
+        remedy = (
+            "set `model.repa_block`"
+            if can_have_it
+            else "remove it, or choose the family dit or mmdit"
+        )
+        yield Fault(("parameters", "repa_weight"), rule, "a model without the projector", remedy)
 
 
 def warmup_is_short(
@@ -82,7 +90,7 @@ def warmup_is_short(
 
 
 def grid_is_large_enough(method: Method, parameters: Parameters, search: Search) -> Iterator[Fault]:
-    """A grid search varies each HP."""
+    """A grid search has at least two values of each HP."""
     if method == "grid" and space.grid_points(parameters, search.trials) < 2:
         rule = "the grid has at least two values of each HP"
         free = [n for n, d in parameters.items() if not isinstance(d, Constant)]

@@ -1,4 +1,4 @@
-"""Rules about what is trained: the model, its data, its widths, and code of the user's."""
+"""Rules about what is trained: the model, its widths, its data, and the user's own code."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def widths_can_be_built(
     target: Target,
     production: Production | None,
 ) -> Iterator[Fault]:
-    """Each width that is trained is one that the model can have."""
+    """The model can be built at each width that is trained or exported for."""
     widths: list[tuple[YamlPath, int]] = [(("search", "width"), search.width)]
     widths += [(("transfer", "widths", i), width) for i, width in enumerate(transfer.widths or ())]
     widths += [(("target", "width"), target.width)] if target.width else []
@@ -53,7 +53,7 @@ def data_can_be_loaded(data: DataConfig) -> Iterator[Fault]:
         yield Fault(("data", "build"), rule, str(error), "correct it")
 
 
-def trainer_is_one(trial: TrainerConfig | None) -> Iterator[Fault]:
+def trainer_is_function_or_command(trial: TrainerConfig | None) -> Iterator[Fault]:
     """The user's trainer is a function that can be imported, or a command."""
     if trial is None:
         return
@@ -68,7 +68,7 @@ def trainer_is_one(trial: TrainerConfig | None) -> Iterator[Fault]:
             yield Fault(("trial",), rule, str(error), "correct it")
     elif trial.command is not None and "{config_json}" not in trial.command:
         rule = "a command contains {config_json}: the path of the file that describes the trial"
-        yield Fault(("trial", "command"), rule, trial.command, "add it")
+        yield Fault(("trial", "command"), rule, trial.command, "add {config_json}")
 
 
 def custom_model_works(

@@ -20,7 +20,7 @@ from mutransfer.sweep.spec.yaml_file import YamlFile, YamlPath, load
 KEYS = ("parameters", *SECTIONS)
 TOP_KEYS = ("version", "studies")
 MAX_NAME_LENGTH = 80  # it names the run directory
-OF_THE_MACHINE = ("data", "loggers")  # sections whose rules depend on the machine
+MACHINE_DEPENDENT = ("data", "loggers")  # sections whose rules depend on the machine
 
 
 def read(path: str | Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
@@ -38,7 +38,7 @@ def read(path: str | Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
 
 
 def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
-    """As ``read``, of a parsed file."""
+    """As ``read``, but from a parsed file."""
     faults = _top_faults(file)
     entries = file.data.get("studies")
     entries = entries if isinstance(entries, dict) else {}
@@ -60,13 +60,13 @@ def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
 
 
 def from_resolved(plain: Mapping[str, Any]) -> Study:
-    """The study that ``Study.resolved`` wrote down.
+    """The study whose ``Study.resolved`` is ``plain``, as the run directory stores it.
 
     Its data and loggers are not checked: the data may be gone since the study began, and its
     results can still be analyzed.
 
     Raises:
-        SpecError: what was written down is no valid study today.
+        SpecError: the stored study is not valid under today's rules.
     """
     entry = {k: v for k, v in plain.items() if k not in ("name", "imports") and v is not None}
     entry["parameters"] = {
@@ -75,7 +75,7 @@ def from_resolved(plain: Mapping[str, Any]) -> Study:
     }
     file = YamlFile(name="run directory's spec", data={}, marks={})
     imports = tuple(plain.get("imports", ()))
-    study, faults = _study(file, str(plain["name"]), entry, imports=imports, skip=OF_THE_MACHINE)
+    study, faults = _study(file, str(plain["name"]), entry, imports=imports, skip=MACHINE_DEPENDENT)
     if study is None:
         raise SpecError(faults)
     return study
@@ -86,14 +86,14 @@ def _top_faults(file: YamlFile) -> list[SpecFault]:
     for key in file.data:
         if key not in TOP_KEYS:
             rule = "top-level keys are `version` and `studies`"
-            faults.append(file.fault((key,), rule, key, f"remove{nearest(key, TOP_KEYS)}"))
+            faults.append(file.fault((key,), rule, key, f"remove it{nearest(key, TOP_KEYS)}"))
     if file.data.get("version") != 1 or isinstance(file.data.get("version"), bool):
         got = file.data.get("version", "no version")
         faults.append(file.fault(("version",), "`version: 1`", got, "write `version: 1`"))
     studies = file.data.get("studies")
     if not (isinstance(studies, dict) and studies):
         got = studies if studies is not None else "no studies"
-        remedy = "add `studies:` with one entry a study"
+        remedy = "add `studies:` with one entry per study"
         faults.append(file.fault(("studies",), "a mapping of at least one study", got, remedy))
     return faults
 
@@ -125,7 +125,8 @@ def _name_faults(file: YamlFile, path: YamlPath, name: Any) -> list[SpecFault]:
     is_text = isinstance(name, str) and name.strip(".") and len(name) <= MAX_NAME_LENGTH
     if is_text and all(letter.isalnum() or letter in "-_." for letter in name):
         return []
-    rule = "a study's name is letters, digits, '-', '_' and '.' (it names the run directory)"
+    rule = f"a study's name, which names its run directory, is at most {MAX_NAME_LENGTH} letters, "
+    rule += "digits, '-', '_' and '.'"
     return [file.fault(path, rule, name, "rename the study")]
 
 

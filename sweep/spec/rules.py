@@ -1,7 +1,7 @@
-"""The rules between the sections of a study, all in one tuple, and the faults they give.
+"""The rules between the sections of a study, listed in ``RULES``, and the faults they give.
 
-A rule is a function of sections, and its parameters are named as these are in the spec. It runs
-where all of its sections are valid.
+A rule is a function whose parameters are named as the sections it needs. It runs where all of these
+are valid.
 """
 
 import inspect
@@ -18,7 +18,7 @@ from mutransfer.sweep.spec.sections import Convergence, Logger, Target, Transfer
 MAX_EPS = 1e-10
 
 
-def tolerance_is_one(target: Target) -> Iterator[Fault]:
+def one_tolerance_is_given(target: Target) -> Iterator[Fault]:
     """Exactly one kind of tolerance is given."""
     given = [name for name, value in vars(target.tolerance).items() if value is not None]
     if len(given) != 1:
@@ -44,7 +44,7 @@ def convergence_is_along_width(
         yield Fault(("convergence",), rule, f"axis {transfer.axis}", "remove it")
 
 
-def convergence_can_be_seen(
+def convergence_is_measurable(
     model: ModelConfig, train: TrainConfig, target: Target, convergence: Convergence | None
 ) -> Iterator[Fault]:
     """SP differs from μP at the target, and the training curve has enough points."""
@@ -56,7 +56,7 @@ def convergence_can_be_seen(
         yield Fault(("convergence",), rule, got, remedy)
     n_points = -(-train.steps // train.steps_per_log)
     if convergence.n_val > n_points:
-        rule = f"validations are at points of the training curve, of which there are {n_points}"
+        rule = f"a validation is at a point of the training curve, which has {n_points} points"
         remedy = f"lower it to {n_points}, or set train.log_every"
         yield Fault(("convergence", "n_val"), rule, convergence.n_val, remedy)
 
@@ -66,28 +66,29 @@ def loggers_are_installed(loggers: Sequence[Logger] | None) -> Iterator[Fault]:
     for name, sink in missing(loggers or ()):
         rule = f"the logger {name} needs the package {sink.package}"
         remedy = f"pip install 'mutransfer[{sink.extra}]'"
-        yield Fault(("loggers",), rule, "it is not installed", remedy)
+        yield Fault(("loggers",), rule, "not installed", remedy)
 
 
 RULES: tuple[Callable[..., Iterator[Fault]], ...] = (
     model_rules.widths_can_be_built,
     model_rules.model_fits_data,
     model_rules.data_can_be_loaded,
-    model_rules.trainer_is_one,
+    model_rules.trainer_is_function_or_command,
     model_rules.custom_model_works,
-    axis_rules.keys_are_of_the_axis,
+    axis_rules.keys_match_axis,
     axis_rules.control_fits_axis,
     convergence_is_along_width,
     axis_rules.ladder_ascends,
     axis_rules.depths_can_be_built,
     axis_rules.scaling_fits_axis,
-    tolerance_is_one,
+    one_tolerance_is_given,
     hp_rules.sliced_hps_are_given,
     hp_rules.lr_is_given,
+    hp_rules.init_std_is_given_once,
     hp_rules.repa_weight_acts,
     hp_rules.warmup_is_short,
     eps_is_small,
-    convergence_can_be_seen,
+    convergence_is_measurable,
     loggers_are_installed,
     hp_rules.grid_is_large_enough,
     hp_rules.limits_leave_room,
@@ -98,7 +99,7 @@ def faults(valid: Mapping[str, Any]) -> list[Fault]:
     """All faults between the sections of one study, in the order of ``RULES``.
 
     Args:
-        valid: The valid sections, by name. A rule that needs another one does not run.
+        valid: The valid sections, by name. A rule that needs any other section does not run.
     """
     result: list[Fault] = []
     for rule in RULES:

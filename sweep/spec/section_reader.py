@@ -53,7 +53,7 @@ SECTIONS: dict[str, Any] = {
     "loggers": tuple[Logger, ...] | None,
     "trial": TrainerConfig | None,
 }
-OPTIONAL: dict[str, Any] = {  # what stands for a section that is left out
+OPTIONAL: dict[str, Any] = {  # the value of a section that is left out
     "objective": {},
     "metric": {},
     "method": "tpe",
@@ -72,8 +72,8 @@ def read_section(file: YamlFile, path: YamlPath, value: Any) -> tuple[Any, list[
 
     Args:
         file: The spec.
-        path: Of the section; its last part is the section's name.
-        value: What stands there, or the default.
+        path: The path of the section; its last part is the section's name.
+        value: The section as parsed, or its default.
     """
     name = str(path[-1])
     value = _long_form(name, value)
@@ -90,7 +90,11 @@ def read_section(file: YamlFile, path: YamlPath, value: Any) -> tuple[Any, list[
     try:
         text = json.dumps(value)
     except TypeError:
-        return None, [file.fault(path, "plain numbers, texts, lists", str(value), "remove dates")]
+        return None, [
+            file.fault(
+                path, "only numbers, strings, lists and mappings", str(value), "remove dates"
+            )
+        ]
     try:
         section = TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
@@ -137,7 +141,7 @@ def _long_form(name: str, value: Any) -> Any:
 
 
 def _with_absolute_paths(data: DataConfig, file: YamlFile) -> DataConfig:
-    """The data section with its relative paths taken from the folder of the spec."""
+    """The data section with relative paths made absolute, from the folder of the spec."""
     folder = Path(file.name).absolute().parent
     absolute: dict[str, Any] = {}
     for name in data.paths:
@@ -152,7 +156,7 @@ def _pydantic_fault(
 ) -> SpecFault:
     path = (*section, *(part for part in error["loc"] if isinstance(part, str | int)))
     while path not in file.marks and len(path) > len(section) + 1 and error["type"] != "missing":
-        path = path[:-1]  # pydantic adds the names of union members
+        path = path[:-1]  # pydantic inserts names of union members
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         known = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
         hint = nearest(path[-1], known) or f"; known here: {', '.join(known)}"

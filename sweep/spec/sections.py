@@ -1,6 +1,6 @@
-"""The sections of a study as typed data. Every default of the sweep stands here.
+"""The sections of a study as typed data. Every default of the sweep is here.
 
-Defaults of models, data, objectives and training stand in ``proxies.config``.
+Defaults of models, data, objectives and training are in ``proxies.config``.
 """
 
 from dataclasses import dataclass
@@ -56,9 +56,10 @@ Control = Literal["sp", "unscaled", "none"]
 class Transfer:
     """Stage `slices`: each HP of ``parameters`` varied on the lattice at each value of the axis.
 
-    The axis values stand under the axis's own key: `widths`, `batch_sizes`, `steps` or `depths`;
-    all else is fixed. `rule` scales base HPs along another axis than width; `control` None: SP
-    along width, none along another axis, where `unscaled` is the ladder without the rule.
+    The axis values are given under the axis's key: `widths`, `batch_sizes`, `steps` or `depths`. A
+    slice starts with `points` values, `spacing_log2` octaves apart, and gains at most `max_extend`
+    on each side. `rule` scales base HPs along an axis other than width. `control` defaults to SP
+    along width and to none along another axis, where `unscaled` is the ladder without the rule.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -139,11 +140,11 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Convergence:
-    """Stage `convergence`, off unless given: steps of μP to the final loss of SP, target width.
+    """Stage `convergence`, off unless given: the steps μP takes to SP's final loss at the target.
 
-    `default_lr` is a usual LR for SP without tuning. The slice in which SP's LR is tuned begins
-    with `points` values; each training and that slice have `seeds` seeds. `n_val` validations
-    make a curve; they do not change the training.
+    `default_lr` is a usual LR for untuned SP. The slice in which SP's LR is tuned starts with
+    `points` values; it and the compared runs have `seeds` seeds. `n_val` is the number of
+    validations on a curve; they do not change the training.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -155,7 +156,7 @@ class Convergence:
 
 @dataclass(frozen=True, kw_only=True)
 class Production:
-    """The run that the HPs are for: a unit of costs, nothing else."""
+    """The run that the HPs are for, used only as the unit of the search's cost."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     width: Count
@@ -170,8 +171,8 @@ class CoordCheck:
     `gate`: what a failed check does to `run`. `widths` None: the widths of the study; where the
     check would take more than about ten minutes the widest are left out, but three are kept. `lr`
     None: the largest LR at which the median module changes by half. Seeds are added until a slope
-    of 0.25 would be detected, up to `max_seeds`. `tolerance` is for growth; for an update that
-    falls it is larger by 0.1.
+    of 0.25 would be detected, up to `max_seeds`. `tolerance` is the slope that is accepted for
+    growth; for an update that shrinks it is larger by 0.1.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -187,7 +188,10 @@ class CoordCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Resources of a trial and where trials run; only device and threads enter identities."""
+    """Resources of a trial and where trials run; only device and threads enter identities.
+
+    `address` is that of a Ray cluster. A trial whose worker died is retried `max_failures` times.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     cpus_per_trial: Positive = 1

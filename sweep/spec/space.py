@@ -105,7 +105,7 @@ def read(name: str, entry: Any) -> tuple[Distribution | None, list[Fault]]:
 
     Args:
         name: The HP.
-        entry: What stands under that key; in a valid spec a mapping.
+        entry: The parsed value under that key; in a valid spec a mapping.
 
     Returns:
         The distribution, None where there are faults; the faults, with paths inside the entry.

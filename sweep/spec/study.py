@@ -58,7 +58,7 @@ class Study:
 
     @property
     def control_parameters(self) -> tuple[str, ...]:
-        """The HPs that are sliced in the arm of the control as well."""
+        """The HPs that are sliced under the control too."""
         if self.transfer.control == "none":
             return ()
         chosen = self.transfer.control_parameters
@@ -101,7 +101,7 @@ class Study:
         return (math.log2(low) if low else -math.inf, math.log2(high) if high else math.inf)
 
     def resolved(self) -> dict[str, Any]:
-        """The whole study as plain data, defaults included."""
+        """The study as plain data that JSON can hold, defaults included."""
         plain = dataclasses.asdict(dataclasses.replace(self, parameters={}))
         plain["parameters"] = {
             name: {"distribution": space.kind_of(distribution), **dataclasses.asdict(distribution)}

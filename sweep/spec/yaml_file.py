@@ -25,7 +25,7 @@ YamlPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class YamlFile:
-    """A parsed file: its name, its data, and (line, column), from 1, of every path in it."""
+    """A parsed file: its name, its data, and (line, column) of every path in it, both from 1."""
 
     name: str
     data: Any
@@ -52,7 +52,7 @@ class YamlFile:
         )
 
     def below(self, path: YamlPath, fault: Fault) -> SpecFault:
-        """A fault whose own path starts at ``path``."""
+        """The fault in this file; its path is relative to ``path``."""
         return self.fault((*path, *fault.path), fault.rule, fault.got, fault.remedy)
 
 
@@ -77,7 +77,7 @@ def parse(text: str, name: str) -> YamlFile:
     file = YamlFile(name=name, data=data, marks=marks)
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"
-        remedy = "start with `version: 1` and `studies:`; see `mutransfer check --help`"
+        remedy = "start with `version: 1` and `studies:`"
         raise SpecError([file.fault((), "the file is a mapping", got, remedy)])
     return file
 
@@ -89,7 +89,7 @@ def _read(path: Path) -> str:
         raise UserError(f"{path}: is a directory; name a YAML file with --spec")
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path}: larger than {MAX_BYTES:,} bytes; this is no spec")
+            raise UserError(f"{path}: larger than {MAX_BYTES:,} bytes, so it is not a spec")
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UserError(

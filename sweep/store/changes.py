@@ -1,6 +1,6 @@
-"""What differs between the spec of a run directory and the spec of today, and what may differ.
+"""What differs between the spec of a run directory and the current spec, and what may differ.
 
-A spec may not change under a run: a tolerance moved after a result was seen, or another range of
+The spec of a run directory is fixed: a tolerance moved after a result was seen, or another range of
 learning rates, would make another study. More seeds and more axis values only add trials, so they
 may be added later; resources may change at will.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from mutransfer.proxies.config.data import DATA_CONFIGS
 from mutransfer.sweep.spec.sections import LADDERS
 
-# Keys and beginnings of keys that may change at will.
+# Keys, and prefixes of keys, that may change at will.
 FREE = ("resources.", "coordcheck", "production", "imports", "loggers")
 # Device and threads are part of a trial's identity.
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")
@@ -34,7 +34,7 @@ MAY_BE_ADDED = ("convergence",)
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One key that differs between the run directory and the spec."""
+    """A key whose value in the run directory (``was``) differs from that in the spec (``now``)."""
 
     path: str
     was: Any

@@ -34,9 +34,9 @@ def find(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
     Raises:
         UserError: neither a run directory nor a study of the spec.
     """
-    at_name = Store(name) if name else None
-    if at_name is not None and at_name.exists(STUDY_FILE):
-        return _study_of(at_name), at_name
+    named = Store(name) if name else None
+    if named is not None and named.exists(STUDY_FILE):
+        return _study_of(named), named
     if "://" in name or (name and Path(name).is_dir() and "/" in name):
         raise UserError(f"{name}: no {STUDY_FILE} there, so it is no run directory")
     study = read(spec, (name,))[name]
@@ -44,7 +44,7 @@ def find(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
 
 
 def find_run(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
-    """As ``find``, of a study that was started; the study is that of its run directory.
+    """As ``find``, for a study that was started; its spec is the one in the run directory.
 
     Raises:
         UserError: nothing was run yet, or as ``find``.
@@ -63,10 +63,13 @@ def _study_of(store: Store) -> Study:
 
 
 def claim(store: Store, study: Study) -> list[Change]:
-    """Make the run directory the study's, or check that it is; returns what was extended.
+    """Claim the run directory for the study, or check that it is the study's.
+
+    Returns:
+        The allowed changes of the spec, now recorded in the run directory.
 
     Raises:
-        UserError: the directory belongs to another spec, with every key that differs.
+        UserError: the directory belongs to another spec; the message has every key that differs.
     """
     if not store.exists(STUDY_FILE):
         if store.names("trials", ".parquet") or store.names("decisions", ".json"):
@@ -98,7 +101,7 @@ def claim(store: Store, study: Study) -> list[Change]:
 
 
 def _with_defaults(spec: dict[str, Any]) -> dict[str, Any]:
-    """A spec that was written down, with the defaults of keys that are newer."""
+    """A stored spec, with the defaults of keys that are newer than it."""
     try:
         return from_resolved(spec).resolved()
     except (SpecError, KeyError):
@@ -106,7 +109,7 @@ def _with_defaults(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count_interim_analysis(store: Store, differences: list[Change]) -> None:
-    """Record, if a verdict could be seen, that there will be another with more trials."""
+    """Record a further interim analysis where trials are added after a verdict could be seen."""
     decisions = store.decisions()
     grown = [str(change) for change in differences if change.path in ADD_TO_VERDICT]
     if grown and TRANSFERRED in decisions:

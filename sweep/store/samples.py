@@ -1,4 +1,4 @@
-"""Samples of trained models in the run directory: `samples/`, one Parquet part a trial.
+"""Samples of trained models in the run directory: `samples/`, one Parquet part per trial.
 
 Only trials of the transferred set are sampled, one seed each, as sampling takes seconds.
 """
@@ -35,7 +35,7 @@ def is_wanted(request: TrialRequest) -> bool:
 def draw(training: Training, trial_id: str, store: Store) -> None:
     """Sample a trained model and write the pairs; nothing where its data are not images.
 
-    A failure is logged and nothing more: samples are no result, and must not cost one.
+    A failure is only logged: samples are no result, and must not cost the trial's.
     """
     try:
         samples = sample_pairs(training)

@@ -1,11 +1,11 @@
-"""The run directory: results table, decisions, checkpoints; nothing else writes them.
+"""The run directory as files: results table, decisions, checkpoints; only `Store` writes them.
 
     runs/<study>/
       study.json        the resolved spec, versions, commit, history of extensions
-      decisions/        one JSON file each, written once
-      trials/           the results table, one Parquet part a trial
-      curves/           training curves, one Parquet part a trial
-      checkpoints/      while a trial runs
+      decisions/        one JSON file per decision, written once
+      trials/           the results table, one Parquet part per trial
+      curves/           training curves, one Parquet part per trial
+      checkpoints/      only while a trial runs
 
 A part is written completely or not at all, and the first part written for a trial is kept: a
 worker that is killed or started twice cannot lose, truncate or change a result.
@@ -50,7 +50,7 @@ class Store:
         else:
             self.fs, self.root = pafs.LocalFileSystem(), str(Path(location).absolute())
         self.local = isinstance(self.fs, pafs.LocalFileSystem)
-        # The working directory of a worker is another.
+        # A worker has another working directory, so a relative path would not do.
         self.location_on_workers = self.root if self.local else location
 
     def path(self, *parts: str) -> str:
@@ -203,7 +203,7 @@ class Store:
     # Decisions -----------------------------------------------------------------------------
 
     def decide(self, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a decision unless there is one of that name; returns the one that is kept."""
+        """Write a decision unless there is one of that name; returns the stored content."""
         text = json.dumps(content, indent=1, allow_nan=False).encode()
         self.write(text, "decisions", f"{name}.json", keep_first=True)
         return self.read_json("decisions", f"{name}.json")
@@ -238,7 +238,7 @@ class Store:
     def lock(self) -> Iterator[None]:
         """Keep other drivers out of the run directory; freed when the process dies.
 
-        Object stores have no lock: there, too, the first part written for a trial is kept.
+        Object stores have no lock, but there, too, the first part written for a trial is kept.
 
         Raises:
             UserError: another process runs this study.
@@ -254,7 +254,7 @@ class Store:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UserError(
-                    f"{self.root}: another `mutransfer run` works on this study; wait for it, "
+                    f"{self.root}: another `mutransfer run` is running this study; wait for it, "
                     "stop it, or use another --runs directory"
                 ) from None
             yield

@@ -1,4 +1,4 @@
-"""Viewers by others, written from the table: TensorBoard, W&B, MLflow, Optuna's dashboard.
+"""Output for third-party viewers: TensorBoard, W&B, MLflow and optuna-dashboard.
 
 Public: `follow.following`; `require` and `write_new` of `log_writer`; `optuna_dashboard.Journal`.
 """

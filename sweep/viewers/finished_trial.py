@@ -1,4 +1,4 @@
-"""A finished trial as loggers receive it, and what a logger's writer does with it."""
+"""A finished trial as loggers receive it, and the protocol of a logger's writer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -49,7 +49,7 @@ class FinishedTrial(NamedTuple):
         return _seconds(self.row["started_at"]), _seconds(self.row["finished_at"])
 
     def points(self) -> Iterator[tuple[int, float, dict[str, float]]]:
-        """Step, time (seconds since 1970, spread evenly) and values of each point of the curve."""
+        """Step, time (seconds since 1970, interpolated by step) and values of each curve point."""
         start, end = self.times
         last = max((point["step"] for point in self.curve), default=1)
         for point in self.curve:
@@ -58,7 +58,7 @@ class FinishedTrial(NamedTuple):
 
 
 class Writer(Protocol):
-    """Writes trials to one logger."""
+    """Writes finished trials to one logger."""
 
     def write(self, trial: FinishedTrial) -> None:
         """Write a trial, replacing what an earlier attempt may have written of it."""

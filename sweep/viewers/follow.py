@@ -20,12 +20,9 @@ from mutransfer.sweep.store.store import Store
 from mutransfer.sweep.viewers.log_writer import LogWriter
 
 LOG = "loggers.log"
-
 POLL_S = 2.0  # between two reads of the run directory
-
-# How long the driver waits for this process: after the study, and when it was stopped.
+# How long the driver waits for this process: after the study, and when the study was stopped.
 FINISH_S, STOPPED_S = 300.0, 10.0
-
 SILENT_S = 5.0  # a longer wait is announced
 
 
@@ -99,7 +96,7 @@ def _end(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(follower.pid, signal.SIGKILL)
         follower.communicate()
-        return f"loggers were not done {patience_s:.0f} s after the study"
+        return f"loggers were still writing {patience_s:.0f} s after the study"
     if follower.returncode == 0:
         return None
     return "; ".join(output.split("\n")[:-1]) or f"loggers ended with code {follower.returncode}"

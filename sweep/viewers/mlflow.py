@@ -1,4 +1,4 @@
-"""MLflow runs: one per trial, in an experiment named as the study.
+"""MLflow runs: one per trial, in an experiment with the study's name.
 
 They go to MLFLOW_TRACKING_URI, or to `mlflow.db` in the run directory:
 `mlflow ui --backend-store-uri sqlite:///RUNS/STUDY/mlflow.db`.

@@ -1,7 +1,7 @@
 """A journal for optuna-dashboard, written from the table; nothing is read back from it.
 
 Losses of different widths or arms must not be ranked against each other. So the search becomes one
-Optuna study, named as the study, and each arm and width another one.
+Optuna study, with the name of the study, and each pair of arm and width another one.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""W&B runs: one per trial, grouped by stage, in a project named as the study.
+"""W&B runs: one per trial, grouped by stage, in a project with the study's name.
 
 W&B's environment variables apply: WANDB_PROJECT, WANDB_ENTITY, WANDB_MODE. With
 WANDB_MODE=offline, runs are written into the run directory, and `wandb sync` sends them later.

@@ -13,7 +13,7 @@ from mutransfer.proxies.config.data import DigitsConfig, LatentsConfig
 from mutransfer.proxies.config.model import DiTConfig
 from mutransfer.proxies.config.trial import HPs, ObjectiveConfig, TrainConfig, TrialConfig
 
-# Digits with features: how many, and tokens along a side and features of a token.
+# Digits with features: how many, tokens along a side, features of a token.
 N, GRID, N_FEATURES = 600, 2, 8
 
 MODEL = DiTConfig(depth=2, head_dim=8, base_width=16, patch_size=4)

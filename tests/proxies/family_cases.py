@@ -184,7 +184,7 @@ def outputs(model: nn.Module, batch: dict[str, Tensor], t_B: Tensor) -> tuple[Te
 
 
 def loss_of(model: nn.Module, batch: dict[str, Tensor], t_B: Tensor) -> Tensor:
-    """A loss that every tensor of the model has a part in."""
+    """A loss that depends on every tensor of the model."""
     out = outputs(model, batch, t_B)
     targets = (batch["image"], batch["feature"])
     return sum(torch.square(a - b).mean() for a, b in zip(out, targets, strict=False))

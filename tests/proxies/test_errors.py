@@ -5,7 +5,7 @@ from mutransfer.proxies.errors import ConfigError, DataError, Fault, first_few
 FAULT = Fault(("data", "path"), "a folder of images", "no folder x", "correct the path")
 
 
-def test_a_fault_has_place_rule_finding_and_remedy_in_this_order():
+def test_a_fault_has_path_rule_value_and_remedy_in_this_order():
     assert str(FAULT) == "data.path: a folder of images; got no folder x; correct the path"
 
 

@@ -25,7 +25,7 @@ def parabola(config) -> float:
 
 
 def play(study, law=parabola, order=lambda requests: requests, until=lambda name: False):
-    """Run the study with a planted law: decisions, table and plan at its end.
+    """Run the study with a planted law; returns decisions, table and plan at its end.
 
     ``order`` permutes the requests that finish first; ``until`` stops after a decision.
     """

@@ -7,16 +7,19 @@ from mutransfer.analysis.transfer.speed_up import compare_convergence
 from tests.analysis.planted_curves import COMPARISON, HPS, tables
 
 
-def test_a_measured_ratio_reads_as_fewer_steps():
+def test_a_measured_ratio_is_that_of_steps():
     summary = convergence.summary(compare_convergence(*tables(), COMPARISON))
-    assert "2 times fewer steps" in summary.sentences[0] and "2 seeds" in summary.sentences[0]
+    assert (
+        "ratio of SP's steps to μP's is 2 (" in summary.sentences[0]
+        and "2 seeds" in summary.sentences[0]
+    )
     assert len(summary.tables[1].rows) == 4
 
 
 def test_what_limits_the_comparison_is_a_caveat():
     comparison = dataclasses.replace(COMPARISON, sp_tuned=None, is_annealed=True)
     summary = convergence.summary(compare_convergence(*tables(), comparison))
-    assert any("not chosen" in text for text in summary.caveats)
+    assert any("not been chosen" in text for text in summary.caveats)
     assert any("annealed" in text for text in summary.caveats)
 
 

@@ -1,12 +1,12 @@
 """The tables of a verdict for the terminal."""
 
-from mutransfer.analysis.reporting.tables import limitations, text_summary
+from mutransfer.analysis.reporting.tables import limitations, terminal_tables
 from mutransfer.analysis.verdict.judge import Verdict
 from tests.analysis import planted
 
 
 def test_the_terminal_gets_complete_rows_of_text(verdict: Verdict) -> None:
-    tables = {t.title: t for t in text_summary(verdict)}
+    tables = {t.title: t for t in terminal_tables(verdict)}
     assert list(tables) == [
         "Conditions",
         "Reasons",

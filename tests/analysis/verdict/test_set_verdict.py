@@ -27,8 +27,8 @@ def test_an_hp_that_does_not_matter_does_not_keep_the_set_from_passing() -> None
 
 def test_hps_that_all_do_not_matter_never_pass() -> None:
     law = Law(std_curvature=0.0002, lr_curvature=0.0002, noise_sd=0.0002)
-    asked = planted.question(tolerance=Tolerance(kind="abs_loss", value=0.02))
-    judged = judge(planted.table(law), asked)
+    question = planted.question(tolerance=Tolerance(kind="abs_loss", value=0.02))
+    judged = judge(planted.table(law), question)
     assert [e.harmless for e in judged.hps] == [True, True]
     assert judged.verdict == "INCONCLUSIVE"
 

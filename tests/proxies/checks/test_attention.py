@@ -60,3 +60,14 @@ def test_a_softmax_that_is_no_attention_has_no_head_dim():
     router = nn.Linear(8, 4)
     (softmax,) = softmaxes_of(lambda: router(torch.randn(3, 8)).softmax(-1))
     assert softmax.head_dim is None
+
+
+def test_query_heads_that_share_a_key_head_have_the_logits_of_repeated_keys():
+    q, k = torch.randn(2, 4, 5, 8), torch.randn(2, 2, 5, 8)
+    (grouped,) = softmaxes_of(lambda: F.scaled_dot_product_attention(q, k, k, enable_gqa=True))
+    repeated = k.repeat_interleave(2, dim=1)
+    (plain,) = softmaxes_of(lambda: F.scaled_dot_product_attention(q, repeated, repeated))
+    assert torch.equal(grouped.logits(), plain.logits())
+    assert (grouped.head_dim, grouped.scale) == (8, plain.scale)
+    (other,) = softmaxes_of(lambda: F.scaled_dot_product_attention(q, repeated.roll(1, 1), q))
+    assert not torch.equal(other.logits(), plain.logits())

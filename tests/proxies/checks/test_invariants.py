@@ -51,7 +51,7 @@ def test_each_mistake_is_found_alone_and_named(options, change, name, text):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_foreign_modules_keep_the_laws_and_sp_does_not(case):
+def test_third_party_modules_keep_the_laws_and_sp_does_not(case):
     start = start_of(case)
     assert broken(start) == {}
     assert broken(lambda arm, *rest: start("sp", *rest))

@@ -1,4 +1,4 @@
-"""What is made once is cached whole, and made again if it is damaged."""
+"""Arrays are cached complete, and made again if the file is damaged."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,7 +22,7 @@ def same(arrays):
     )
 
 
-def test_what_is_kept_is_not_made_again(own):
+def test_cached_arrays_are_not_made_again(own):
     assert same(cache.arrays("x", lambda: ARRAYS))
     assert same(cache.arrays("x", lambda: pytest.fail("made again")))
     assert [path.name for path in own.iterdir()] == ["x.npz"]
@@ -38,13 +38,13 @@ def test_a_damaged_file_is_made_again(own, damage):
     assert same(cache.arrays("x", lambda: pytest.fail("made again")))
 
 
-def test_a_pickle_in_its_place_is_never_opened(own):
+def test_a_pickle_under_its_name_is_never_opened(own):
     own.mkdir()
     np.savez(own / "x.npz", a=np.array([{"an": "object"}], dtype=object))
     assert same(cache.arrays("x", lambda: ARRAYS))
 
 
-def test_many_writers_leave_one_whole_file(own):
+def test_many_writers_leave_one_complete_file(own):
     def write(_):
         return same(cache.arrays("x", lambda: ARRAYS))
 
@@ -59,13 +59,13 @@ def test_a_maker_that_fails_leaves_nothing(own):
     assert not own.exists()
 
 
-def test_without_a_place_it_is_made_each_time(tmp_path, monkeypatch):
+def test_arrays_are_made_each_time_if_the_directory_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MUTRANSFER_CACHE", str(tmp_path / "file"))
     assert [cache.text("a", lambda: "x"), cache.text("a", lambda: "y")] == ["x", "y"]
 
 
-def test_the_place_is_the_users_cache_directory(tmp_path, monkeypatch):
+def test_the_directory_is_the_users_cache_directory(tmp_path, monkeypatch):
     assert cache.directory() == tmp_path / "cache"
     monkeypatch.delenv("MUTRANSFER_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))

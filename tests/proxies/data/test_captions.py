@@ -18,7 +18,7 @@ def test_words_are_lower_case_without_punctuation():
     assert words("Person's T-shirt, 5 (Blue)!") == ["person's", "t", "shirt", "5", "blue"]
 
 
-def test_a_word_has_the_same_features_wherever_it_stands_and_in_any_data():
+def test_a_word_has_the_same_features_at_any_position_and_in_any_data():
     captions = encode(TEXTS, config())
     batch = captions.take(torch.tensor([0, 1, 2]))
     grinning_face, face_with = batch["caption"][0], batch["caption"][1]
@@ -31,7 +31,7 @@ def test_a_word_has_the_same_features_wherever_it_stands_and_in_any_data():
     assert not torch.equal(other_seed[0], grinning_face)
 
 
-def test_words_outside_the_vocabulary_share_a_row_of_their_own():
+def test_words_outside_the_vocabulary_share_one_row():
     encoder = RandomWords(["red", "cat"], dim=8, length=4, seed=0)
     tokens, _, _ = encoder(["red dog", "red horse", "red cat"])
     assert torch.equal(tokens[0], tokens[1])

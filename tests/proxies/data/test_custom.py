@@ -66,7 +66,7 @@ def load_from(monkeypatch, build):
     return load(CustomDataConfig(build="own_data:build"))
 
 
-def test_sound_data_are_handed_on(monkeypatch):
+def test_correct_data_are_passed_through(monkeypatch):
     data = load_from(monkeypatch, Sound)
     assert data.fingerprint == "sound" and len(data.batch(0, 0, 4)["x"]) == 4
 

@@ -59,7 +59,7 @@ def test_a_batch_has_the_features_of_its_images():
     assert not torch.equal(batch["feature"], fed.batch(0, 4, 32)["feature"])
 
 
-def test_a_grid_that_the_image_has_not_is_a_fault():
+def test_a_grid_that_does_not_divide_the_image_is_a_fault():
     with pytest.raises(DataError, match="feature_side divides the image side, 16"):
         data.load(OpenmojiConfig(features="random_conv", feature_side=5))
 

@@ -27,7 +27,7 @@ def test_without_sub_folders_there_is_one_class(tmp_path):
     assert fed.info.n_classes == 1 and len(fed.validation()["label"]) == 1
 
 
-def test_the_fingerprint_is_of_the_content_wherever_it_lies(tmp_path):
+def test_the_fingerprint_is_of_the_content_whatever_its_path(tmp_path):
     first = load(config(write(tmp_path / "a"))).fingerprint
     assert load(config(write(tmp_path / "b" / "c"))).fingerprint == first
     path = tmp_path / "a" / "red" / "0.png"
@@ -64,7 +64,7 @@ def test_images_beside_classes_are_named(tmp_path):
     assert "1 of 11 do not: loose.png" in faults_of(tmp_path)[0]
 
 
-def test_all_faults_are_told_together(tmp_path):
+def test_all_faults_are_reported_together(tmp_path):
     write(tmp_path, captions=True)
     (tmp_path / "red" / "0.png").write_bytes(b"")
     Image.new("RGB", (9, 9)).save(tmp_path / "red" / "1.png")
@@ -80,7 +80,7 @@ def test_all_faults_are_told_together(tmp_path):
         assert phrase in text
 
 
-def test_hidden_files_and_other_files_are_not_looked_at(tmp_path):
+def test_hidden_files_and_other_files_are_ignored(tmp_path):
     write(tmp_path)
     (tmp_path / "red" / ".DS_Store.png").write_bytes(b"x")
     (tmp_path / "red" / "readme.md").write_text("x")

@@ -1,4 +1,4 @@
-"""Latents and embeddings that somebody has computed, in shards."""
+"""Precomputed latents and embeddings, in shards."""
 
 import dataclasses
 import math
@@ -99,7 +99,7 @@ def test_what_is_declared_is_known_without_any_file(tmp_path):
         Training(trial)
 
 
-def test_identity_is_of_content_or_of_a_declared_name_and_not_of_the_place(tmp_path):
+def test_identity_is_of_content_or_of_a_declared_name_and_not_of_the_path(tmp_path):
     first = data.identity(config(write(tmp_path / "a")))
     assert data.identity(config(write(tmp_path / "b"))) == first
     changed = parts()
@@ -124,7 +124,7 @@ def test_shards_that_are_not_as_declared_are_named(tmp_path, change, message):
         latents.load(config(write(tmp_path), **change))
 
 
-def test_a_part_that_is_missing_and_a_broken_shard_are_told_together(tmp_path):
+def test_a_missing_part_and_a_broken_shard_are_reported_together(tmp_path):
     write(tmp_path, {name: part for name, part in parts().items() if name != "pooled"})
     (tmp_path / "001.safetensors").write_bytes(b"broken")
     with pytest.raises(DataError) as caught:

@@ -137,13 +137,13 @@ def test_the_licence_is_named():
     assert data.attribution(DigitsConfig()) is None
 
 
-def test_a_package_that_is_not_there_is_one_message(monkeypatch):
+def test_a_missing_package_is_one_message(monkeypatch):
     monkeypatch.setattr(openmoji, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"not installed.*pip install 'mutransfer\[openmoji\]'"):
         openmoji.load(CONFIG)
 
 
-def test_a_font_that_is_not_there_is_one_message(monkeypatch):
+def test_a_missing_font_is_one_message(monkeypatch):
     monkeypatch.setattr(openmoji, "FONT", "openmoji/font/none.ttf")
     with pytest.raises(DataError, match=r"no file .*none\.ttf.*force-reinstall"):
         openmoji.load(CONFIG)

@@ -114,9 +114,7 @@ def beyond_the_mask(model):
         ("mmdit", {"mask_caption": False}, False),
     ],
 )
-def test_what_is_beyond_the_end_of_a_caption_is_seen_only_where_an_option_says_so(
-    family, changes, is_blind
-):
+def test_padding_of_captions_is_seen_only_where_an_option_allows_it(family, changes, is_blind):
     gap = beyond_the_mask(plain(family, **changes))
     assert (gap[:-1].max() < 1e-5) == is_blind
     assert gap[-1] == 0, "a caption of full length has nothing beyond"

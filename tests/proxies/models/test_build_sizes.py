@@ -87,5 +87,5 @@ def test_flops_are_those_counted_by_hand(model, count, width):
     train = TrainConfig(steps=STEPS, batch_size=BATCH)
     config = TrialConfig(model=model, data=DATA, train=train, hps=HPs(lr=0.01), width=width)
     forward, without_gradient = count(width)
-    # Backward costs twice that, but that no gradient goes into images, times and captions.
+    # Backward costs twice that, except that no gradient flows into images, times and captions.
     assert flops.training_flops(config) == STEPS * BATCH * 2 * (3 * forward - without_gradient)

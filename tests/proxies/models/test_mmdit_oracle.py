@@ -68,7 +68,7 @@ def load_mmdit(model, theirs, patch_size):
         load_joint_block(mapping, f"blocks.{k}", f"transformer_blocks.{k}", is_last=k == last)
     mapping.linear("norm_out.linear", "final.modulation", shift_scale=True)
     mapping.readout("proj_out", patch_size)
-    # Queries of the last block's caption find what nothing reads; positions are fixed in both.
+    # Queries of the last block's caption yield what nothing reads; positions are fixed in both.
     unread = f"transformer_blocks.{last}.attn."
     unread_parts = (f"{unread}add_q_proj", f"{unread}norm_added_q", "pos_embed.pos_embed")
     mapping.load(theirs, unread=unread_parts)

@@ -164,13 +164,13 @@ def test_the_forms_differ_when_one_part_of_the_rule_is_left_out(change):
     assert gap > 1e-5
 
 
-def test_forms_and_arms_are_one_at_base_width():
+def test_forms_and_arms_are_equal_at_base_width():
     options = {"steps": 4}
     assert torch.equal(losses(build, 16, **options), losses(build, 16, arm="sp", **options))
     assert not torch.equal(losses(build, 32, **options), losses(build, 32, arm="sp", **options))
 
 
-def test_table_has_a_row_for_people_per_parameter():
+def test_the_table_has_a_row_per_parameter():
     rows = mup.table(plan(64))
     assert [row["name"] for row in rows] == list(DIT_ROLES)
     assert rows[0]["role"] == "input" and rows[0]["lr_mult"] == 1.0

@@ -72,7 +72,7 @@ def test_noise_of_single_batches_is_not_divergence():
     assert first(rows) is not None, "without pairing, it would be"
 
 
-def test_the_first_of_both_findings_counts():
+def test_the_first_of_both_criteria_counts():
     losses = [2.0] * 100
     losses[60] = math.nan
     assert first(losses) == 10

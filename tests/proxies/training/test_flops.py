@@ -19,6 +19,6 @@ def test_parameters_and_flops_are_those_of_the_closed_forms(trial_of, width, dep
     per_image = features * n + n * n + depth * 6 * n * n + 2 * n * n
     attention = depth * 2 * tokens * tokens * n
     forward = tokens * per_token + per_image + attention
-    # Backward costs twice that, but that no gradient goes into images and time features.
+    # Backward costs twice that, except that no gradient flows into images and time features.
     backward = 2 * forward - tokens * pixels * n - features * n
     assert flops.training_flops(config) == 7 * 5 * 2 * (forward + backward)

@@ -22,7 +22,7 @@ N_SEARCH, N_ALL = 4, 32
 
 
 def run_until(store: Store, n_trials: int) -> None:
-    """Continue the study until so many trials have ended."""
+    """Continue the study until ``n_trials`` trials have ended."""
 
     def stop() -> None:
         if len(store.names("trials", ".parquet")) >= n_trials:
@@ -34,7 +34,7 @@ def run_until(store: Store, n_trials: int) -> None:
 
 @pytest.fixture(scope="module")
 def cuts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Folders with the study after so many trials, by that number."""
+    """Folders with the study cut off, by the number of trials that had ended."""
     folder = tmp_path_factory.mktemp("under-way")
     write_spec(folder)
     store = Store(str(folder / "runs/tiny"))
@@ -70,7 +70,7 @@ def test_it_reports_what_ended_and_what_is_missing_and_decides_nothing(
     run = cuts[n] / "runs/tiny"
     before = files(run)
     done = call(cuts[n], "analyze", "tiny")
-    assert done.returncode == 3, done.stderr  # a part of a study is no PASS
+    assert done.returncode == 3, done.stderr  # an unfinished study is no PASS
     assert f"Under way: {n} of about" in done.stdout and missing in done.stdout
     page = (run / "report.html").read_text()
     assert f"Under way: {n} of about" in page and missing in page
@@ -85,18 +85,18 @@ def test_without_a_trial_there_is_one_message(cuts: dict[int, Path]) -> None:
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 2
 
 
-def test_scripts_are_told_too(cuts: dict[int, Path]) -> None:
-    told = to_dict(inputs_of(cuts[1]))
-    assert told["verdict"] is None and told["progress"]["done"] == 1
-    told = to_dict(inputs_of(cuts[27]))
-    assert told["verdict"] == "INCONCLUSIVE" and not told["progress"]["finished"]
-    assert json.loads(json.dumps(told))["progress"]["missing"][-1][0] == "target"
+def test_json_has_no_verdict_or_an_unfinished_one(cuts: dict[int, Path]) -> None:
+    result = to_dict(inputs_of(cuts[1]))
+    assert result["verdict"] is None and result["progress"]["done"] == 1
+    result = to_dict(inputs_of(cuts[27]))
+    assert result["verdict"] == "INCONCLUSIVE" and not result["progress"]["finished"]
+    assert json.loads(json.dumps(result))["progress"]["missing"][-1][0] == "target"
 
 
 def test_the_report_opens_in_a_browser_and_does_no_harm_without_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A browser of our own: `BROWSER` is what the standard library looks at first."""
+    """The browser is a script, which the standard library finds in `BROWSER`."""
     seen, script, page = (tmp_path / name for name in ("seen", "browser", "report.html"))
     script.write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
     script.chmod(0o755)

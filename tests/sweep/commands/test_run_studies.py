@@ -126,8 +126,8 @@ def test_faults_of_a_folder_come_before_any_trial(tmp_path):
 def test_the_licence_is_shown_by_check_plan_and_run(tmp_path):
     write_spec(tmp_path, tiny_with("data: {source: openmoji}"))
     for words in (("check",), ("plan", "tiny", "--no-time")):
-        shown = call(tmp_path, *words).stdout
-        assert "OpenMoji" in shown and "CC BY-SA" in shown
+        output = call(tmp_path, *words).stdout
+        assert "OpenMoji" in output and "CC BY-SA" in output
     write_spec(tmp_path)
     assert "OpenMoji" not in call(tmp_path, "check").stdout
 
@@ -171,12 +171,12 @@ def test_a_study_with_convergence_reports_ratios_of_steps(tmp_path):
     assert store.exists("plots", "convergence.svg")
     page = store.read_bytes("report.html").decode()
     assert "final loss of SP" in page and "default LR" in page
-    # The runs with a curve end in the bits of those without.
+    # The runs with a curve have bitwise the same final loss as those without.
     table = store.table()
     sets = table[(table["arm"] == "mup") & (table["width"] == 32) & (table["seed"] == 1)]
     twice = sets.groupby("hp.lr").filter(lambda rows: len(rows) == 2)
     assert set(twice["n_val"]) == {1, 6} and twice["val_loss"].nunique() == 1
-    # And the verdict rests on the table without the stage just the same.
+    # The verdict is the same without the rows of the stage.
     alone = results.from_rows(
         row for row in store.rows().values() if row["asked_by"] != "convergence"
     )

@@ -14,7 +14,7 @@ from mutransfer.sweep.errors import RunError, UserError
     [
         (UserError("wrong"), terminal.EXIT_USER, "mutransfer: wrong"),
         (RunError("failed"), terminal.EXIT_FAILED, "mutransfer: failed"),
-        (KeyError("x"), terminal.EXIT_FAILED, "a bug of mutransfer"),
+        (KeyError("x"), terminal.EXIT_FAILED, "a bug in mutransfer"),
         (KeyboardInterrupt(), 130, "stopped"),
     ],
 )

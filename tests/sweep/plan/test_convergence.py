@@ -1,4 +1,4 @@
-"""Stage `convergence`: its trials, and that it changes nothing else."""
+"""Stage `convergence`: its trials; it changes no other stage."""
 
 import dataclasses
 import math

@@ -9,7 +9,7 @@ from mutransfer.sweep.plan.search import Observation
 from mutransfer.sweep.spec import space
 from tests.sweep.conftest import TINY, study_of
 
-# The GP sampler takes seconds a proposal.
+# The GP sampler takes seconds per proposal.
 LEARNERS = ["tpe", pytest.param("gp", marks=pytest.mark.slow)]
 
 

@@ -24,7 +24,7 @@ from tests.environments import SITE, environment, python
 from tests.sweep.command_line import CLI
 
 EXAMPLE = Path(__file__).parents[3] / "examples/custom"
-# A trainer that notes where it and our package were imported from.
+# A trainer that records where it and our package were imported from.
 TRAINER = """
 import pathlib
 
@@ -75,7 +75,7 @@ def study(tmp_path_factory) -> Iterator[Study]:
 
 
 def archived(folder: str, target: Path) -> dict[str, bytes]:
-    """What Ray sends of a folder: content by name."""
+    """The files that Ray sends of a folder: content by name."""
     create_package(folder, target, include_gitignore=True, include_parent_dir=True)
     with zipfile.ZipFile(target) as archive:
         return {name: archive.read(name) for name in archive.namelist()}

@@ -1,4 +1,4 @@
-"""Ray reads its settings when it is imported, so every module sets them before."""
+"""Ray reads its settings when it is imported, so every module sets them first."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The real Ray. One run of a study is shared by the tests that only inspect it."""
+"""Studies on real Ray; tests that only inspect a run share one."""
 
 import dataclasses
 import os
@@ -24,7 +24,7 @@ def baseline(tmp_path_factory) -> Store:
 
 
 class ProcessIds(driver.NoWatcher):
-    """Notes which process ran which trial."""
+    """Records which process ran which trial."""
 
     def __init__(self) -> None:
         self.of_trial = {}

@@ -21,7 +21,7 @@ from tests.sweep.conftest import TINY, study_of
 from tests.sweep.run.test_supervise import CHILD, is_gone
 
 EXAMPLE = Path(__file__).parents[3] / "examples/custom/sweeps.yaml"
-SAY = """
+PROGRAM = """
 import json, sys, time
 trial = json.load(open(sys.argv[1]))
 def say(**point):
@@ -32,9 +32,9 @@ say(step=0, val_loss=2.0)
 
 
 def row_of(tmp_path, code: str, silence_s: float = 30.0):
-    """The row of a trial of a program with these last lines."""
+    """The row and the store of a trial whose program ends with ``code``."""
     program = tmp_path / "program.py"
-    program.write_text(SAY + textwrap.dedent(code))
+    program.write_text(PROGRAM + textwrap.dedent(code))
     command = f"{sys.executable} {program} {{config_json}}"
     config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     trainer = TrainerConfig(command=command, silence_s=silence_s)

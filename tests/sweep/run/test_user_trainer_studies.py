@@ -14,8 +14,7 @@ from mutransfer.proxies import mup, user_code
 from mutransfer.sweep.store.store import Store
 from tests.sweep.command_line import call, kill_run, start_run, wait_for_rows
 
-# Ray's processes notice the death of the driver, and programs that of their worker.
-SETTLE_S = 6
+SETTLE_S = 6  # until Ray's processes have ended after their driver, and programs after a worker
 EXAMPLE = Path(__file__).parents[3] / "examples/custom/sweeps.yaml"
 # A trainer with a known optimum: the best base LR is 2^-5 at every width under the plan that it
 # receives, and 2^-5 / m where the LR of hidden weights is not divided. It writes a checkpoint.
@@ -65,7 +64,7 @@ def write_study(folder: Path, pause_s: float = 0.0) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Path:
-    """The folder of a study of the program, run in this process."""
+    """The folder of a finished study of the program, run in this process."""
     folder = write_study(tmp_path_factory.mktemp("undisturbed"))
     done = call(folder, "run", "own", "--inline")
     assert done.returncode == 0, done.stderr
@@ -145,7 +144,7 @@ def test_the_examples_trainers_run_on_ray_and_their_best_yaml_is_loaded(tmp_path
 
 
 def loads_and_trains(best: dict) -> None:
-    """The few lines of a production trainer: what best.yaml holds is all that it needs."""
+    """A minimal production trainer: it needs only what best.yaml holds."""
     user_code.add_paths([str(EXAMPLE.parent)])
     build, loss, data = (
         user_code.function(f"transformer:{part}") for part in ("build", "loss", "data")

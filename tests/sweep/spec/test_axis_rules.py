@@ -16,19 +16,15 @@ BETAS = {
     "axis: b": "rule: {kind: sqrt_batch, scale_betas: true}, axis: b",
     "steps: 6, batch_size: 16": "steps: 6, batch_size: 16, betas: [0.8, 0.999]",
 }
-
-
 ODD = {
     "family: dit": "family: uvit",
     "depths: [1, 2, 4]": "rule: completep, depths: [1, 3]",
     "depth: 8": "depth: 5",
 }
-
-
 GAIN = {"rel_loss: 0.02": "share_of_width_gain: 0.1"}
 
 
-# What is wrong, axis, change of the text, path of the fault, and a part of what it says.
+# What is wrong, axis, change of the spec, path of the fault, and a part of its text.
 FAULTS = [
     ("no ladder", "depth", {"depths: [1, 2, 4], ": ""}, "transfer", "`depths` is given"),
     ("two", "depth", {"depths: [1": "widths: [8], depths: [1"}, "transfer.widths", "alone"),

@@ -1,4 +1,4 @@
-"""The rules between sections: typed as a study, run where their sections are valid."""
+"""The rules between sections: each takes sections of a study, and runs where these are valid."""
 
 import inspect
 from typing import get_type_hints

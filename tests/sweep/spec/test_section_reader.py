@@ -1,4 +1,4 @@
-"""The section `data`: chosen by its source, found beside the spec, checked before any trial."""
+"""The section `data`: chosen by its source, its paths relative to the spec, its faults."""
 
 import json
 

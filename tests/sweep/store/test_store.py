@@ -1,4 +1,4 @@
-"""Results and decisions are written once and never torn."""
+"""Results and decisions are written once, completely or not at all."""
 
 import multiprocessing
 
