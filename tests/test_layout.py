@@ -43,8 +43,8 @@ def test_a_sub_package_is_small_enough_to_find_ones_way_in(name):
 def test_its_init_says_what_is_public_and_defines_nothing(name):
     tree = ast.parse((ROOT / name / "__init__.py").read_text())
     assert re.search(r"[Pp]ublic", ast.get_docstring(tree) or "")
-    rest = [node for node in tree.body[1:] if not isinstance(node, (ast.Import, ast.ImportFrom))]
-    assert all(isinstance(n, ast.Assign) and n.targets[0].id == "__all__" for n in rest)
+    others = [node for node in tree.body[1:] if not isinstance(node, ast.Import | ast.ImportFrom)]
+    assert all(isinstance(n, ast.Assign) and n.targets[0].id == "__all__" for n in others)
 
 
 def is_mirrored(test: Path) -> bool:

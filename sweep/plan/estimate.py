@@ -92,8 +92,8 @@ def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StageCost]:
 def total_s(costs: Iterable[StageCost]) -> float | None:
     """Training seconds of all stages, one trial after the other; None where one is unknown."""
     seconds_of_stages = [cost.train_s for cost in costs]
-    known = [s for s in seconds_of_stages if s is not None]
-    return sum(known) if len(known) == len(seconds_of_stages) else None
+    known_seconds = [s for s in seconds_of_stages if s is not None]
+    return sum(known_seconds) if len(known_seconds) == len(seconds_of_stages) else None
 
 
 def seconds(requests: Iterable[TrialRequest], step_s: Mapping[StepSize, float]) -> float | None:

@@ -44,9 +44,9 @@ def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
     entries = entries if isinstance(entries, dict) else {}
     for name in names:
         if name not in entries:
-            known = ", ".join(map(str, entries)) or "none"
+            study_names = ", ".join(map(str, entries)) or "none"
             hint = nearest(name, entries)
-            raise UserError(f"{file.name}: no study '{name}'{hint}; studies here: {known}")
+            raise UserError(f"{file.name}: no study '{name}'{hint}; studies here: {study_names}")
     studies: dict[str, Study] = {}
     imports = (str(Path(file.name).absolute().parent), str(Path.cwd()))
     for name in names or tuple(entries):

@@ -124,9 +124,9 @@ def read_parameters(
     return distributions, faults
 
 
-def nearest(word: object, known: Iterable[object]) -> str:
+def nearest(word: object, known_words: Iterable[object]) -> str:
     """' (did you mean …?)' where a known word is similar, else nothing."""
-    similar = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.6)
+    similar = difflib.get_close_matches(str(word), [str(k) for k in known_words], n=1, cutoff=0.6)
     return f" (did you mean '{similar[0]}'?)" if similar else ""
 
 
@@ -158,8 +158,8 @@ def _pydantic_fault(
     while path not in file.marks and len(path) > len(section) + 1 and error["type"] != "missing":
         path = path[:-1]  # pydantic inserts names of union members
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-        hint = nearest(path[-1], known) or f"; known here: {', '.join(known)}"
+        keys = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+        hint = nearest(path[-1], keys) or f"; known here: {', '.join(keys)}"
         return file.fault(path, "a known key", path[-1], f"remove it{hint}")
     if error["type"] in ("missing", "missing_argument"):
         return file.fault(path[:-1], f"`{path[-1]}` is given", "nothing", f"add `{path[-1]}: …`")

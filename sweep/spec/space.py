@@ -118,8 +118,8 @@ def read(name: str, entry: Any) -> tuple[Distribution | None, list[Fault]]:
         return None, faults
     required, optional = KEYS[kind]
     for key in sorted(set(entry) - required - optional - {"distribution"}, key=str):
-        known = ", ".join(sorted(required | optional))
-        faults.append(Fault((str(key),), "a known key", str(key), f"known here: {known}"))
+        keys = ", ".join(sorted(required | optional))
+        faults.append(Fault((str(key),), "a known key", str(key), f"known here: {keys}"))
     for key in sorted(required - set(entry)):
         faults.append(Fault((), f"`{key}` is given", "nothing", f"add `{key}: …`"))
     faults += _number_faults(name, {k: entry[k] for k in (required | optional) & set(entry)})

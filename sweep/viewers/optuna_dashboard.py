@@ -1,7 +1,8 @@
 """A journal for optuna-dashboard, written from the table; nothing is read back from it.
 
-Losses of different widths or arms must not be ranked against each other. So the search becomes one
-Optuna study, with the name of the study, and each pair of arm and width another one.
+Losses of different axis values (widths, say) or arms must not be ranked against each other. So the
+search becomes one Optuna study, with the name of the study, and each pair of arm and axis value
+another one.
 """
 
 import contextlib
@@ -24,13 +25,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from mutransfer.analysis.labels import SHORT_ARMS
+from mutransfer.analysis.table.axis import axis_value_text
 from mutransfer.analysis.table.schema import HP_PREFIX
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store.store import Store
 
 FILE = "optuna-journal.log"
-ARMS = {"mup": "μP", "sp": "SP"}
 STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED}  # other statuses: FAIL
 USER_ATTRS = (
     "trial_id", "asked_by", "generation", "seed", "width", "depth", "batch_size", "steps", "status",
@@ -70,7 +72,9 @@ class Journal:
     def _name(self, row: Mapping[str, Any]) -> str:
         if row["asked_by"] == "search":
             return self._study.name
-        return f"{self._study.name}: {ARMS[row['arm']]}, width {row['width']}"
+        axis = self._study.axis
+        where = axis_value_text(axis, row[axis])
+        return f"{self._study.name}: {SHORT_ARMS[row['arm']]}, {where}"
 
     def _add(self, name: str, rows: list[dict[str, Any]]) -> None:
         optuna_study = optuna.create_study(

@@ -20,11 +20,13 @@ from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 from mutransfer.sweep.viewers.optuna_dashboard import Journal
+from tests.sweep.axis_studies import text_of
+from tests.sweep.conftest import study_of
 from tests.sweep.planted import row
 
 
-def add(study, store, lr: float, outcome, *, stage="search", width=16, seed=0) -> None:
-    config = trial(study, axis_value=width, arm="mup", hps={"lr": lr}, seed=seed)
+def add(study, store, lr: float, outcome, *, stage="search", at=16, seed=0, arm="mup") -> None:
+    config = trial(study, axis_value=at, arm=arm, hps={"lr": lr}, seed=seed)
     curve = [{"step": 3, "val_loss": 0.9}, {"step": 6, "val_loss": 0.5}]
     times = {
         "started_at": f"2026-01-02T03:04:{len(store.rows()):02d}+00:00",
@@ -43,7 +45,7 @@ def filled(tiny, tmp_path) -> Store:
     rundir.claim(store, tiny)
     for lr, outcome in ((2**-6, 0.5), (2**-5, None), (2**-7, "failed")):
         add(tiny, store, lr, outcome)
-    add(tiny, store, 2**-11, 0.7, stage="slices", width=32, seed=1)  # beyond the search range
+    add(tiny, store, 2**-11, 0.7, stage="slices", at=32, seed=1)  # beyond the search range
     return store
 
 
@@ -71,6 +73,18 @@ def test_the_journal_holds_the_search_and_each_arm_and_width(tiny, filled):
     assert by_name["tiny"].best_value == 0.5
     wide = by_name["tiny: μP, width 32"].trials[0]
     assert wide.params["lr"] == pytest.approx(2**-11) and wide.user_attrs["seed"] == 1
+
+
+def test_along_another_axis_each_of_its_values_and_arms_is_a_study(tmp_path):
+    study, store = study_of(text_of("batch_size", rule=True)), Store(str(tmp_path / "axis"))
+    rundir.claim(store, study)
+    for batch_size, arm in ((32, "mup"), (64, "mup"), (64, "unscaled")):
+        add(study, store, 2**-6, 0.5, stage="slices", at=batch_size, arm=arm)
+    journal = Journal(study, store)
+    assert journal.add() == 3
+    assert {name.partition(": ")[2] for name in studies(journal.path)} == {
+        "μP, batch size 32", "μP, batch size 64", "no rule, batch size 64",
+    }  # fmt: skip
 
 
 def test_new_rows_are_added_once_and_a_new_journal_holds_all_rows(tiny, filled):
