@@ -19,14 +19,17 @@ if __name__ != "mutransfer.analysis":  # at the repository's root: one module un
 if TYPE_CHECKING:
     from mutransfer.analysis.reporting.files import report
     from mutransfer.analysis.table.external import read_table
+    from mutransfer.analysis.table.table import TableError
     from mutransfer.analysis.verdict.external import judge_table
     from mutransfer.analysis.verdict.judge import judge
     from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
-    from mutransfer.analysis.verdict.verdict_file import read_verdict
+    from mutransfer.analysis.verdict.verdict_file import VerdictError, read_verdict
 
 __all__ = [
+    "TableError",
     "Tolerance",
     "TransferQuestion",
+    "VerdictError",
     "judge",
     "judge_table",
     "read_table",
@@ -35,8 +38,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "TableError": "table.table",
     "Tolerance": "verdict.question",
     "TransferQuestion": "verdict.question",
+    "VerdictError": "verdict.verdict_file",
     "judge": "verdict.judge",
     "judge_table": "verdict.external",
     "read_table": "table.external",

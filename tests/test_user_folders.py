@@ -87,6 +87,7 @@ def write_hostile(folder: Path) -> None:
         (folder / name).write_text(text)
 
 
+EVERY_CHECK = ("check", "roles", "coordcheck")
 COMMANDS = """
 import sys
 from mutransfer.sweep.cli import main
@@ -103,17 +104,24 @@ for words, codes in {calls}:
 
 
 def use(
-    executable: Path | str, work: Path, spec: Path, *options: str, **variables: str
+    executable: Path | str,
+    work: Path,
+    spec: Path,
+    *options: str,
+    first: tuple[str, ...] = ("check", "roles"),
+    **variables: str,
 ) -> list[str]:
-    """Go the way of both studies, from `check` to `best.yaml`; returns those that arrived."""
+    """Go the way of both studies, to `best.yaml`; returns those that arrived."""
     where = ["--spec", str(spec), "--runs", str(work / "runs")]
-    calls: list[tuple[list[str], tuple[int, ...]]] = [(["check", "--spec", str(spec)], (0,))]
-    calls.append((["roles", "ours", "--spec", str(spec)], (0,)))
+    calls: list[tuple[list[str], tuple[int, ...]]] = [
+        ([command, "ours", "--spec", str(spec)], (0,)) for command in first
+    ]
     for study in ("ours", "theirs"):
         calls += [
             (["plan", study, *where], (0,)),
             (["run", study, *where, *options], (0,)),
             (["status", study, *where], (0,)),
+            (["log", study, "--to", "tensorboard", *where], (0,)),
             (["analyze", study, *where], (0, 3)),
             (["export", study, "--width", "128", "--force", *where], (3,)),
         ]
@@ -143,7 +151,8 @@ def test_a_users_own_folders_of_our_names_are_imported_beside_ours(tmp_path):
 def test_wherever_they_lie_and_however_we_are_installed(wheel, tmp_path, placement, install):
     work, spec, variables = placed(tmp_path, placement)
     own = environment(tmp_path / "env", wheel, SITE) if install == "wheel" else sys.executable
-    assert use(own, work, spec, "--inline", **variables) == ["ours", "theirs"]
+    ways = use(own, work, spec, "--inline", first=EVERY_CHECK, **variables)
+    assert ways == ["ours", "theirs"]
 
 
 @pytest.mark.slow

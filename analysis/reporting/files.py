@@ -8,6 +8,7 @@ from typing import Any
 from mutransfer.analysis.figures import canvas
 from mutransfer.analysis.reporting import page
 from mutransfer.analysis.reporting.contents import ReportInputs, all_plots
+from mutransfer.analysis.table.arguments import shown
 from mutransfer.analysis.verdict.external import TableResult
 
 REPORT = "report.html"
@@ -27,11 +28,17 @@ def report(result: TableResult, folder: str | Path) -> Path:
         The path of report.html.
 
     Raises:
+        TypeError: ``result`` is none of `judge_table`, or ``folder`` no path.
         OSError: the folder cannot be written.
     """
+    if not isinstance(result, TableResult):
+        raise TypeError(
+            f"result: what judge_table returned; got {shown(result)}; call judge_table first"
+        )
     root = Path(folder)
+    files = report_files(table_inputs(result))
     (root / "plots").mkdir(parents=True, exist_ok=True)
-    for name, content in report_files(table_inputs(result)).items():
+    for name, content in files.items():
         (root / name).write_bytes(content)
     return root / REPORT
 
@@ -39,8 +46,8 @@ def report(result: TableResult, folder: str | Path) -> Path:
 def table_inputs(result: TableResult) -> ReportInputs:
     """Return what the report of a table shows."""
     info = {"study": result.name, "mutransfer": metadata.version("mutransfer")}
-    if result.name != "table":
-        info["command"] = f"mutransfer analyze {result.name}"
+    if result.command is not None:
+        info["command"] = result.command
     return ReportInputs(
         run_info=info,
         df=result.table,

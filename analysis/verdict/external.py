@@ -1,5 +1,6 @@
 """The verdict on a table from elsewhere, in one call."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from mutransfer.analysis.table.arguments import plain_number, shown, table_faults
 from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.table.external import read_table
 from mutransfer.analysis.table.table import TableError
@@ -16,7 +18,7 @@ from mutransfer.analysis.verdict.hp import HPVerdict, Word
 from mutransfer.analysis.verdict.judge import Verdict, judge
 from mutransfer.analysis.verdict.question import Tolerance, ToleranceKind, TransferQuestion
 from mutransfer.analysis.verdict.table_question import table_question
-from mutransfer.words import AXES
+from mutransfer.words import Axis
 
 DEFAULT_TOLERANCE: Mapping[str, float] = MappingProxyType({"rel_loss": 0.005})
 
@@ -31,6 +33,8 @@ class TableResult:
         question: The question that was judged.
         fits: The fitted slices by HP.
         full_verdict: The verdict with all its figures.
+        command: The `mutransfer analyze` of the same question; None where there is none, as for
+            a DataFrame.
     """
 
     name: str
@@ -38,6 +42,7 @@ class TableResult:
     question: TransferQuestion
     fits: Mapping[str, Fits]
     full_verdict: Verdict
+    command: str | None = None
 
     def __repr__(self) -> str:
         """Return the verdict in one sentence."""
@@ -121,15 +126,15 @@ def judge_table(
         TableError: arguments or a table that cannot be judged; one message with all faults that
             can be found together.
     """
-    _check_arguments(axis, tolerance)
-    rows = read_table(table, columns, axis)  # type: ignore[arg-type]
+    asked = _checked(table, columns, axis, search_at, target_at, tolerance, defaults)
+    rows = read_table(table, columns, asked.axis)
     question = table_question(
         rows,
-        tolerance=_tolerance(tolerance),
-        search_at=search_at,
-        target_at=target_at,
-        defaults=defaults,
-        axis=axis,  # type: ignore[arg-type]
+        tolerance=asked.tolerance,
+        search_at=asked.search_at,
+        target_at=asked.target_at,
+        defaults=asked.defaults,
+        axis=asked.axis,
     )
     fits = gather(rows, question)
     return TableResult(
@@ -138,26 +143,95 @@ def judge_table(
         question=question,
         fits=fits,
         full_verdict=judge(rows, question, fits=fits),
+        command=None if isinstance(table, pd.DataFrame) else _command(table, columns or {}, asked),
     )
 
 
-def _check_arguments(axis: str, tolerance: Mapping[str, float] | Tolerance) -> None:
-    faults = []
-    if axis not in AXES:
-        faults.append(f"axis: one of {', '.join(AXES)}; got {axis!r}; pick one")
-    try:
-        _tolerance(tolerance)
-    except (ValueError, TypeError) as error:
-        faults.append(str(error))
-    if faults:
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The arguments of `judge_table` besides the table, as plain Python values."""
+
+    axis: Axis
+    search_at: int | None
+    target_at: int | None
+    tolerance: Tolerance
+    defaults: Mapping[str, float]
+
+
+def _checked(
+    table: Any,
+    columns: Any,
+    axis: Any,
+    search_at: Any,
+    target_at: Any,
+    tolerance: Any,
+    defaults: Any,
+) -> _Asked:
+    """The arguments as plain values; raises TableError with all that is wrong with them."""
+    faults = table_faults(table, columns, axis)
+    search = _whole("search_at", search_at, faults)
+    target = _whole("target_at", target_at, faults)
+    accepted = _tolerance(tolerance, faults)
+    untuned = _defaults(defaults, faults)
+    if faults or accepted is None:
         raise TableError("\n".join(faults))
+    return _Asked(
+        axis=axis, search_at=search, target_at=target, tolerance=accepted, defaults=untuned
+    )
 
 
-def _tolerance(tolerance: Mapping[str, float] | Tolerance) -> Tolerance:
+def _whole(name: str, value: Any, faults: list[str]) -> int | None:
+    number = plain_number(value)
+    if number is not None and number == int(number):
+        return int(number)
+    if value is not None:
+        faults.append(f"{name}: a whole number; got {shown(value)}; give one value of the axis")
+    return None
+
+
+def _tolerance(tolerance: Any, faults: list[str]) -> Tolerance | None:
     if isinstance(tolerance, Tolerance):
         return tolerance
     if not isinstance(tolerance, Mapping) or len(tolerance) != 1:
-        kinds = ", ".join(get_args(ToleranceKind))
-        raise TypeError(f"tolerance: one of {kinds} with a number; got {tolerance!r}; give one")
+        rule = f"tolerance: one of {', '.join(get_args(ToleranceKind))} with a number"
+        faults.append(f"{rule}; got {shown(tolerance)}; write it like {{'rel_loss': 0.005}}")
+        return None
     ((kind, value),) = tolerance.items()
-    return Tolerance(kind=kind, value=value)  # type: ignore[arg-type]
+    try:
+        return Tolerance(kind=kind, value=value)
+    except ValueError as error:
+        faults.append(str(error))
+        return None
+
+
+def _defaults(defaults: Any, faults: list[str]) -> dict[str, float]:
+    if defaults is None:
+        return {}
+    if not isinstance(defaults, Mapping):
+        rule = "defaults: a mapping of HPs to numbers"
+        faults.append(f"{rule}; got {shown(defaults)}; write it like {{'lr': 0.001}}")
+        return {}
+    values = {hp: plain_number(value) for hp, value in defaults.items()}
+    faults += [
+        f"defaults: a finite number above 0 for {shown(hp)}; got {shown(defaults[hp])}; correct it"
+        for hp, value in values.items()
+        if value is None or value <= 0
+    ]
+    return {hp: value for hp, value in values.items() if value is not None}
+
+
+def _command(path: str | Path, columns: Mapping[str, str], asked: _Asked) -> str | None:
+    """The command that asks the same; None if a name cannot be written in its options."""
+    names = [*columns, *columns.values(), *asked.defaults]
+    if any("," in name or "=" in name or name != name.strip() or not name for name in names):
+        return None
+    options = {
+        "--columns": ",".join(f"{theirs}={ours}" for theirs, ours in columns.items()),
+        "--axis": "" if asked.axis == "width" else asked.axis,
+        "--search-at": asked.search_at,
+        "--target-at": asked.target_at,
+        "--tolerance": f"{asked.tolerance.kind}={asked.tolerance.value!r}",
+        "--default": ",".join(f"{hp}={value!r}" for hp, value in asked.defaults.items()),
+    }
+    words = [w for name, v in options.items() if v not in ("", None) for w in (name, str(v))]
+    return shlex.join(["mutransfer", "analyze", str(path), *words])

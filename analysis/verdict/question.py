@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from mutransfer.analysis.fit.minimum import CONFIDENCE
+from mutransfer.analysis.table.arguments import plain_number, shown
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.table.slice import Slice, slice_of
 from mutransfer.words import Axis
@@ -22,25 +23,29 @@ class Tolerance:
         kind: ``rel_loss``: a share of the best loss at the target; ``abs_loss``: a loss;
             ``share_of_width_gain``: a share of the best loss at the search minus the best
             loss at the target.
-        value: The number, > 0.
+        value: The number, finite and > 0; kept as a plain int or float.
 
     Raises:
-        ValueError: unknown kind, or a value not above 0.
+        ValueError: unknown kind, or a value that is no such number.
     """
 
     kind: ToleranceKind
     value: float
 
     def __post_init__(self) -> None:
-        """Refuse an unknown kind and a value not above 0."""
-        if self.kind not in get_args(ToleranceKind):
+        """Refuse an unknown kind and a value that is not a finite number above 0."""
+        kinds = get_args(ToleranceKind)
+        if not isinstance(self.kind, str) or self.kind not in kinds:
             raise ValueError(
-                f"tolerance.kind: one of {get_args(ToleranceKind)}; got {self.kind!r}; pick one"
+                f"tolerance.kind: one of {', '.join(kinds)}; got {shown(self.kind)}; pick one"
             )
-        if not 0 < self.value < float("inf"):
+        value = plain_number(self.value)
+        if value is None or value <= 0:
             raise ValueError(
-                f"tolerance.value: above 0; got {self.value}; choose the loss you can accept"
+                f"tolerance.value: a finite number above 0; got {shown(self.value)}; "
+                "choose the loss you can accept"
             )
+        object.__setattr__(self, "value", value)
 
     def in_loss(self, *, target_best: float | None, search_best: float | None) -> float | None:
         """Return the tolerance as a loss; None if a loss that it depends on is missing.

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mutransfer.analysis.fit.curve import fit_slice
 from mutransfer.analysis.fit.optimum import optimum
+from mutransfer.analysis.table.arguments import shown
 from mutransfer.analysis.table.axis import axis_value_text
 from mutransfer.analysis.table.schema import HP_PREFIX
 from mutransfer.analysis.table.slice import log2_of, slice_of
@@ -44,11 +45,18 @@ def table_question(
         axis: Axis along which transfer is judged; its column holds the axis value of a row.
 
     Raises:
-        TableError: an axis value without μP runs, or no set that was run at both.
+        TableError: an axis value without μP runs, a default of an HP that the table lacks, or no
+            set that was run at both.
     """
     ours = df[in_arm(df, "mup", axis=axis)]
     axis_values = sorted({int(value) for value in ours[axis]})
-    search, target = _ends(axis_values, search_at, target_at)
+    if not axis_values:
+        raise TableError("table: runs of arm mup; got none; without μP nothing can transfer")
+    search = axis_values[0] if search_at is None else search_at
+    target = axis_values[-1] if target_at is None else target_at
+    faults = _end_faults(axis_values, search, target) + _default_faults(df, defaults or {})
+    if faults:
+        raise TableError("\n".join(faults))
     best = _best_shared(ours, search, target, axis)
     sliced = _sliced(ours, best, search, axis)
     seeds = _seeds(ours)
@@ -77,23 +85,23 @@ def table_question(
     )
 
 
-def _ends(
-    axis_values: Sequence[int], search_at: int | None, target_at: int | None
-) -> tuple[int, int]:
-    """The axis values of search and target; raises TableError with all that is wrong."""
-    if not axis_values:
-        raise TableError("table: runs of arm mup; got none; without μP nothing can transfer")
-    search, target = search_at or axis_values[0], target_at or axis_values[-1]
+def _end_faults(axis_values: Sequence[int], search: int, target: int) -> list[str]:
+    """The faults of the axis values of search and target."""
     faults = [
-        f"{name}: one of {list(axis_values)} (arm mup); got {value}; pick one"
+        f"{name}: one of {list(axis_values)} (arm mup); got {shown(value)}; pick one"
         for name, value in (("search_at", search), ("target_at", target))
         if value not in axis_values
     ]
     if not faults and search == target:
         faults = [f"search_at: another than the target; got {search}; pick one"]
-    if faults:
-        raise TableError("\n".join(faults))
-    return search, target
+    return faults
+
+
+def _default_faults(df: pd.DataFrame, defaults: Mapping[str, float]) -> list[str]:
+    known = [name.removeprefix(HP_PREFIX) for name in hp_columns(df)]
+    unknown = ", ".join(shown(hp) for hp in defaults if hp not in known)
+    rule = f"defaults: HPs of the table, without {HP_PREFIX} ({', '.join(known)})"
+    return [f"{rule}; got {unknown}; correct the name"] if unknown else []
 
 
 def _best_shared(df: pd.DataFrame, search: int, target: int, axis: Axis) -> HPSet:

@@ -6,11 +6,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from mutransfer.analysis.table.arguments import shown
 from mutransfer.analysis.verdict.judge import FORMAT, Verdict
 
 # What the verdict.json of a study contains besides the verdict (`reporting.files.to_dict`).
 BESIDE = frozenset({"convergence", "progress"})
-REMEDY = "write it anew with `mutransfer analyze STUDY`"
+REMEDY = "write it anew with `mutransfer analyze STUDY` or `mutransfer analyze TABLE -o FOLDER`"
+TOO_DEEP = "must be a verdict.json; got lists or objects nested too deeply"
 
 
 class VerdictError(ValueError):
@@ -26,29 +28,45 @@ def read_verdict(path: str | Path) -> Verdict:
     Raises:
         VerdictError: not a verdict.json, or one of another format.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise VerdictError(f"{path}: must be a verdict.json; got {error}; {REMEDY}") from None
+    content = _content(path)
     _check_format(path, content)
+    known = {key: value for key, value in content.items() if key not in BESIDE}
     try:
-        verdict = TypeAdapter(Verdict).validate_python(content)
+        # Strict: True and "3" are no integers. As JSON, in which a list may stand for a tuple.
+        verdict = TypeAdapter(Verdict).validate_json(json.dumps(known), strict=True)
+    except RecursionError:
+        raise VerdictError(f"{path}: {TOO_DEEP}; {REMEDY}") from None
     except ValidationError as error:
         fault = error.errors()[0]
-        key = ".".join(map(str, fault["loc"]))
-        raise VerdictError(f"{path}: {key}: {fault['msg']}; {REMEDY}") from None
-    if verdict.to_dict() != {key: v for key, v in content.items() if key not in BESIDE}:
+        key = ".".join(map(str, fault["loc"])) or "content"
+        got = shown(fault["input"])
+        raise VerdictError(f"{path}: {key}: {fault['msg']}; got {got}; {REMEDY}") from None
+    if verdict.to_dict() != known:
         raise VerdictError(f"{path}: must have the keys of format {FORMAT}; got others; {REMEDY}")
+    if not verdict.hps:
+        raise VerdictError(f"{path}: hps: the verdict on one HP or more; got []; {REMEDY}")
     return verdict
+
+
+def _content(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        got = error.strerror
+    except RecursionError:
+        raise VerdictError(f"{path}: {TOO_DEEP}; {REMEDY}") from None
+    except (TypeError, ValueError) as error:  # no path; no text, no JSON
+        got = str(error)
+    raise VerdictError(f"{path}: must be a verdict.json; got {got}; {REMEDY}")
 
 
 def _check_format(path: str | Path, content: Any) -> None:
     number = content.get("format") if isinstance(content, dict) else None
-    if number in (1, 2):
+    if type(number) is int and number in (1, 2):
         raise VerdictError(
             f"{path}: format must be {FORMAT}; got {number}, whose keys are search_width, "
             "target_width, width and level in place of search_at, target_at, axis_value and "
             f"confidence; {REMEDY}"
         )
-    if number != FORMAT:
-        raise VerdictError(f"{path}: format must be {FORMAT}; got {number!r}; {REMEDY}")
+    if type(number) is not int or number != FORMAT:  # not 3.0, True or "3"
+        raise VerdictError(f"{path}: format must be {FORMAT}; got {shown(number)}; {REMEDY}")

@@ -26,6 +26,35 @@ from mutransfer.sweep.commands.options import (
 from mutransfer.sweep.store import rundir
 
 
+ColumnsOpt = Annotated[
+    str, typer.Option(help="Table only: THEIRS=OURS, e.g. learning_rate=hp.lr,loss=val_loss.")
+]
+ToleranceOpt = Annotated[
+    str, typer.Option(help="Table only: rel_loss=…, abs_loss=… or share_of_width_gain=…")
+]
+AxisOpt = Annotated[str, typer.Option(help="Table only: width, batch_size, steps or depth.")]
+SearchAtOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--search-width",
+        "--search-at",
+        help="Table only: where HPs were tuned; by default its lowest value.",
+    ),
+]
+TargetAtOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--target-width",
+        "--target-at",
+        help="Table only: where transfer is checked; by default its highest value.",
+    ),
+]
+DefaultOpt = Annotated[str, typer.Option(help="Table only: the untuned HPs, e.g. lr=1e-3.")]
+OutputOpt = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Table only: folder for report and plots.")
+]
+
+
 def analyze(
     name: Annotated[
         str,
@@ -35,36 +64,13 @@ def analyze(
     ],
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
-    columns: Annotated[
-        str,
-        typer.Option(help="Table only: THEIRS=OURS, e.g. learning_rate=hp.lr,loss=val_loss."),
-    ] = "",
-    tolerance: Annotated[
-        str, typer.Option(help="Table only: rel_loss=…, abs_loss=… or share_of_width_gain=…")
-    ] = analyze_table.TOLERANCE,
-    axis: Annotated[
-        str, typer.Option(help="Table only: width, batch_size, steps or depth.")
-    ] = "width",
-    search_at: Annotated[
-        int | None,
-        typer.Option(
-            "--search-width",
-            "--search-at",
-            help="Table only: where HPs were tuned; by default its lowest value.",
-        ),
-    ] = None,
-    target_at: Annotated[
-        int | None,
-        typer.Option(
-            "--target-width",
-            "--target-at",
-            help="Table only: where transfer is checked; by default its highest value.",
-        ),
-    ] = None,
-    default: Annotated[str, typer.Option(help="Table only: the untuned HPs, e.g. lr=1e-3.")] = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table only: folder for report and plots.")
-    ] = None,
+    columns: ColumnsOpt = "",
+    tolerance: ToleranceOpt = analyze_table.TOLERANCE,
+    axis: AxisOpt = "width",
+    search_at: SearchAtOpt = None,
+    target_at: TargetAtOpt = None,
+    default: DefaultOpt = "",
+    output: OutputOpt = None,
     tables: Annotated[
         bool, typer.Option("--tables", help="Print all tables of the report.")
     ] = False,

@@ -1,20 +1,25 @@
 """`mutransfer analyze TABLE.csv`: the options of the command for `judge_table` and `report`."""
 
+import math
 from pathlib import Path
 from typing import get_args
 
+from mutransfer.analysis.table.arguments import is_table_file
 from mutransfer.analysis.verdict.external import TableResult, judge_table
 from mutransfer.analysis.verdict.question import Tolerance, ToleranceKind
 from mutransfer.sweep.errors import UserError
 from mutransfer.words import AXES
 
-SUFFIXES = (".csv", ".parquet")
 TOLERANCE = "rel_loss=0.005"
 
 
 def is_table(name: str) -> bool:
-    """Whether an argument names a table rather than a study or a run directory."""
-    return name.endswith(SUFFIXES) and not Path(name).is_dir()
+    """Whether an argument names a table rather than a study or a run directory.
+
+    A file with another suffix is taken for a table too, which `judge_table` refuses.
+    """
+    path = Path(name)
+    return not path.is_dir() and (is_table_file(name) or (bool(path.suffix) and path.is_file()))
 
 
 def judge(
@@ -75,9 +80,12 @@ def _pairs(option: str, text: str) -> dict[str, str]:
 def _number(option: str, text: str) -> float:
     base, power, exponent = text.partition("^")
     try:
-        return float(base) ** float(exponent) if power else float(base)
-    except ValueError:
-        raise UserError(f"{option}: a number (2^-8, 3e-4); got {text!r}; correct it") from None
+        number = float(base) ** float(exponent) if power else float(base)
+    except (ValueError, ArithmeticError):  # 10^400, 0^-1
+        number = math.nan
+    if isinstance(number, complex) or not math.isfinite(number):  # (-2)^0.5 is complex
+        raise UserError(f"{option}: a finite number (2^-8, 3e-4); got {text!r}; correct it")
+    return number
 
 
 def _tolerance(text: str) -> Tolerance:

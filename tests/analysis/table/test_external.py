@@ -1,6 +1,7 @@
 """Tables from elsewhere: read, completed, refused with reasons."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -41,16 +42,21 @@ def test_an_empty_loss_is_a_divergence_and_status_words_are_translated(tmp_path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.drop(columns="loss"), "names 'loss'"),
+        (lambda d: d.drop(columns="loss"), "; got 'loss'; correct the mapping"),
         (lambda d: d.assign(learning_rate=np.log2(d["learning_rate"])), "looks like a logarithm"),
         (lambda d: d.assign(learning_rate=-np.log10(d["learning_rate"])), "looks like a logarithm"),
         (lambda d: d.assign(loss=np.inf), "infinite"),
-        (lambda d: d.assign(n=d["n"] + 0.5), "width: whole numbers; got 64.5 in row 2"),
+        (lambda d: d.assign(n=d["n"] + 0.5), "width: whole numbers below 2^63; got 64.5 in line 2"),
         (lambda d: d[d["n"] == 64], "two widths"),
         (lambda d: pd.concat([d, d]), "equal rows"),
         (lambda d: d.drop(columns="seed"), "add a column seed"),
-        (lambda d: d.assign(loss="high"), "numbers; got 'high' in row 2"),
+        (lambda d: d.assign(loss="high"), "numbers; got 'high' in line 2"),
         (lambda d: d.assign(arm="ntk"), "one of mup, sp"),
+        (lambda d: d.assign(loss=True), "val_loss: numbers; got True in line 2"),
+        (lambda d: d.assign(loss="1+2j"), "val_loss: numbers; got '1+2j' in line 2"),
+        (lambda d: d.assign(n=np.inf), "width: whole numbers below 2^63; got inf in line 2"),
+        (lambda d: d[:0], "one row for each run; got an empty table"),
+        (lambda d: d.assign(**{"hp.": 1.0}), "a name after hp. in the column of an HP; got 'hp.'"),
     ],
 )
 def test_a_faulty_table_is_refused_with_a_reason(
@@ -86,3 +92,121 @@ def test_another_axis_needs_its_column(tmp_path: Path) -> None:
     mapping = {"learning_rate": "hp.lr", "loss": "val_loss"}
     table = read_table(saved(along("batch_size", results()), tmp_path), mapping, "batch_size")
     assert set(table["batch_size"]) == {64, 128, 256}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.assign(loss=True), "table: val_loss: numbers; got True in the row with index"),
+        (lambda d: d.assign(loss=d["loss"].astype(object).where(d["n"] > 64, True)), "got True in"),
+        (
+            lambda d: d.assign(loss=1 + 2j),
+            "val_loss: numbers; got (1+2j) in the row with index 'r0'",
+        ),
+        (lambda d: d.assign(loss=pd.Timestamp(0)), "val_loss: numbers; got Timestamp("),
+        (lambda d: d.assign(loss=pd.Timedelta(1)), "val_loss: numbers; got Timedelta("),
+        (lambda d: d.assign(loss=[[1]] * len(d)), "val_loss: numbers; got [1] in"),
+        (lambda d: d.assign(loss=[10**400] * len(d)), "val_loss: finite, and empty where"),
+        (lambda d: d.assign(learning_rate=True), "hp.lr: numbers; got True"),
+        (lambda d: d.assign(learning_rate=np.complex64(1)), "hp.lr: numbers; got"),
+        (lambda d: d.assign(learning_rate=pd.Timestamp(0)), "hp.lr: numbers; got Timestamp"),
+        (lambda d: d.assign(**{"hp.x": np.inf}), "hp.x: finite or empty; got 72 infinite"),
+        (lambda d: d.assign(n=False), "width: numbers; got False"),
+        (
+            lambda d: d.assign(seed=0.5),
+            "seed: whole numbers below 2^63; got 0.5 in the row with index 'r0'",
+        ),
+        (lambda d: d.assign(n=d["n"] * 1e30), "width: whole numbers below 2^63; got 6.4e+31 in"),
+        (lambda d: d.assign(base_width=0), "base_width: above 0 in every row"),
+        (lambda d: d.assign(arm=[["mup"]] * len(d)), "arm: words; got ['mup'] in the row with"),
+        (lambda d: d.assign(status=3), "status: words; got 3 in the row with index 'r0'"),
+        (lambda d: pd.concat([d, d[5:6]]), "2 equal rows (the row with index 'r5', the row with"),
+        (lambda d: pd.DataFrame(), "table: one row for each run; got an empty table"),
+        (lambda d: d[:0], "table: one row for each run; got an empty table"),
+        (
+            lambda d: pd.DataFrame(None, d.index, d.columns),
+            "table: one row for each run; got empty",
+        ),
+    ],
+)
+def test_a_faulty_frame_is_refused_with_the_label_of_the_row(
+    change: Callable, message: str
+) -> None:
+    df = results()
+    with pytest.raises(TableError) as refused:
+        read_table(change(df.set_axis([f"r{i}" for i in range(len(df))])), MAPPING)
+    assert message in str(refused.value)
+
+
+def test_numbers_of_other_types_give_the_same_table() -> None:
+    df = results()
+    expected = read_table(df, MAPPING)
+    changed = [
+        df.convert_dtypes(),
+        df.astype({"n": float, "seed": object, "loss": object}),
+        df.astype({"learning_rate": "category", "loss": str}),
+        df.assign(learning_rate=df["learning_rate"].map(Decimal)),
+    ]
+    for other in changed:
+        pd.testing.assert_frame_equal(read_table(other, MAPPING), expected)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (None, "table: a DataFrame, or the path of a .csv or .parquet file; got None"),
+        ([1, 2], "got [1, 2]; give one of these"),
+        ({"n": [64]}, "got {'n': [64]}; give one of these"),
+        (pd.Series([1]), "got an object of type Series; give one of these"),
+        (b"t.csv", "got b't.csv'; give one of these"),
+        ("", "got ''; save it in one of these two formats"),
+        ("t.txt", "file; got 't.txt'; save it in one of these two formats"),
+        (Path("t.tsv"), "file; got 't.tsv'; save it in one of these two formats"),
+        ("n,loss\n64,0.1\n", "file; got 'n,loss\\n64,0.1\\n'; save it"),
+        (".csv", ".csv: a .csv or .parquet file; got nothing there"),
+        ("x" * 500 + ".csv", "cannot be read"),
+    ],
+)
+def test_what_is_no_table_is_refused(table: object, message: str) -> None:
+    with pytest.raises(TableError) as refused:
+        read_table(table)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("columns", ["lr=hp.lr", ["lr"], dict, {"lr": 1}, {0: "hp.lr"}, [], 1])
+def test_columns_are_a_mapping_of_names(columns: object) -> None:
+    with pytest.raises(TableError, match=r"^columns: a mapping of the table's names to ours"):
+        read_table(results(), columns)
+
+
+def test_an_hp_has_a_name_and_an_axis_is_known() -> None:
+    with pytest.raises(TableError, match=r"a name after hp\. in the column of an HP; got 'hp\.'"):
+        read_table(results(), MAPPING | {"learning_rate": "hp."})
+    with pytest.raises(TableError, match="axis: one of width, batch_size, steps, depth; got 'x'"):
+        read_table(results(), MAPPING, "x")
+
+
+def test_a_suffix_may_be_in_capitals_and_a_folder_is_no_file(tmp_path: Path) -> None:
+    df = results()
+    saved(df, tmp_path).rename(tmp_path / "T.CSV")
+    saved(df, tmp_path, "t.parquet").rename(tmp_path / "T.Parquet")
+    for name in ("T.CSV", "T.Parquet"):
+        assert len(read_table(tmp_path / name, MAPPING)) == len(df)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(TableError, match="got a folder"):
+        read_table(tmp_path / "folder.csv")
+
+
+def test_a_row_of_a_file_is_named_by_its_line(tmp_path: Path) -> None:
+    path = saved(results(), tmp_path)
+    header, *rows = path.read_text().splitlines()
+    wrong = rows[3].rsplit(",", 1)[0] + ",high"
+    path.write_text("\n".join(["", header, rows[0], "", ",,,,", rows[1], rows[2], wrong]))
+    with pytest.raises(TableError, match=r"got 'high' in line 8"):
+        read_table(path, MAPPING)
+    path.write_text("\n".join([f"{header},note", f'{rows[0]},"two\nlines"', f"{wrong},"]))
+    with pytest.raises(TableError, match=r"got 'high' in row 2"):
+        read_table(path, MAPPING)
+    parquet = saved(results().assign(loss="high"), tmp_path, "t.parquet")
+    with pytest.raises(TableError, match=r"got 'high' in row 1"):
+        read_table(parquet, MAPPING)

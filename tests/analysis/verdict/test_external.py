@@ -1,7 +1,9 @@
 """The verdict on a table from elsewhere, in one call, from a DataFrame or a file."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -61,9 +63,16 @@ def test_what_a_table_cannot_show_is_listed() -> None:
     [
         (lambda d: d, {"axis": "colour", "tolerance": {"loss": 1}}, ["axis: ", "tolerance.kind: "]),
         (lambda d: d, {"tolerance": {"rel_loss": 0.1, "abs_loss": 0.1}}, ["tolerance: one of"]),
-        (lambda d: d, {"tolerance": {"rel_loss": -1}}, ["tolerance.value: above 0"]),
+        (
+            lambda d: d,
+            {"tolerance": {"rel_loss": -1}},
+            ["tolerance.value: a finite number above 0"],
+        ),
         (lambda d: d, {"tolerance": 0.005}, ["tolerance: one of"]),
         (lambda d: d, {"search_at": 9, "target_at": 8}, ["search_at: one", "target_at: one"]),
+        (lambda d: d, {"search_at": 0, "target_at": 0}, ["search_at: one", "target_at: one"]),
+        (lambda d: d, {"search_at": 9, "defaults": {"zzz": 1}}, ["search_at: one", "got 'zzz'"]),
+        (lambda d: d, {"defaults": {"hp.lr": 1}}, ["HPs of the table, without hp. (lr)"]),
         (lambda d: d, {"columns": {}}, ["table: needs a column width", "needs a column val_loss"]),
         (lambda d: pd.concat([d, d[["loss"]]], axis=1), {}, ["table: each column once; got loss"]),
         (lambda d: d.assign(loss="high"), {}, ["table: val_loss: numbers; got 'high'"]),
@@ -85,3 +94,73 @@ def test_a_file_is_named_by_its_path(tmp_path: Path) -> None:
         assert str(refused.value).startswith(f"{path}: needs a column width")
     with pytest.raises(TableError, match="got nothing there"):
         judge_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"search_at": "32"}, "search_at: a whole number; got '32'; give one"),
+        ({"search_at": np.array([64, 128])}, "search_at: a whole number; got array([ 64, 128])"),
+        ({"search_at": 64.5}, "search_at: a whole number; got 64.5"),
+        ({"target_at": True}, "target_at: a whole number; got True"),
+        ({"target_at": float("nan")}, "target_at: a whole number; got nan"),
+        ({"target_at": 10**400}, "target_at: a whole number; got 1000"),
+        ({"defaults": {"lr": 0}}, "defaults: a finite number above 0 for 'lr'; got 0"),
+        ({"defaults": {"lr": -1}}, "above 0 for 'lr'; got -1"),
+        ({"defaults": {"lr": float("inf")}}, "above 0 for 'lr'; got inf"),
+        ({"defaults": {"lr": "1e-3"}}, "above 0 for 'lr'; got '1e-3'"),
+        ({"defaults": {"lr": True}}, "above 0 for 'lr'; got True"),
+        ({"defaults": {"lr": (-2) ** 0.5}}, "above 0 for 'lr'; got ("),
+        ({"defaults": "lr=1"}, "defaults: a mapping of HPs to numbers; got 'lr=1'"),
+        ({"defaults": ["lr"]}, "defaults: a mapping of HPs to numbers; got ['lr']"),
+        ({"tolerance": {"rel_loss": "0.01"}}, "tolerance.value: a finite number above 0; got '0.0"),
+        ({"tolerance": {"rel_loss": None}}, "tolerance.value: a finite number above 0; got None"),
+        ({"tolerance": {"rel_loss": [0.1]}}, "tolerance.value: a finite number above 0; got [0.1]"),
+        ({"tolerance": {"rel_loss": True}}, "tolerance.value: a finite number above 0; got True"),
+        ({"tolerance": {"rel_loss": 10**400}}, "tolerance.value: a finite number above 0; got 100"),
+        ({"tolerance": {"rel_loss": 10**9999}}, "finite number above 0; got an object of type int"),
+        ({"tolerance": {"loss": 1}}, "tolerance.kind: one of rel_loss, abs_loss"),
+        ({"tolerance": {None: 1}}, "tolerance.kind: one of rel_loss, abs_loss"),
+        ({"tolerance": {}}, "tolerance: one of rel_loss, abs_loss"),
+        ({"tolerance": None}, "tolerance: one of rel_loss, abs_loss"),
+        ({"tolerance": "rel_loss=1"}, "got 'rel_loss=1'; write it like {'rel_loss': 0.005}"),
+        ({"axis": ["width"]}, "axis: one of width, batch_size, steps, depth; got ['width']"),
+        ({"axis": np.array(["width", "depth"])}, "axis: one of width, batch_size"),
+        ({"columns": "lr=hp.lr"}, "columns: a mapping of the table's names to ours, all of them"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_the_table_is_read(options, message) -> None:
+    with pytest.raises(TableError) as refused:
+        judge_table("none.csv", **options)
+    assert message in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_all_wrong_arguments_are_named_together() -> None:
+    wrong = {"columns": [], "axis": 1, "search_at": "a", "target_at": [], "tolerance": 1}
+    with pytest.raises(TableError) as refused:
+        judge_table(None, **wrong, defaults=1)
+    places = [line.split(":")[0] for line in str(refused.value).splitlines()]
+    assert places == ["table", "axis", "columns", "search_at", "target_at", "tolerance", "defaults"]
+
+
+def test_numbers_of_numpy_become_those_of_python() -> None:
+    df = results()
+    plain = {"search_at": 64, "target_at": 256, "tolerance": {"rel_loss": 0.25}}
+    expected = judge_table(df, columns=MAPPING, **plain, defaults={"lr": 2.0**-6}).to_dict()
+    for integer in (np.int64, np.float32, float):
+        result = judge_table(
+            df, columns=MAPPING, search_at=integer(64), target_at=integer(df.n.max()),
+            tolerance={"rel_loss": np.float32(0.25)}, defaults={"lr": np.float32(2.0**-6)},
+        )  # fmt: skip
+        assert json.dumps(result.to_dict()) == json.dumps(expected)
+        assert type(result.question.search_at) is int
+        assert type(result.question.defaults["lr"]) is float
+    assert type(Tolerance(kind="abs_loss", value=np.float64(1)).value) is float
+    assert type(Tolerance(kind="abs_loss", value=1).value) is int
+
+
+def test_errors_are_public() -> None:
+    from mutransfer import analysis
+
+    assert analysis.TableError is TableError
+    assert issubclass(analysis.VerdictError, ValueError)

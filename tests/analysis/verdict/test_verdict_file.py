@@ -43,7 +43,10 @@ def test_older_formats_are_refused_in_one_message(number: int, verdict: Verdict,
         read_verdict(written(old, tmp_path))
     message = str(refused.value)
     assert f"got {number}, whose keys are search_width, target_width, width and level" in message
-    assert message.endswith("`mutransfer analyze STUDY`") and "\n" not in message
+    assert (
+        message.endswith("`mutransfer analyze STUDY` or `mutransfer analyze TABLE -o FOLDER`")
+        and "\n" not in message
+    )
 
 
 def test_other_files_are_refused_in_one_message(verdict: Verdict, tmp_path: Path):
@@ -55,5 +58,45 @@ def test_other_files_are_refused_in_one_message(verdict: Verdict, tmp_path: Path
         with pytest.raises(VerdictError, match=re.escape(str(tmp_path))) as refused:
             read_verdict(written(wrong, tmp_path))
         assert "\n" not in str(refused.value)
-    with pytest.raises(VerdictError, match="No such file"):
+    with pytest.raises(VerdictError, match=r"must be a verdict\.json; got No such file or dir"):
         read_verdict(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 3.0}, "format must be 3; got 3.0"),
+        ({"format": True}, "format must be 3; got True"),
+        ({"format": "3"}, "format must be 3; got '3'"),
+        ({"search_at": True}, "search_at: Input should be a valid integer; got True"),
+        ({"search_at": 64.0}, "search_at: Input should be a valid integer; got 64.0"),
+        ({"target_at": "512"}, "target_at: Input should be a valid integer; got '512'"),
+        ({"sentence": None}, "sentence: Input should be a valid string; got None"),
+        ({"hps": []}, "hps: the verdict on one HP or more; got []"),
+        ({"hps": {}}, "hps: Input should be a valid array; got {}"),
+        ({"tolerance": {"kind": "rel_loss", "value": True}}, "got True"),
+        ({"tolerance": {"kind": "rel_loss", "value": -1}}, "above 0; got -1"),
+    ],
+)
+def test_a_wrong_type_is_refused_by_its_key(change: dict, message: str, verdict, tmp_path: Path):
+    path = written(verdict.to_dict() | change, tmp_path)
+    with pytest.raises(VerdictError) as refused:
+        read_verdict(path)
+    assert message in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("depth", [300, 900, 950, 100_000])
+def test_deep_nesting_is_refused(depth: int, verdict: Verdict, tmp_path: Path):
+    path = written(verdict.to_dict(), tmp_path)
+    nested = "[" * depth + "]" * depth
+    for text in (nested, path.read_text()[:-1] + f', "deep": {nested}}}'):
+        path.write_text(text)
+        with pytest.raises(VerdictError) as refused:
+            read_verdict(path)
+        assert "\n" not in str(refused.value) and len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("path", [None, ".", "a\0b", 3])
+def test_what_is_no_file_is_refused(path: Any):
+    with pytest.raises(VerdictError, match=r"must be a verdict\.json; got "):
+        read_verdict(path)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mutransfer.analysis import judge_table
+from mutransfer.sweep.commands.analyze_table import is_table
 from tests.analysis.external_tables import MAPPING, results, saved
 from tests.sweep.command_line import call
 
@@ -64,3 +65,44 @@ def test_wrong_tables_and_options_are_one_message_and_exit_code_2(tmp_path, word
     done = call(tmp_path, "analyze", *words)
     assert done.returncode == 2, done
     assert done.stderr.startswith("mutransfer: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--default", "lr=-2^0.5"), "--default: a finite number (2^-8, 3e-4); got '-2^0.5'"),
+        (("--default", "lr=0^-1"), "--default: a finite number (2^-8, 3e-4); got '0^-1'"),
+        (("--default", "lr=nan"), "--default: a finite number (2^-8, 3e-4); got 'nan'"),
+        (("--default", "lr=-1"), "defaults: a finite number above 0 for 'lr'; got -1.0"),
+        (("--default", "zzz=1"), "defaults: HPs of the table, without hp. (lr); got 'zzz'"),
+        (("--default", "hp.lr=1"), "defaults: HPs of the table, without hp. (lr); got 'hp.lr'"),
+        (("--tolerance", "rel_loss=10^400"), "--tolerance: a finite number (2^-8, 3e-4); got '10^"),
+        (("--search-at", "0"), "search_at: one of [64, 128, 256] (arm mup); got 0; pick one"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, words, message):
+    saved(results(), tmp_path)
+    done = call(tmp_path, "analyze", "t.csv", *COLUMNS, *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"mutransfer: {message}") and done.stderr.count("\n") == 1
+
+
+def test_a_file_of_another_suffix_is_refused_and_capitals_are_read(tmp_path):
+    path = saved(results(), tmp_path)
+    for name in ("t.txt", "t.tsv"):
+        path = path.rename(tmp_path / name)
+        done = call(tmp_path, "analyze", name, *COLUMNS)
+        assert done.returncode == 2
+        assert f"the path of a .csv or .parquet file; got '{name}'" in done.stderr
+    path.rename(tmp_path / "T.CSV")
+    done = call(tmp_path, "analyze", "T.CSV", *COLUMNS)
+    assert "at width 256" in done.stdout and not done.stderr
+
+
+def test_the_name_of_a_study_is_no_table(tmp_path):
+    (tmp_path / "v1.2").mkdir()
+    (tmp_path / "digits").write_text("a file")
+    for name in ("digits", "v1.2", "v1.3", "gone.txt"):
+        assert not is_table(str(tmp_path / name))
+    done = call(tmp_path, "analyze", "v1.3")
+    assert done.returncode == 2 and "sweeps.yaml: no such file" in done.stderr
