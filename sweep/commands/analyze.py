@@ -25,7 +25,6 @@ from mutransfer.sweep.commands.options import (
 )
 from mutransfer.sweep.store import rundir
 
-
 ColumnsOpt = Annotated[
     str, typer.Option(help="Table only: THEIRS=OURS, e.g. learning_rate=hp.lr,loss=val_loss.")
 ]
