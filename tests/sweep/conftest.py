@@ -1,4 +1,5 @@
 import copy
+import sys
 import textwrap
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from mutransfer.sweep import spec
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.spec.yaml_file import parse
+from tests.sweep.custom_model import MODULE, SPEC
 
 TINY = """
 version: 1
@@ -45,3 +47,23 @@ def tiny() -> Study:
 @pytest.fixture
 def tiny_spec(tmp_path: Path) -> Path:
     return write_spec(tmp_path)
+
+
+@pytest.fixture
+def user(tmp_path, monkeypatch, request):
+    """Write a spec and a module with a unique name (a module is imported once per process)."""
+    name = "user_" + "".join(c if c.isalnum() else "_" for c in request.node.name)[-60:]
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def write(*changes: tuple[str, str], roles: str = "{}"):
+        code, text = MODULE, SPEC.replace("NAME", name)
+        for old, new in changes:
+            assert old in code
+            code = code.replace(old, new)
+        text = text.replace("base_width: 16", f"base_width: 16, roles: {roles}")
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(code))
+        (tmp_path / "sweeps.yaml").write_text(text)
+        return spec.read(tmp_path / "sweeps.yaml", ("own",))["own"]
+
+    write.folder, write.name = tmp_path, name
+    return write

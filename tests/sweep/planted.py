@@ -1,11 +1,15 @@
 """Studies that run with a planted law in place of training."""
 
 import math
+from pathlib import Path
 
 from mutransfer.analysis import table as results
 from mutransfer.sweep.plan import next_trials
 from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import worker
+from mutransfer.sweep.spec.study import Study
+from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store.store import Store
 from tests.sweep.conftest import TINY
 
 CONVERGENCE = "convergence: {default_lr: 2^-10, n_val: 6, seeds: 2, points: 3}"
@@ -52,3 +56,33 @@ def a_row(tiny, seed: int = 1, **values) -> dict:
         config=trial(tiny, axis_value=16, arm="mup", hps={"lr": 0.01}, seed=seed), asked_by="set"
     )
     return {**worker.identity_columns(request, "tiny"), "status": "done", "val_loss": 0.5, **values}
+
+
+def write_trial(
+    study: Study, store: Store, lr: float, outcome, *, stage="search", at=16, seed=0, arm="mup"
+) -> None:
+    """Write the row of a trial with a planted outcome and its curve, cut off unless it is done."""
+    config = trial(study, axis_value=at, arm=arm, hps={"lr": lr}, seed=seed)
+    curve = [{"step": 3, "val_loss": 0.9}, {"step": 6, "val_loss": 0.5}]
+    times = {
+        "started_at": f"2026-01-02T03:04:{len(store.rows()):02d}+00:00",
+        "finished_at": f"2026-01-02T03:05:{len(store.rows()):02d}+00:00",
+    }
+    more = {"diverged_step": 4} if outcome is None else {}
+    more |= {"error": "OSError: lost"} if outcome == "failed" else {}
+    done = isinstance(outcome, float)
+    store.write_row(row(TrialRequest(config=config, asked_by=stage), outcome) | times | more,
+                    curve if done else curve[:1])  # fmt: skip
+
+
+def filled_run(tiny: Study, folder: Path) -> Store:
+    """A run directory with a finished, a diverged and a failed trial of the search, and a slice's.
+
+    The trial of the slice is at another width, with an LR beyond the range of the search.
+    """
+    store = Store(str(folder))
+    rundir.claim(store, tiny)
+    for lr, outcome in ((2**-6, 0.5), (2**-5, None), (2**-7, "failed")):
+        write_trial(tiny, store, lr, outcome)
+    write_trial(tiny, store, 2**-11, 0.7, stage="slices", at=32, seed=1)
+    return store

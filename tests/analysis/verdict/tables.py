@@ -1,7 +1,11 @@
-"""Changes of planted tables, and what a verdict says of them."""
+"""Changes of planted tables and figures, and what a verdict says of them."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 
+from mutransfer.analysis.verdict.hp_figures import HPFigures
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 from tests.analysis import planted
@@ -39,3 +43,12 @@ def is_set_at_target(df: pd.DataFrame) -> pd.Series:
 def codes(verdict: Verdict) -> set[str]:
     """The codes of the causes on the set."""
     return {cause.code for cause in verdict.set.causes}
+
+
+def diverging_at(figures: HPFigures, *log2_values: float) -> HPFigures:
+    """The figures with values of the target slice that diverged."""
+    slice_ = figures.target.slice
+    near = np.abs(slice_.log2_x[:, None] - np.array(log2_values)) < 1e-4
+    slice_ = replace(slice_, diverged=near.any(axis=1))
+    assert slice_.diverged.sum() == len(log2_values)
+    return replace(figures, target=replace(figures.target, slice=slice_))

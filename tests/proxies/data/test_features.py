@@ -49,16 +49,6 @@ def test_the_encoder_is_frozen_and_does_not_depend_on_threads():
         torch.set_num_threads(before)
 
 
-def test_a_batch_has_the_features_of_its_images():
-    fed = data.load(OpenmojiConfig(features="random_conv", feature_side=4, feature_dim=8))
-    assert fed.info.feature == (16, 8)
-    batch, large = fed.batch(0, 3, 32), fed.batch(0, 3, 64)
-    assert batch["feature"].shape == (32, 16, 8)
-    again = fed.batch(0, 3, 32)
-    assert torch.equal(batch["feature"], again["feature"]) and len(large["feature"]) == 64
-    assert not torch.equal(batch["feature"], fed.batch(0, 4, 32)["feature"])
-
-
 def test_a_grid_that_does_not_divide_the_image_is_a_fault():
     with pytest.raises(DataError, match="feature_side divides the image side, 16"):
         data.load(OpenmojiConfig(features="random_conv", feature_side=5))

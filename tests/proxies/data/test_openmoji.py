@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mutransfer.proxies import data
-from mutransfer.proxies.config.data import DigitsConfig, OpenmojiConfig
+from mutransfer.proxies.config.data import OpenmojiConfig
 from mutransfer.proxies.data import openmoji
 from mutransfer.proxies.errors import DataError
 
@@ -95,46 +95,6 @@ def test_both_sizes_show_the_same_emoji():
     halved = torch.nn.functional.avg_pool2d(large, 2)
     assert (halved - small).abs().mean() < 0.05
     assert (halved - small.roll(1, 0)).abs().mean() > 0.3
-
-
-def test_label_and_caption_vanish_together_at_equal_rates():
-    both = data.load(OpenmojiConfig(caption_dropout=0.3, label_dropout=0.3))
-    batch, null = both.batch(0, 0, 1000), both.null(1000)
-    no_label = batch["label"] == both.info.n_classes
-    no_caption = (batch["pooled"] == 0).all(dim=1)
-    assert torch.equal(no_label, no_caption)
-    assert abs(no_label.float().mean() - 0.3) < 4 * (0.3 * 0.7 / 1000) ** 0.5
-    for name, part in null.items():
-        assert torch.equal(batch[name][no_label], part[no_label])
-    captions_only = data.load(OpenmojiConfig(caption_dropout=0.3, label_dropout=0.0))
-    alone = captions_only.batch(0, 0, 1000)
-    assert (alone["label"] < both.info.n_classes).all()
-    assert torch.equal(alone["pooled"], batch["pooled"])
-
-
-def test_a_softmax_over_the_null_caption_is_a_number(emoji):
-    null = emoji.null(3)
-    assert null["caption_mask"].sum(dim=1).tolist() == [1, 1, 1]
-    logits = torch.zeros(3, 12).masked_fill(~null["caption_mask"], -torch.inf)
-    assert logits.softmax(dim=1).isfinite().all()
-    none = logits.masked_fill(torch.ones(3, 12, dtype=torch.bool), -torch.inf)
-    assert not none.softmax(dim=1).isfinite().any()
-
-
-def test_a_changed_option_is_another_fingerprint_and_dropout_is_none(emoji):
-    base = data.identity(OpenmojiConfig())
-    prints = {data.identity(OpenmojiConfig(**o))["fingerprint"] for o in (
-        {"embedding_dim": 16}, {"embedding_seed": 1}, {"caption_length": 11},
-        {"features": "random_conv"}, {"features": "random_conv", "feature_side": 4},
-    )}  # fmt: skip
-    assert len(prints | {base["fingerprint"]}) == 6
-    free = data.identity(OpenmojiConfig(caption_dropout=0.5))
-    assert free["fingerprint"] == base["fingerprint"] and free != base
-
-
-def test_the_licence_is_named():
-    assert "OpenMoji" in data.attribution(CONFIG) and "CC BY-SA 4.0" in data.attribution(CONFIG)
-    assert data.attribution(DigitsConfig()) is None
 
 
 def test_a_missing_package_is_one_message(monkeypatch):

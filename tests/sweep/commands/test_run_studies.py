@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from mutransfer.analysis import table as results
 from mutransfer.analysis.verdict.judge import judge
@@ -20,7 +19,7 @@ from mutransfer.sweep.store.store import Store
 from tests.sweep.axis_studies import text_of
 from tests.sweep.command_line import call
 from tests.sweep.conftest import study_of, write_spec
-from tests.sweep.data_studies import IMAGES, LATENTS, PIXART, pictures, shards, tiny_with
+from tests.sweep.data_studies import IMAGES, PIXART, pictures, tiny_with
 from tests.sweep.planted import WITH_CONVERGENCE
 
 STUDIES = ("digits-uvit", "emoji-dit", "emoji-pixart", "emoji-mmdit")
@@ -96,40 +95,6 @@ def test_a_folder_of_captioned_images_runs_from_spec_to_verdict(tmp_path):
     data.load.cache_clear()  # another process: results outlive the data
     assert call(tmp_path, "analyze", "tiny").returncode in (0, 3)
     assert call(tmp_path, "run", "tiny", "--inline").returncode == 2
-
-
-def test_latents_can_be_checked_and_planned_before_they_exist(tmp_path):
-    write_spec(tmp_path, tiny_with(LATENTS))
-    assert call(tmp_path, "check").returncode == 0
-    planned = json.loads(call(tmp_path, "plan", "tiny", "--json").stdout)
-    assert planned["flops"] > 0 and planned["speed_source"] is None
-    refused = call(tmp_path, "run", "tiny", "--inline")
-    assert refused.returncode == 2 and "safetensors shards" in refused.stderr
-    assert "Traceback" not in refused.stderr and not (tmp_path / "runs").exists()
-    shards(tmp_path)
-    timed = json.loads(call(tmp_path, "plan", "tiny", "--json").stdout)
-    assert timed["train_s"] > 0 and timed["flops"] == planned["flops"]
-
-
-def test_faults_of_a_folder_come_before_any_trial(tmp_path):
-    pictures(tmp_path)
-    (tmp_path / "pictures" / "a" / "0.png").write_bytes(b"broken")
-    Image.new("RGB", (9, 9)).save(tmp_path / "pictures" / "a" / "odd.png")
-    write_spec(tmp_path, tiny_with(IMAGES))
-    for command in (("check",), ("run", "tiny", "--inline")):
-        refused = call(tmp_path, *command)
-        assert refused.returncode == 2 and "2 faults" in refused.stderr
-        assert "a/0.png" in refused.stderr and "a/odd.png (9×9 RGB)" in refused.stderr
-    assert not (tmp_path / "runs").exists()
-
-
-def test_the_licence_is_shown_by_check_plan_and_run(tmp_path):
-    write_spec(tmp_path, tiny_with("data: {source: openmoji}"))
-    for words in (("check",), ("plan", "tiny", "--no-time")):
-        output = call(tmp_path, *words).stdout
-        assert "OpenMoji" in output and "CC BY-SA" in output
-    write_spec(tmp_path)
-    assert "OpenMoji" not in call(tmp_path, "check").stdout
 
 
 def test_a_study_along_depth_runs_from_search_to_report(tmp_path):

@@ -1,0 +1,17 @@
+"""The command `analyze` of a finished study: its files and its exit code."""
+
+import json
+
+from tests.sweep.command_line import call
+
+
+def test_analyze_writes_verdict_plots_and_report(ran):
+    done = call(ran, "analyze", "tiny", "--json")
+    assert done.returncode in (0, 3), done.stderr
+    verdict = json.loads(done.stdout)
+    assert (done.returncode == 0) == (verdict["verdict"] == "PASS")
+    run = ran / "runs" / "tiny"
+    assert json.loads((run / "verdict.json").read_text()) == verdict
+    assert "<svg" in (run / "report.html").read_text()
+    names = {path.name for path in (run / "plots").iterdir()}
+    assert {"loss_lr.png", "loss_lr.svg", "search.png"} <= names

@@ -1,0 +1,54 @@
+"""The command `check`: every fault in one message, or the studies as they are read."""
+
+import json
+
+from PIL import Image
+
+from mutransfer.sweep import spec
+from tests.sweep.command_line import call
+from tests.sweep.conftest import TINY, write_spec
+from tests.sweep.data_studies import IMAGES, pictures, tiny_with
+
+
+def test_faults_of_a_spec_are_one_message_and_exit_code_2(tmp_path):
+    write_spec(tmp_path, TINY.replace("steps: 6", "stepz: 6").replace("family: dit", "family: x"))
+    done = call(tmp_path, "check")
+    assert done.returncode == 2 and done.stdout == ""
+    assert "did you mean 'steps'" in done.stderr and "model.family" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_faults_of_a_folder_come_before_any_trial(tmp_path):
+    pictures(tmp_path)
+    (tmp_path / "pictures" / "a" / "0.png").write_bytes(b"broken")
+    Image.new("RGB", (9, 9)).save(tmp_path / "pictures" / "a" / "odd.png")
+    write_spec(tmp_path, tiny_with(IMAGES))
+    for command in (("check",), ("run", "tiny", "--inline")):
+        refused = call(tmp_path, *command)
+        assert refused.returncode == 2 and "2 faults" in refused.stderr
+        assert "a/0.png" in refused.stderr and "a/odd.png (9×9 RGB)" in refused.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_licence_is_shown_by_check_plan_and_run(tmp_path):
+    write_spec(tmp_path, tiny_with("data: {source: openmoji}"))
+    for words in (("check",), ("plan", "tiny", "--no-time")):
+        output = call(tmp_path, *words).stdout
+        assert "OpenMoji" in output and "CC BY-SA" in output
+    write_spec(tmp_path)
+    assert "OpenMoji" not in call(tmp_path, "check").stdout
+
+
+def test_only_the_named_studies_are_checked(tmp_path):
+    name, study = TINY.split("studies:\n")[1].split("\n", 1)
+    other = study.replace("family: dit", "family: dot")
+    write_spec(tmp_path, f"{TINY.rstrip()}\n{name.replace('tiny', 'other')}\n{other}")
+    done = call(tmp_path, "check", "tiny")
+    assert done.returncode == 0 and "no faults" in done.stdout and "other" not in done.stdout
+    assert call(tmp_path, "check").returncode == 2  # the control: the other one has a fault
+
+
+def test_json_is_the_resolved_study(tiny, tiny_spec):
+    (plain,) = json.loads(call(tiny_spec.parent, "check", "--json").stdout).values()
+    assert spec.from_resolved(plain) == tiny
+    assert spec.from_resolved(plain | {"method": "random"}) != tiny  # the control

@@ -1,0 +1,31 @@
+"""The command `export`: best.yaml is written with a good verdict or with --force."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.sweep.command_line import call
+
+
+def test_export_needs_force_unless_it_passes(ran):
+    refused = call(ran, "export", "tiny", "--width", "1152", "-o", "a.yaml")
+    assert refused.returncode == 3 and not (ran / "a.yaml").exists()
+    forced = call(ran, "export", "tiny", "--width", "1152", "-o", "a.yaml", "--force")
+    assert forced.returncode == 3  # a few steps of training prove nothing
+    text = (ran / "a.yaml").read_text()
+    assert "VERDICT" in text.splitlines()[0]
+    best = YAML(typ="safe").load(text)
+    assert best["width"] == 1152 and best["plan"]["width_mult"] == 72
+    assert best["roles"]["hidden"]["lr"] == pytest.approx(best["hps"]["lr"] / 72, rel=1e-5)
+
+
+def test_export_of_a_width_that_cannot_be_built_is_refused(ran):
+    done = call(ran, "export", "tiny", "--width", "1153")
+    assert done.returncode == 2 and "multiple of head_dim" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_message(ran, tmp_path):
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    best = tmp_path / "taken" / "best.yaml"
+    done = call(ran, "export", "tiny", "--width", "64", "-o", str(best), "--force")
+    assert done.returncode == 2 and "choose another -o" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,36 @@
+"""The command `status`: trials by stage, the sets that were decided, why trials failed."""
+
+import json
+import shutil
+
+from mutransfer.sweep.store.store import Store
+from tests.sweep.command_line import call
+from tests.sweep.planted import filled_run
+
+
+def test_status_counts_trials_and_lists_errors(ran):
+    status = json.loads(call(ran, "status", "tiny", "--json").stdout)
+    assert sum(entry["n"] for entry in status["trials"]) == len(
+        Store(str(ran / "runs/tiny")).table()
+    )
+    assert status["failed"] == []
+
+
+def test_a_damaged_run_directory_is_one_message(ran, tmp_path):
+    shutil.copytree(ran / "runs" / "tiny", tmp_path / "broken")
+    (tmp_path / "broken" / "study.json").write_text("{")
+    assert call(tmp_path, "status", "./broken").returncode == 2
+    shutil.copytree(ran / "runs" / "tiny", tmp_path / "torn")
+    next((tmp_path / "torn" / "trials").glob("*.parquet")).write_bytes(b"PAR1")
+    done = call(tmp_path, "analyze", "./torn")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_the_error_of_a_failed_trial_and_the_decided_sets_are_printed(tiny, ran, tmp_path):
+    store = filled_run(tiny, tmp_path / "tiny")
+    failed = call(tmp_path, "status", store.root)
+    assert failed.returncode == 0 and "OSError: lost" in failed.stdout
+    assert "transferred set" not in failed.stdout  # the search has not ended
+    finished = call(ran, "status", "tiny").stdout
+    assert "search best: lr" in finished and "transferred set: lr" in finished
+    assert "failed" not in finished
