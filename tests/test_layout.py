@@ -1,4 +1,4 @@
-"""The layout that CONTRIBUTING describes: few files a room, few import floors, mirrored tests."""
+"""The layout of CONTRIBUTING: few files a sub-package, few import floors, mirrored tests."""
 
 import ast
 import re
@@ -48,12 +48,12 @@ def test_its_init_says_what_is_public_and_defines_nothing(name):
 
 
 def is_mirrored(test: Path) -> bool:
-    """Whether a test module has the name of a module of its room: `test_plan[_oracle]`."""
-    room, name = ROOT / test.parent.relative_to(ROOT / "tests"), test.stem.removeprefix("test_")
-    return any(f"{name}_".startswith(f"{path.stem}_") for path in room.glob("*"))
+    """Whether a test module has the name of a module of its package: `test_plan[_oracle]`."""
+    package, name = ROOT / test.parent.relative_to(ROOT / "tests"), test.stem.removeprefix("test_")
+    return any(f"{name}_".startswith(f"{path.stem}_") for path in package.glob("*"))
 
 
-def test_tests_mirror_the_rooms():
+def test_tests_mirror_the_packages():
     tests = [t for top in FOLDERS for t in (ROOT / "tests" / top).rglob("test_*.py")]
     assert len(tests) > 60
     assert [str(test.relative_to(ROOT)) for test in tests if not is_mirrored(test)] == []

@@ -173,8 +173,8 @@ def _numbers(cells: pd.Series) -> pd.Series:
     """The cells as numbers; null where they are none: text, booleans, complex numbers, dates."""
     if pd.api.types.is_integer_dtype(cells) or pd.api.types.is_float_dtype(cells):
         return pd.to_numeric(cells, errors="coerce")
-    known = cells.astype(object).map(_is_number_or_text)
-    numbers_ = cells.astype(object).where(known, None)
+    is_readable = cells.astype(object).map(_is_number_or_text)
+    numbers_ = cells.astype(object).where(is_readable, None)
     try:
         return pd.to_numeric(numbers_, errors="coerce")
     except OverflowError:  # an int that no float can hold

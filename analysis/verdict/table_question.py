@@ -98,9 +98,9 @@ def _end_faults(axis_values: Sequence[int], search: int, target: int) -> list[st
 
 
 def _default_faults(df: pd.DataFrame, defaults: Mapping[str, float]) -> list[str]:
-    known = [name.removeprefix(HP_PREFIX) for name in hp_columns(df)]
-    unknown = ", ".join(shown(hp) for hp in defaults if hp not in known)
-    rule = f"defaults: HPs of the table, without {HP_PREFIX} ({', '.join(known)})"
+    hps = [name.removeprefix(HP_PREFIX) for name in hp_columns(df)]
+    unknown = ", ".join(shown(hp) for hp in defaults if hp not in hps)
+    rule = f"defaults: HPs of the table, without {HP_PREFIX} ({', '.join(hps)})"
     return [f"{rule}; got {unknown}; correct the name"] if unknown else []
 
 

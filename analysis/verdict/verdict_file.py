@@ -30,10 +30,10 @@ def read_verdict(path: str | Path) -> Verdict:
     """
     content = _content(path)
     _check_format(path, content)
-    known = {key: value for key, value in content.items() if key not in BESIDE}
+    record = {key: value for key, value in content.items() if key not in BESIDE}
     try:
         # Strict: True and "3" are no integers. As JSON, in which a list may stand for a tuple.
-        verdict = TypeAdapter(Verdict).validate_json(json.dumps(known), strict=True)
+        verdict = TypeAdapter(Verdict).validate_json(json.dumps(record), strict=True)
     except RecursionError:
         raise VerdictError(f"{path}: {TOO_DEEP}; {REMEDY}") from None
     except ValidationError as error:
@@ -41,7 +41,7 @@ def read_verdict(path: str | Path) -> Verdict:
         key = ".".join(map(str, fault["loc"])) or "content"
         got = shown(fault["input"])
         raise VerdictError(f"{path}: {key}: {fault['msg']}; got {got}; {REMEDY}") from None
-    if verdict.to_dict() != known:
+    if verdict.to_dict() != record:
         raise VerdictError(f"{path}: must have the keys of format {FORMAT}; got others; {REMEDY}")
     if not verdict.hps:
         raise VerdictError(f"{path}: hps: the verdict on one HP or more; got []; {REMEDY}")
