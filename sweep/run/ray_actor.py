@@ -64,7 +64,7 @@ class TrialWorker(tune.Trainable):
         return {"done": True, "heartbeat": None if heartbeat is None else vars(heartbeat)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Save nothing: trials write their own checkpoints to the run directory."""
+        """Save nothing: trials write checkpoints to the run directory, and Ray's own raises."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Load nothing, as ``save_checkpoint`` saves nothing."""

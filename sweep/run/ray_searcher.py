@@ -80,9 +80,6 @@ class PlanSearcher(Searcher):
             "checkpoint_every_s": self._state.study.resources.checkpoint_every_s,
         }
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Do nothing: a trial's result is its row."""
-
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
@@ -98,7 +95,7 @@ class PlanSearcher(Searcher):
         state.watcher.planned(state)
 
     def save(self, checkpoint_path: str) -> None:
-        """Save nothing."""
+        """Save nothing: Tune calls this, Ray's own raises, and nobody restores the searcher."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing."""
+        """Restore nothing, as ``save`` saves nothing."""
