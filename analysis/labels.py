@@ -20,6 +20,25 @@ ARM_LABELS: Mapping[str, str] = {
     "unscaled": "no scaling rule (control)",
 }
 SHORT_ARMS: Mapping[str, str] = {"mup": "μP", "sp": "SP", "unscaled": "no rule"}
+# The flags of an optimum (`fit.optimum`), explained; the order is that of the report.
+FLAG_TEXTS: Mapping[str, str] = {
+    "no_data": "no run has a loss to read.",
+    "censored_left": "the best value is the lowest that was run, or the curve rises from there on.",
+    "censored_right": "the best value is the highest that was run, or the curve falls up to there.",
+    "open_left": "the noise leaves the lower end of the interval open.",
+    "open_right": "the noise leaves the upper end of the interval open.",
+    "edge_of_stability": "the optimum may lie right below a value that diverged or collapsed.",
+    "collapsed": "runs ended, finite, far above the curve (stuck, or a late spike); their value is "
+    "a wall, as a diverged one is, and no curve is fitted to it.",
+    "one_seed": "there is one run a value: the noise is the scatter about the curve, and what "
+    "differs from seed to seed is not seen.",
+    "too_few_values": "too few values lie on the curve to fit one.",
+    "no_minimum": "the curve has no lowest point between the outermost values.",
+    "flat": "no difference between the values is shown.",
+    "misfit": "no curve of the library fits well: intervals are wider for it, and there is no FAIL "
+    "by the regret.",
+    "missing_cells": "some values lack a run of some seed.",
+}
 DRIFT_UNIT = "octaves/doubling"
 MAX_NAME_CHARS = 30  # longer names do not fit beside an axis of a figure
 

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from mutransfer.analysis.figures import style
+from mutransfer.analysis.figures import style, walls
 from mutransfer.analysis.figures.canvas import Panel, Plot, points, power_axis, tip
+from mutransfer.analysis.figures.walls import Wall
 from mutransfer.analysis.fit.curve import Fit
-from mutransfer.analysis.fit.optimum import Optimum, optimum
+from mutransfer.analysis.fit.optimum import STEP, Optimum, optimum
 from mutransfer.analysis.labels import (
     ARM_LABELS,
     arm_label,
@@ -21,7 +22,7 @@ from mutransfer.analysis.labels import (
     power_of_two,
 )
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
-from mutransfer.analysis.table.slice import log2_of, mean_loss
+from mutransfer.analysis.table.slice import bracket, log2_of, mean_loss
 from mutransfer.analysis.text_table import TextTable, cell, text_table
 from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.question import TransferQuestion
@@ -29,8 +30,7 @@ from mutransfer.words import Axis
 
 # Quantile of the rises above each curve's own minimum that the loss axis shows.
 RISE_QUANTILE = 0.7
-DIVERGED_STRIP = 0.035  # height of the strip of a diverged region, share of the panel
-HATCH = "/////"
+LOSS_LABELS = {"loss": "final validation loss", "score": "score × −1 (lower is better)"}
 
 
 # Data --------------------------------------------------------------------------------------------
@@ -44,8 +44,11 @@ class CurveSeries(NamedTuple):
         is_target: It is the check at the target, not part of the ladder.
         log2_x: log2 values with a loss, (N,).
         mean, low, high: Mean, smallest and largest loss over seeds, (N,).
+        curve: (2, M) log2 values and losses of the line: the mean of the curves that fit; through
+            the means themselves off the window and where nothing was fitted.
         optimum: The optimum of the fitted curve.
-        log2_first_diverged: log2 of the nearest diverged value above the optimum, or None.
+        walls: The diverged and collapsed values.
+        nearest: log2 of the nearest of these below and above the best value, or None.
     """
 
     axis_value: int
@@ -54,8 +57,10 @@ class CurveSeries(NamedTuple):
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    curve: np.ndarray
     optimum: Optimum
-    log2_first_diverged: float | None
+    walls: tuple[Wall, ...]
+    nearest: tuple[float | None, float | None]
 
 
 class CurvePanel(NamedTuple):
@@ -75,6 +80,7 @@ class CurveInfo(NamedTuple):
     log2_transferred: float | None
     loss_limits: tuple[float, float] | None
     axis: Axis = "width"
+    y_label: str = LOSS_LABELS["loss"]
 
     @property
     def all_series(self) -> list[CurveSeries]:
@@ -99,6 +105,7 @@ def curve_info(fits: Fits, question: TransferQuestion) -> CurveInfo:
         log2_transferred=log2_of(value) if value else None,
         loss_limits=_loss_limits(panels),
         axis=question.axis,
+        y_label=LOSS_LABELS[question.tolerance.of],
     )
 
 
@@ -111,9 +118,8 @@ def _panel(fits: Fits, arm: str, title: str) -> CurvePanel:
 
 
 def _series(fit: Fit, *, is_target: bool) -> CurveSeries:
-    usable = fit.slice.usable
+    usable, sides = fit.slice.usable, bracket(fit.slice)
     loss = fit.slice.loss[usable]
-    minimum = optimum(fit)
     return CurveSeries(
         axis_value=fit.slice.axis_value,
         is_target=is_target,
@@ -121,13 +127,26 @@ def _series(fit: Fit, *, is_target: bool) -> CurveSeries:
         mean=mean_loss(fit.slice)[usable],
         low=np.nanmin(loss, axis=1) if len(loss) else np.zeros(0),
         high=np.nanmax(loss, axis=1) if len(loss) else np.zeros(0),
-        optimum=minimum,
-        log2_first_diverged=minimum.log2_first_diverged,
+        curve=_curve(fit),
+        optimum=optimum(fit),
+        walls=walls.walls_of(fit.slice),
+        nearest=(sides.wall_left, sides.wall_right),
     )
 
 
+def _curve(fit: Fit) -> np.ndarray:
+    """The line of a series: the fitted curve, and the means off its window."""
+    off = fit.slice.usable & ~fit.window if fit.ok else fit.slice.usable
+    x, means = fit.slice.log2_x[off], mean_loss(fit.slice)[off]
+    if fit.ok:
+        start, stop = fit.values[[0, -1]]
+        inside = np.linspace(start, stop, max(round((stop - start) / STEP), 1) + 1)
+        x, means = np.append(x, inside), np.append(means, fit.value(inside))
+    return np.stack([x, means])[:, np.argsort(x)]
+
+
 def _loss_limits(panels: tuple[CurvePanel, ...]) -> tuple[float, float] | None:
-    """Limits that show all minima and most of the points; the rise of a cliff is cut off."""
+    """Limits that show all minima and most of the points; a steep rise is cut off."""
     series = [s for p in panels for s in p.series if len(s.mean)]
     if not series:
         return None
@@ -141,8 +160,8 @@ def _loss_limits(panels: tuple[CurvePanel, ...]) -> tuple[float, float] | None:
 
 
 def has_points(info: CurveInfo) -> bool:
-    """Return whether there is anything to draw: a loss, or a divergence."""
-    return any(len(s.log2_x) or s.log2_first_diverged is not None for s in info.all_series)
+    """Return whether there is anything to draw: a loss, or a wall."""
+    return any(len(s.log2_x) or s.walls for s in info.all_series)
 
 
 # Drawing -----------------------------------------------------------------------------------------
@@ -154,7 +173,7 @@ def curve_plot(info: CurveInfo) -> Plot:
     panels = [
         Panel(
             partial(_draw_panel, panel=panel, info=info, axis_values=axis_values),
-            f"{panel.title}: final validation loss against {info.x_label}, a curve for each "
+            f"{panel.title}: {info.y_label} against {info.x_label}, a curve for each "
             f"{AXIS_LABELS[info.axis].singular}",
         )
         for panel in info.panels
@@ -163,8 +182,8 @@ def curve_plot(info: CurveInfo) -> Plot:
 
 
 def _hp_limits(info: CurveInfo) -> tuple[float, float]:
-    """Limits of the shared HP axis: all values, and a part of the diverged regions."""
-    values = [x for s in info.all_series for x in (*s.log2_x, s.log2_first_diverged)]
+    """Limits of the shared HP axis: all values, and the nearest walls."""
+    values = [x for s in info.all_series for x in (*s.log2_x, *s.nearest)]
     log2_x = [x for x in values if x is not None]
     return (min(log2_x) - 0.4, max(log2_x) + 0.4) if log2_x else (-1.0, 1.0)
 
@@ -172,18 +191,20 @@ def _hp_limits(info: CurveInfo) -> tuple[float, float]:
 def _draw_panel(ax: Axes, *, panel: CurvePanel, info: CurveInfo, axis_values: list[int]) -> None:
     ax.set_title(panel.title)
     ax.set_xlabel(info.x_label)
-    ax.set_ylabel("final validation loss")
+    ax.set_ylabel(info.y_label)
     power_axis(ax)
     if info.log2_transferred is not None and panel.arm == "mup":
         line = ax.axvline(info.log2_transferred, color=style.INK, lw=0.9, ls=":")
         tip(line, f"transferred value {power_of_two(info.log2_transferred)}")
     for series in panel.series:
         _draw_series(ax, series, axis_values, info.axis)
-    left, right = _hp_limits(info)
-    diverged = [s for s in panel.series if s.log2_first_diverged is not None]
-    for k, series in enumerate(diverged):
-        _draw_diverged(ax, series, right, k, axis_values, info.axis)
-    ax.set_xlim(left, right)
+    limits = _hp_limits(info)
+    for row, series in enumerate(s for s in panel.series if s.walls):
+        name = axis_value_text(info.axis, series.axis_value)
+        colour = style.axis_value_colour(series.axis_value, axis_values)
+        drawn = (ax, series.walls, series.nearest, limits)
+        walls.draw_walls(*drawn, row=row, colour=colour, name=name)
+    ax.set_xlim(limits)
     if info.loss_limits is not None:
         ax.set_ylim(*info.loss_limits)
 
@@ -192,7 +213,7 @@ def _draw_series(ax: Axes, series: CurveSeries, axis_values: list[int], axis: Ax
     colour = style.axis_value_colour(series.axis_value, axis_values)
     dashes = "--" if series.is_target else "-"
     ax.fill_between(series.log2_x, series.low, series.high, color=colour, alpha=0.18, lw=0)
-    ax.plot(series.log2_x, series.mean, color=colour, ls=dashes)
+    ax.plot(*series.curve, color=colour, ls=dashes)
     name = axis_value_text(axis, series.axis_value)
     losses = zip(series.log2_x, series.mean, series.low, series.high, strict=True)
     points(
@@ -222,20 +243,6 @@ def _draw_minimum(ax: Axes, minimum: Optimum, colour: str, name: str) -> None:
     points(ax, [minimum.log2_opt], [minimum.loss], [text], **options)
 
 
-def _draw_diverged(
-    ax: Axes, series: CurveSeries, right: float, k: int, axis_values: list[int], axis: Axis
-) -> None:
-    """A hatched strip from the first diverged value on, in row ``k`` from the top."""
-    start = series.log2_first_diverged or 0.0
-    colour = style.axis_value_colour(series.axis_value, axis_values)
-    top = 1 - k * DIVERGED_STRIP
-    box: dict[str, Any] = {"ymin": top - DIVERGED_STRIP, "ymax": top}
-    strip = ax.axvspan(start, right, **box, fc="none", ec=colour, hatch=HATCH, lw=0.6)
-    name = axis_value_text(axis, series.axis_value)
-    tip(strip, f"{name}: diverges from {power_of_two(start)} on")
-    ax.axvline(start, ymin=0, ymax=top, color=colour, lw=0.7, ls=(0, (1, 3)))
-
-
 def _legend(info: CurveInfo, axis_values: list[int]) -> list[Artist]:
     members = sorted({(s.is_target, s.axis_value) for s in info.all_series})
     handles: list[Artist] = []
@@ -256,32 +263,31 @@ def _legend(info: CurveInfo, axis_values: list[int]) -> list[Artist]:
     handles.append(Line2D([], [], color=style.SOFT, lw=2.6, label="minimum, 95 %"))
     if info.log2_transferred is not None:
         handles.append(Line2D([], [], color=style.INK, ls=":", label="transferred"))
-    if any(s.log2_first_diverged is not None for s in info.all_series):
-        handles.append(Patch(fc="none", ec=style.SOFT, hatch=HATCH, label="diverged"))
-    return handles
+    return handles + walls.legend([wall for s in info.all_series for wall in s.walls])
 
 
 # Table -------------------------------------------------------------------------------------------
 
 
 def curve_table(info: CurveInfo) -> TextTable:
-    """Return loss against an HP: a row for each arm, axis value and value, diverged ones too."""
+    """Return loss against an HP: a row for each arm, axis value and value, walls too."""
     rows = []
     for panel in info.panels:
         for s in panel.series:
             start = (ARM_LABELS[panel.arm], f"{s.axis_value}", "yes" if s.is_target else "no")
             for x, *losses in zip(s.log2_x, s.mean, s.low, s.high, strict=True):
                 rows.append((*start, cell(x), *map(cell, losses), ""))
-            if s.log2_first_diverged is not None:
-                rows.append((*start, cell(s.log2_first_diverged), "", "", "", "diverged"))
+            for wall in s.walls:
+                numbers = map(cell, wall.losses or (None, None, None))
+                rows.append((*start, cell(wall.log2_x), *numbers, wall.kind))
     columns = (
         "arm",
         AXIS_LABELS[info.axis].singular,
         "target",
         f"log2 {info.hp}",
-        "mean loss",
+        "mean",
         "lowest seed",
         "highest seed",
         "remark",
     )
-    return text_table(f"loss against {info.x_label}", columns, rows)
+    return text_table(f"{info.y_label} against {info.x_label}", columns, rows)

@@ -19,7 +19,7 @@ from mutransfer.analysis.labels import (
     hp_label,
     interval_text,
 )
-from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
+from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text, count_text
 from mutransfer.analysis.text_table import TextTable, cell, signed, text_table
 from mutransfer.analysis.transfer.drift import Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
@@ -113,10 +113,14 @@ def _draw_drift(ax: Axes, *, info: DriftInfo) -> None:
         _draw_optimum(ax, info.target, 0.0, star, "μP, target", info.axis, hollow=True)
         if info.target.axis_value not in axis_values:
             axis_values.append(info.target.axis_value)
-    ax.set_xticks(np.log2(axis_values), [f"{value}" for value in axis_values])
+    ax.set_xticks(np.log2(axis_values), [_tick(value, info.axis) for value in axis_values])
     ax.set_xlabel(AXIS_LABELS[info.axis].singular)
     ax.set_ylabel(info.y_label)
     power_axis(ax, "y")
+
+
+def _tick(axis_value: int, axis: Axis) -> str:
+    return count_text(axis_value) if axis == "params" else f"{axis_value}"
 
 
 def _draw_line(ax: Axes, line: DriftLine, shift: float, axis: Axis) -> None:

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from mutransfer.analysis.figures import style
 from mutransfer.analysis.figures.canvas import Panel, Plot, points
+from mutransfer.analysis.figures.walls import KINDS
 from mutransfer.analysis.labels import hp_label
 from mutransfer.analysis.table.axis import axis_value_text
 from mutransfer.analysis.text_table import TextTable, cell, text_table
@@ -46,17 +47,19 @@ class RegretInfo(NamedTuple):
     target_text: str
     lines: tuple[RegretLine, ...]
     tolerance_percent: float | None
+    of: str = "loss"
 
 
 def regret_info(entry: HPVerdict, question: TransferQuestion) -> RegretInfo:
     """Return the data of the figure for one HP: the transferred value first, then others."""
-    best = entry.target.loss if entry.target else None
+    percents = question.tolerance.percents(entry.target.loss if entry.target else None)
     tolerance = entry.tolerance_loss
     return RegretInfo(
         hp=entry.hp,
         target_text=axis_value_text(question.axis, question.target_at),
         lines=tuple(_regret_line(a, question) for a in entry.alternatives),
-        tolerance_percent=100 * tolerance / abs(best) if best and tolerance else None,
+        tolerance_percent=percents * tolerance if percents and tolerance else None,
+        of=question.tolerance.of,
     )
 
 
@@ -104,7 +107,7 @@ def _draw(ax: Axes, *, info: RegretInfo) -> None:
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")
     ax.set_title(f"{hp_label(info.hp)}, {info.target_text}")
-    ax.set_xlabel("regret, % of the best loss")
+    ax.set_xlabel(f"regret, % of the best {info.of}")
 
 
 def _axis_end(info: RegretInfo) -> float:
@@ -129,9 +132,7 @@ def _draw_value(ax: Axes, line: RegretLine, y: float, end: float) -> None:
     colour = style.INK if y == 0 else style.SOFT
     if line.percent is None:
         options: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "right"}
-        text = "next value diverged" if "diverged" in line.note else "outside the curve"
-        text = "diverged" if line.note.startswith("diverged") else text
-        ax.text(0.99, y, text, fontsize=6.5, color=style.SOFT, va="center", **options)
+        ax.text(0.99, y, _short(line.note), fontsize=6.5, color=style.SOFT, va="center", **options)
         return
     estimate, low, high = line.percent
     if low >= end or estimate >= end:
@@ -150,6 +151,14 @@ def _draw_value(ax: Axes, line: RegretLine, y: float, end: float) -> None:
     ax.plot([low, min(high, end)], [y, y], color=colour, lw=1.4)
     text = f"{line.label} ({line.value:.4g}): {_percent_text(line)}"
     points(ax, [estimate], [y], [text], color=colour, marker="o" if y == 0 else "D")
+
+
+def _short(note: str) -> str:
+    """Why a value has no regret, in two or three words."""
+    for kind in KINDS:
+        if kind in note:
+            return kind if note.startswith(kind) else f"next value {kind}"
+    return "outside the curve"
 
 
 # Table -------------------------------------------------------------------------------------------

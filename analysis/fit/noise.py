@@ -4,9 +4,11 @@ Next to the stability edge seeds scatter ten times as much as in the basin (meas
 digits). Pooling that into one variance ruins every interval; a variance for each value from
 two seeds is worthless. So values share one variance unless their own, moderated by empirical-Bayes
 shrinkage, stands out. The curves of a family, the axis values of one HP and arm, are shrunk
-towards one another in the same way (`moderated`).
+towards one another in the same way (`moderated`). A seed may also prefer smaller or larger values,
+which tilts its whole curve: an error that more values do not average out (`tilt_ratio`).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,8 @@ STANDS_OUT = 3.0
 # Below this share of the size of the losses, scatter is rounding error of the arithmetic.
 ROUNDING = 1e-9
 MAX_ROUNDS = 6
+# Prior degrees of freedom of the variance of the tilts, which the values' own residuals are.
+TILT_PRIOR_DF = 2.0
 # Grids of `moderated`: prior degrees of freedom, log of the prior variance about its middle, its
 # exponent as a power of the axis value; and the prior standard deviation of that exponent.
 FAMILY_DF = 2.0 ** np.arange(8)
@@ -34,39 +38,44 @@ class Noise(NamedTuple):
         shared: Variance that the values share, loss².
         each: (P,) variance of one loss at each value: ``shared``, or a separate one.
         df: Residual degrees of freedom of ``shared``.
-        p_loudest: p value of the value that scatters most against the others (F test, Bonferroni).
+        tilts: Sum of squares of the seeds' own tilts in units of ``shared``, and ``tilt_df``, its
+            degrees of freedom: about equal without tilts.
     """
 
     shared: float
     each: np.ndarray
     df: float
-    p_loudest: float
+    tilts: float = 0.0
+    tilt_df: float = 0.0
 
 
-def of_seeds(loss: np.ndarray) -> Noise:
+def of_seeds(log2_x: np.ndarray, loss: np.ndarray, *, paired: bool = True) -> Noise:
     """Return the noise from the differences between seeds beyond their additive effects.
 
     Residuals of y_ij = m_i + b_j, b_j the effect of seed j, so pure error: no curve is assumed.
     The moderated variance of a value is (d0·s² + SS_i) / (d0 + d_i) with s² the shared variance.
 
     Args:
-        loss: (P, S) losses of P ≥ 2 values and S ≥ 2 seeds, NaN where one is missing.
+        log2_x: (P,) log2 of the values.
+        loss: (P, S) losses of P ≥ 2 values, NaN where one is missing.
+        paired: A column is a seed; False: the columns only number the runs of each value, and
+            there is no effect of a seed to remove.
 
     Source: moderation: Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3(1), article 3, eq. 3.
     """
-    floor = (ROUNDING * float(np.nanmax(np.abs(loss)))) ** 2
-    count = np.isfinite(loss).sum(axis=1)
-    dof = np.maximum(count - 1.0, 0.0)
+    # Not 0 where all losses are.
+    floor = (ROUNDING * max(float(np.nanmax(np.abs(loss))), 1e-100)) ** 2
+    dof = np.maximum(np.isfinite(loss).sum(axis=1) - 1.0, 0.0)
     n_values = len(loss)
+    # The seed effects use up residual degrees of freedom: a share of (P − 1)/P is left.
+    left = (n_values - 1) / n_values if paired else 1.0
     separate = np.zeros(n_values, dtype=bool)
     each = np.ones(n_values)
-    shared, p_loudest = 0.0, 1.0
+    shared = 0.0
     for round_ in range(MAX_ROUNDS):
-        residual = _two_way_residuals(loss, 1.0 / each)
-        # The seed effects use up residual degrees of freedom: a share of (P − 1)/P is left.
-        squares = np.nansum(residual**2, axis=1) * n_values / (n_values - 1) + floor * dof
+        residual = _residuals(loss, 1.0 / each, paired=paired)
+        squares = np.nansum(residual**2, axis=1) / left + floor * dof
         if round_ == 0:
-            p_loudest = _p_loudest(squares, dof)
             shared = _median_variance(squares, dof) + floor
         shrunk = (PRIOR_DF * shared + squares) / (PRIOR_DF + dof)
         before, separate = separate, shrunk > STANDS_OUT * shared
@@ -78,20 +87,21 @@ def of_seeds(loss: np.ndarray) -> Noise:
         # Another round if the set changed: noisy values weigh less in the seed effects then.
         if (separate == before).all():
             break
-    kept = dof[~separate].sum()
-    df = float(kept * (n_values - 1) / n_values)
-    return Noise(shared=shared, each=each, df=df, p_loudest=p_loudest)
+    df = float(dof[~separate].sum() * left)
+    if not paired or n_values < 3:
+        return Noise(shared, each, df)
+    return Noise(shared, each, df, *_tilts(log2_x, residual, each))
 
 
-def _two_way_residuals(loss: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _residuals(loss: np.ndarray, weight: np.ndarray, *, paired: bool) -> np.ndarray:
     """Residuals of y_ij = m_i + b_j; one pass is exact where no cell is missing."""
     present = np.isfinite(loss)
     seed_effect = np.zeros(loss.shape[1])
     cell_weight = np.where(present, weight[:, None], 0.0)
     per_seed = np.maximum(cell_weight.sum(axis=0), 1e-300)
     filled = np.where(present, loss, 0.0)
-    mean = np.zeros(len(loss))
-    for _ in range(1 if present.all() else 40):
+    n_passes = 0 if not paired else 1 if present.all() else 40
+    for _ in range(n_passes):
         mean = (present * (filled - seed_effect)).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
         seed_effect = (cell_weight * (filled - mean[:, None])).sum(axis=0) / per_seed
         seed_effect -= seed_effect.mean()
@@ -106,15 +116,24 @@ def _median_variance(squares: np.ndarray, dof: np.ndarray) -> float:
     return float(np.median(squares[testable] / d / (1 - 2 / (9 * d)) ** 3))
 
 
-def _p_loudest(squares: np.ndarray, dof: np.ndarray) -> float:
-    """The p value of the most scattered value against the others: F test with Bonferroni."""
-    testable = dof > 0
-    squares, dof = squares[testable], dof[testable]
-    squares_others, dof_others = squares.sum() - squares, dof.sum() - dof
-    if squares.size < 2:
-        return 1.0
-    each = special.fdtrc(dof, dof_others, squares / dof * dof_others / squares_others)
-    return min(float(each.min()) * squares.size, 1.0)
+def _tilts(log2_x: np.ndarray, residual: np.ndarray, each: np.ndarray) -> tuple[float, float]:
+    """Sum of squares of the tilts of the seeds, each in units of its variance, and its df."""
+    present = np.isfinite(residual)
+    weight = np.where(present, 1 / each[:, None], 0.0)
+    u = log2_x[:, None] - (weight * log2_x[:, None]).sum(axis=0) / weight.sum(axis=0)
+    information = (weight * u**2).sum(axis=0)
+    kept = information > 0
+    tilt = (weight * u * np.where(present, residual, 0.0)).sum(axis=0)[kept]
+    return float((tilt**2 / information[kept]).sum()), float(max(kept.sum() - 1, 0))
+
+
+def tilt_ratio(noises: Sequence[Noise]) -> float:
+    """Return the variance of a seed's tilt over that which independent values give it, at least 1.
+
+    Pooled over the curves of a family and shrunk towards 1.
+    """
+    squares, df = sum(n.tilts for n in noises), sum(n.tilt_df for n in noises)
+    return max((TILT_PRIOR_DF + squares) / (TILT_PRIOR_DF + df), 1.0)
 
 
 def moderated(

@@ -1,58 +1,49 @@
 """The window of a slice: the contiguous values about the best one to which a curve is fitted."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from mutransfer.analysis.table.slice import Slice, bracket, mean_loss
+from mutransfer.analysis.table.slice import Slice, mean_loss
 
-# The window reaches this far from the best value, whichever is more.
-REACH_STEPS, REACH_OCTAVES = 2.0, 4.0
-
-
-class Window(NamedTuple):
-    """The values of a slice to be fitted.
-
-    Attributes:
-        slice: The slice.
-        means: (P,) mean losses, NaN where not usable.
-        near: (P,) True for the values near the best one.
-        kept: (P,) True for those of them that no cliff has cut off.
-        center: log2 of the best value; NaN if there is none.
-        pinned: Index of the value that is compared by its own mean loss, not by the curve, or None.
-        spacing_log2: Lattice step, octaves.
-    """
-
-    slice: Slice
-    means: np.ndarray
-    near: np.ndarray
-    kept: np.ndarray
-    center: float
-    pinned: int | None
-    spacing_log2: float
-
-    @property
-    def on_curve(self) -> np.ndarray:
-        """(P,) True for the values that the curve is fitted to."""
-        mask = self.kept.copy()
-        if self.pinned is not None:
-            mask[self.pinned] = False
-        return mask
+# Values up to this many tolerances above the best lie in the window: 20 % of the loss at a
+# tolerance of 0.5 %. What lies higher says on which side the optimum is and no more.
+# (25 instead: PASS at regret 0 falls from 85 to 82 % on a valley and from 70 to 52 % on a quartic,
+# 3 seeds × 7 values at noise 0.4; 60: curves that change their shape far out pass wrongly.)
+REACH_TOLERANCES = 40.0
+# Fewer values carry no curve; so many are kept however high they lie, unless a wall stops them.
+MIN_VALUES = 5
 
 
-def window_of(slice_: Slice, spacing_log2: float, pinned: float | None) -> Window:
-    """Return the window of a slice: the values near the best, up to the nearest diverged ones.
+def window_of(slice_: Slice, tolerance_loss: float) -> np.ndarray:
+    """Return the mask of the values of a slice to which a curve is fitted, (P,).
+
+    From the best value outwards, up to the nearest wall or value that is too high.
 
     Args:
         slice_: The slice.
-        spacing_log2: Lattice step, octaves.
-        pinned: log2 of the value that is compared by its own mean loss, or None.
+        tolerance_loss: The regret that is accepted, loss.
     """
-    sides, x, means = bracket(slice_), slice_.log2_x, mean_loss(slice_)
-    center = float("nan") if sides.best is None else float(x[sides.best])
-    reach = max(REACH_STEPS * spacing_log2, REACH_OCTAVES) * (1 + 1e-6)
-    near = slice_.usable & (np.abs(x - center) <= reach)
-    near &= x > (-np.inf if sides.diverged_left is None else sides.diverged_left)
-    near &= x < (np.inf if sides.diverged_right is None else sides.diverged_right)
-    index = None if pinned is None else slice_.index(pinned)
-    return Window(slice_, means, near, near, center, index, spacing_log2)
+    kept = np.zeros(slice_.log2_x.size, dtype=bool)
+    means = mean_loss(slice_)
+    usable = np.flatnonzero(slice_.usable)
+    if not usable.size:
+        return kept
+    best = int(usable[means[usable].argmin()])
+    kept[best] = True
+    limit = means[best] + REACH_TOLERANCES * tolerance_loss
+    sides = [_reachable(slice_, best, -1), _reachable(slice_, best, 1)]
+    while any(sides):
+        side = min((s for s in sides if s), key=lambda s: means[s[0]])
+        i = side.pop(0)
+        if means[i] > limit and kept.sum() >= MIN_VALUES:
+            side.clear()
+        else:
+            kept[i] = True
+    return kept
+
+
+def _reachable(slice_: Slice, best: int, step: int) -> list[int]:
+    """The usable values on one side of the best, nearest first, up to the nearest wall."""
+    index = np.arange(best + step, slice_.log2_x.size if step > 0 else -1, step)
+    walls = np.flatnonzero(slice_.walls[index])
+    index = index[: walls[0]] if walls.size else index
+    return [int(i) for i in index[slice_.usable[index]]]

@@ -47,14 +47,15 @@ def facts(inputs: ReportInputs) -> list[Fact]:
 
 def _regret(verdict: Verdict) -> Fact:
     label = f"Regret at {axis_value_text(verdict.axis, verdict.target_at)}"
-    upper, best = verdict.set.regret_upper_percent, verdict.set.best_loss
-    tolerance = verdict.set.tolerance_loss
+    upper, tolerance = verdict.set.regret_upper, verdict.set.tolerance_loss
+    percents = verdict.tolerance.percents(verdict.set.best_loss)
     accepted = f"accepted: {verdict.tolerance.text}"
-    if best and tolerance is not None and verdict.tolerance.kind != "rel_loss":
-        accepted += f" = {100 * tolerance / abs(best):.2g} %"
+    if percents and tolerance is not None and verdict.tolerance.kind != "rel_loss":
+        accepted += f" = {percents * tolerance:.2g} %"
     if upper is None:
         return Fact(label, "no bound", accepted)
-    return Fact(label, f"at most {upper:.2g} %", f"95 % confidence; {accepted}")
+    bound = f"{percents * upper:.2g} %" if percents else f"{upper:.3g} in {verdict.tolerance.of}"
+    return Fact(label, f"at most {bound}", f"95 % confidence; {accepted}")
 
 
 def _drift(entry: HPVerdict, control: str) -> Fact | None:
@@ -94,33 +95,38 @@ def _interval(drift: Drift) -> str:
 
 
 def answer_table(verdict: Verdict) -> TextTable:
-    """Return a row per HP: its verdict, value, regret, accepted regret in %, and drifts."""
+    """Return a row per HP: its verdict, value, regret, accepted regret, and drifts.
+
+    Regrets are in % of the best loss at the target where that is above 0.
+    """
+    of = verdict.tolerance
+    found = {e.hp: of.percents(e.target.loss if e.target else None) for e in verdict.hps}
+    is_share = any(found.values()) or of.kind == "rel_loss"
     rows = [
         (
             e.hp,
             e.word,
             number(e.transferred),
-            "–" if e.regret_percent is None else _regret_cell(e.regret_percent),
-            _tolerance_cell(e),
+            *_regret_cells(e, found[e.hp] if is_share else 1.0),
             _drift_cell(e.drift_mup),
             _drift_cell(e.drift_sp),
         )
         for e in verdict.hps
     ]
     control = SHORT_ARMS[verdict.control or "sp"]
-    columns = ("HP", "verdict", "value", "regret, %", "accepted", "drift μP", f"drift {control}")
+    unit = "%" if is_share else of.of
+    drift = ("drift μP", f"drift {control}")
+    columns = ("HP", "verdict", "value", f"regret, {unit}", "accepted", *drift)
     return TextTable("Answer", columns, tuple(rows))
 
 
-def _regret_cell(percent: tuple[float, float, float]) -> str:
-    return f"{percent[0]:.2g} (≤ {percent[2]:.2g})"
-
-
-def _tolerance_cell(entry: HPVerdict) -> str:
-    best = entry.target.loss if entry.target else None
-    if not best or entry.tolerance_loss is None:
-        return "–"
-    return f"{100 * entry.tolerance_loss / abs(best):.2g}"
+def _regret_cells(entry: HPVerdict, scale: float | None) -> tuple[str, str]:
+    """The regret with its bound, and the accepted one, by a factor to their unit."""
+    r, accepted = entry.regret, entry.tolerance_loss
+    regret = (
+        "–" if r is None or not scale else f"{r.estimate * scale:.2g} (≤ {r.upper * scale:.2g})"
+    )
+    return regret, number(accepted * scale if accepted is not None and scale else None, 2)
 
 
 def _drift_cell(drift: Drift | None) -> str:

@@ -65,6 +65,7 @@ class ReportInputs:
         check_text: Its result in words, one line per paragraph.
         convergence: Steps of μP to the final loss of SP; None if the study does not compare them.
         convergence_info: Its validation curves.
+        notes: What was assumed of a table from elsewhere, and what it cannot show.
     """
 
     run_info: Mapping[str, Any]
@@ -80,6 +81,7 @@ class ReportInputs:
     check_text: str = ""
     convergence: ConvergenceResult | None = None
     convergence_info: ConvergenceInfo | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def data(self) -> FigureData:
@@ -92,6 +94,11 @@ class ReportInputs:
     def axis_name(self) -> str:
         """The name of the axis: width, batch size, and so on."""
         return AXIS_LABELS[self.axis].singular
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the table is from elsewhere: no command of ours can add runs to it."""
+        return self.question is not None and self.question.external
 
     @property
     def is_under_way(self) -> bool:

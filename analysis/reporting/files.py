@@ -56,6 +56,7 @@ def table_inputs(result: TableResult) -> ReportInputs:
         verdict=result.full_verdict,
         question=result.question,
         fits=result.fits,
+        notes=tuple(result.caveats),
     )
 
 

@@ -11,6 +11,7 @@ from mutransfer.analysis.figures.convergence import convergence_plot, convergenc
 from mutransfer.analysis.figures.figure_set import all_figures, all_tables
 from mutransfer.analysis.labels import hp_label
 from mutransfer.analysis.reporting import convergence, tables
+from mutransfer.analysis.reporting.collapsed import collapsed_table
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.samples import Gallery
 from mutransfer.analysis.table.axis import axis_value_text
@@ -80,20 +81,32 @@ def reasons_section(inputs: ReportInputs) -> Section:
     verdict = inputs.verdict
     if verdict is None:
         return Section("reasons", "Reasons")
-    open_tables = (tables.causes_table(verdict), tables.settle_table(verdict))
+    settle = tables.settle_table(verdict, is_external=inputs.is_external)
+    open_tables = (tables.causes_table(verdict), settle)
     return Section("reasons", "Why not PASS, and what would settle it", tables=open_tables)
 
 
 def curves_section(inputs: ReportInputs) -> Section:
     """Loss against each HP, with the minima."""
+    is_score = inputs.verdict is not None and inputs.verdict.tolerance.of == "score"
+    what = "Score × −1" if is_score else "Final validation loss"
     caption = (
-        f"Final validation loss at each {inputs.axis_name}. Points: mean of the seeds; band: their "
-        "range; bar: minimum of the fitted curve with its 95 % interval; hatched: diverged; "
-        "dotted: the transferred value."
+        f"{what} at each {inputs.axis_name}. Points: mean of the seeds; band: their "
+        "range; line: the mean of the curves that fit, through the points where none is fitted; "
+        "bar: its minimum with the 95 % interval; dotted: the transferred value. Hatched: from a "
+        "value that diverged (×) or collapsed (three-pointed: it ended, finite, far above the "
+        "curve) outwards; no curve is fitted there."
     )
     figures = _blocks(all_figures(inputs.data), inputs, "loss", caption)
     more = (tables.optima_table(inputs.verdict),) if inputs.verdict else ()
-    return Section("curves", "Loss against each HP", figures=figures, more=more)
+    return Section(
+        "curves",
+        "Loss against each HP",
+        figures=figures,
+        tables=(collapsed_table(inputs),),
+        more=more,
+        points=tables.flag_texts(inputs.verdict) if inputs.verdict else (),
+    )
 
 
 _P_VALUES = "The p values in the remarks test a drift of 0"
@@ -232,10 +245,11 @@ def basis_section(inputs: ReportInputs) -> Section:
         f"fixed in advance: {verdict.tolerance.text}.",
         "Conditions of a PASS: (a) the upper bound of the regret is below the tolerance; (b) the "
         "optimum is bracketed at the search and at the target; (c) the HP matters in its range; "
-        "(d) the transferred value is at least half an octave from divergence; (e) no runs are "
-        "missing, and there are at least two seeds and four values at the target. Intervals have "
-        "95 % confidence and come from the fitted curve with seeds as blocks; with one seed, from "
-        "the scatter about the curve.",
+        "(d) the transferred value is at least half an octave from divergence; (e) there are two "
+        "seeds or more, four values at the target and, in a study, all runs near the optimum. "
+        "Bounds and intervals have 95 % confidence and hold for every curve of a library of shapes "
+        "that the noise between the seeds, and a misfit that is allowed for, do not reject. With "
+        "one seed they rest on the scatter about the curve, and the word is neither PASS nor FAIL.",
     )
     open_tables = (tables.conditions_table(verdict), tables.hps_table(question))
     return Section("basis", "What the verdict rests on", text, tables=open_tables)
@@ -245,7 +259,7 @@ def limits_section(inputs: ReportInputs) -> Section:
     """What the verdict does not cover."""
     verdict, question = inputs.verdict, inputs.question
     points = tables.limitations(question, verdict) if verdict and question else ()
-    return Section("limits", "What it does not cover", points=points)
+    return Section("limits", "What it does not cover", points=(*inputs.notes, *points))
 
 
 def provenance_section(inputs: ReportInputs) -> Section:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mutransfer.analysis.fit.optimum import Optimum
-from mutransfer.analysis.labels import arm_label
+from mutransfer.analysis.labels import FLAG_TEXTS, arm_label
 from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.text_table import TextTable, number, select_columns
 from mutransfer.analysis.transfer.drift import Drift, FiniteWidth
@@ -11,14 +11,15 @@ from mutransfer.analysis.transfer.scaling_law import Exponent, degradation
 from mutransfer.analysis.verdict.cost import Cost
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.words import STUDY_AXES
 
 
-def terminal_tables(verdict: Verdict) -> list[TextTable]:
+def terminal_tables(verdict: Verdict, *, is_external: bool = False) -> list[TextTable]:
     """Return all tables of a verdict for the terminal, some with fewer columns."""
     return [
         conditions_table(verdict),
         causes_table(verdict),
-        settle_table(verdict),
+        settle_table(verdict, is_external=is_external),
         select_columns(optima_table(verdict), short_optima_columns(verdict)),
         drift_table(verdict),
         alternatives_table(verdict),
@@ -30,7 +31,11 @@ def terminal_tables(verdict: Verdict) -> list[TextTable]:
 def short_optima_columns(verdict: Verdict) -> list[str]:
     """Return the columns of `optima_table` that fit a terminal of 80 characters."""
     axis = AXIS_LABELS[verdict.axis].singular
-    return ["HP", "arm", axis, "log2", "95 % interval (log2)", "loss", "flags"]
+    return ["HP", "arm", axis, "log2", "95 % interval (log2)", _loss_column(verdict), "flags"]
+
+
+def _loss_column(verdict: Verdict) -> str:
+    return "loss" if verdict.tolerance.of == "loss" else "−score"
 
 
 def conditions_table(verdict: Verdict) -> TextTable:
@@ -59,13 +64,14 @@ def causes_table(verdict: Verdict) -> TextTable:
     return TextTable("Reasons", ("code", "reason", "what would settle it"), (*rows, *notes))
 
 
-def settle_table(verdict: Verdict) -> TextTable:
-    """Return the trials that `mutransfer run --settle` would run."""
+def settle_table(verdict: Verdict, *, is_external: bool = False) -> TextTable:
+    """Return the trials that would settle the verdict; of a study `run --settle` runs them."""
     predictions = {True: "probably enough", False: "helps, but not enough", None: "not predictable"}
     rows = tuple(
         (p.cause, p.text, number(p.flops, 3), predictions[p.settles]) for p in verdict.settle
     )
-    columns = ("reason", "trials (mutransfer run --settle)", "FLOPs", "prediction")
+    trials = "runs to add" if is_external else "trials (mutransfer run --settle)"
+    columns = ("reason", trials, "FLOPs", "prediction")
     return TextTable("What would settle it", columns, rows)
 
 
@@ -82,9 +88,10 @@ def optima_table(verdict: Verdict) -> TextTable:
         "optimum",
         "log2",
         "95 % interval (log2)",
-        "loss",
+        _loss_column(verdict),
         "curvature",
-        "octaves to divergence",
+        "octaves to a wall",
+        "collapsed runs",
         "seeds",
         "bracketed",
         "flags",
@@ -103,6 +110,7 @@ def _optimum_row(optimum: Optimum, mark: str, rule: str | None) -> tuple[str, ..
         number(optimum.loss, 5),
         number(optimum.curvature, 3),
         _fixed(optimum.octaves_to_divergence),
+        str(optimum.n_collapsed),
         str(optimum.n_seeds),
         "yes" if optimum.bracketed else "no",
         ", ".join(optimum.flags),
@@ -112,6 +120,13 @@ def _optimum_row(optimum: Optimum, mark: str, rule: str | None) -> tuple[str, ..
 def _fixed(value: float | None, none: str = "–") -> str:
     """A number with two decimals; no minus zero."""
     return none if value is None else f"{round(value, 2) + 0.0:.2f}"
+
+
+def flag_texts(verdict: Verdict) -> tuple[str, ...]:
+    """Return what each flag in `optima_table` means, for those that occur."""
+    optima = [o for e in verdict.hps for o in (*e.optima, e.target) if o is not None]
+    raised = {flag for o in optima for flag in o.flags}
+    return tuple(f"{flag}: {text}" for flag, text in FLAG_TEXTS.items() if flag in raised)
 
 
 def drift_table(verdict: Verdict) -> TextTable:
@@ -260,16 +275,22 @@ def hps_table(question: TransferQuestion) -> TextTable:
 def limitations(question: TransferQuestion, verdict: Verdict) -> tuple[str, ...]:
     """Return what a verdict does not cover, in sentences."""
     singular, plural = AXIS_LABELS[question.axis]
-    held_fixed = [label.singular for axis, label in AXIS_LABELS.items() if axis != question.axis]
+    varied = {question.axis} | ({"width", "depth"} if question.axis == "params" else set())
+    held_fixed = [AXIS_LABELS[axis].singular for axis in STUDY_AXES if axis not in varied]
+    beyond = (
+        "the verdict says nothing" if question.external else "an export is at best EXTRAPOLATED"
+    )
     rule = f"Base HPs were scaled along the axis by the rule {question.rule}."
     return (
-        f"{plural.capitalize()} above {verdict.target_at} were not run: there an export is at best "
-        "EXTRAPOLATED.",
-        f"{', '.join([*held_fixed, 'schedule']).capitalize()} and data were the same in all "
-        "trials; the verdict holds for these values only.",
+        f"{plural.capitalize()} above {verdict.target_at} were not run: there {beyond}.",
+        f"{', '.join([*held_fixed, 'schedule']).capitalize()} and data "
+        f"{'are taken to be' if question.external else 'were'} the same in all trials; the verdict "
+        "holds for these values only.",
         *([rule] if question.rule else []),
         "The bound on the set is the sum of the HPs' bounds: it assumes that the sliced HPs do not "
         "interact near the transferred set.",
+        "A dip of the loss narrower than the distance between neighbouring values cannot be seen: "
+        "it is taken for granted that there is none.",
         f"HPs that were not sliced (all but {', '.join(question.parameters) or 'none'}) were "
         f"searched at one {singular} only, or held fixed.",
         "The losses are final validation losses at the proxies' own training length, not sample "

@@ -98,6 +98,9 @@ COLUMNS: tuple[Column, ...] = (
     _optional("versions", "str", "JSON: versions of mutransfer, torch, optuna, ray, python"),
 )
 
+# A table from elsewhere along the axis `params` has one column more.
+PARAMS = Column(name="params", dtype="int64", meaning="number of parameters: the axis value")
+
 # Columns that two tables of equal results may differ in. asked_by and generation are not among
 # them: another order of requests is another table.
 VOLATILE = frozenset(

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse.csgraph import connected_components
 
+from mutransfer.analysis.table.collapse import collapsed
 from mutransfer.analysis.table.schema import HP_PREFIX
 from mutransfer.analysis.table.table import TableError, hp_columns, in_arm
 from mutransfer.words import FINISHED, Axis, round_hp
 
-# log2 of a value with 6 significant digits is known to about 1e-6; rounding makes lattice values
-# exact.
+# The sixth digit of a value is worth up to 1.4e-5 octaves.
 LOG2_DECIMALS = 5
 N_WORSE_WANTED = 2
 
@@ -34,6 +35,8 @@ class Slice:
         seeds: The seeds, (S,).
         diverged: (P,) True where any seed diverged.
         fixed: Values of the other HPs.
+        paired: A seed means the same at every value; False: the columns of ``loss`` only number
+            the runs of each value.
     """
 
     hp: str
@@ -44,19 +47,31 @@ class Slice:
     seeds: tuple[int, ...]
     diverged: np.ndarray
     fixed: Mapping[str, float | None]
+    paired: bool = True
+
+    @cached_property
+    def collapsed(self) -> np.ndarray:
+        """(P,) True where runs ended, finite, far above the curve; see `table.collapse`."""
+        has_loss = np.isfinite(self.loss).any(axis=1) & ~self.diverged
+        return collapsed(self.log2_x, _means(self, has_loss), self.diverged)
+
+    @property
+    def walls(self) -> np.ndarray:
+        """(P,) True where runs diverged or collapsed."""
+        return self.diverged | self.collapsed
 
     @property
     def usable(self) -> np.ndarray:
-        """(P,) True where there is a loss and no seed diverged.
+        """(P,) True where there is a loss and no wall.
 
         If one seed of a value diverged, the others are a selected sample.
         """
-        return np.isfinite(self.loss).any(axis=1) & ~self.diverged
+        return np.isfinite(self.loss).any(axis=1) & ~self.walls
 
     @property
     def n_missing(self) -> int:
         """Number of (value, seed) cells without a loss at values that did not diverge."""
-        return int(np.isnan(self.loss[~self.diverged]).sum())
+        return 0 if not self.paired else int(np.isnan(self.loss[~self.diverged]).sum())
 
     def index(self, log2_x: float) -> int | None:
         """Return the index of a value, or None if it was not run."""
@@ -70,10 +85,10 @@ class Bracket:
 
     Attributes:
         best: Index of the usable value of lowest mean loss; None if there is none.
-        n_worse_left: Number of usable values below the best one, up to the nearest diverged.
+        n_worse_left: Number of usable values below the best one, up to the nearest wall.
         n_worse_right: The same above it.
-        diverged_left: log2 of the nearest diverged value below the best, or None.
-        diverged_right: log2 of the nearest diverged value above the best, or None.
+        wall_left: log2 of the nearest wall below the best, or None.
+        wall_right: log2 of the nearest wall above the best, or None.
         wants_left: The slice should be extended downwards.
         wants_right: The slice should be extended upwards.
     """
@@ -81,14 +96,14 @@ class Bracket:
     best: int | None
     n_worse_left: int
     n_worse_right: int
-    diverged_left: float | None
-    diverged_right: float | None
+    wall_left: float | None
+    wall_right: float | None
     wants_left: bool
     wants_right: bool
 
 
 def log2_of(value: float) -> float:
-    """Return log2 of a positive HP value, exact for lattice values of 6 digits."""
+    """Return log2 of a positive HP value, to the decimals that 6 digits of it determine."""
     return float(np.round(np.log2(value), LOG2_DECIMALS))
 
 
@@ -99,15 +114,18 @@ def slice_of(
     fixed: Mapping[str, float | None],
     axis_value: int,
     arm: str,
-    seeds: Sequence[int],
+    seeds: Sequence[int] | None,
     axis: Axis = "width",
     base: int | None = None,
+    paired: bool = True,
 ) -> Slice:
     """Return the slice of ``hp`` in a table.
 
     Rows are selected by their HP values alone, whichever stage requested the trial. A row belongs
     to the slice if its arm, axis value and seed match and all its other HPs equal ``fixed``; it
-    fills the cell of its value of ``hp`` and its seed.
+    fills the cell of its value of ``hp`` and its seed. Of trials in one cell that differ in the
+    last digits of an HP only, the one counts whose other HPs are those of ``fixed`` to the last
+    digit, then the one with the lower value.
 
     Args:
         df: A validated results table.
@@ -115,9 +133,10 @@ def slice_of(
         fixed: Values that all other HPs must equal; None (or absent) matches null.
         axis_value: Value on the axis.
         arm: ``mup``, ``sp`` or ``unscaled``; rows of the base width count for all.
-        seeds: Seeds, in the order of the columns of the slice.
+        seeds: Seeds, in the order of the columns of the slice; None: those that occur in it.
         axis: The axis, which is the name of the column of axis values.
         base: Along another axis than width: the axis value whose rows count for all arms.
+        paired: As `Slice.paired`.
 
     Returns:
         The slice; of length 0 if no row matches. Failed and pruned rows give NaN.
@@ -130,7 +149,8 @@ def slice_of(
     others = {name: value for name, value in fixed.items() if name != hp}
     here = in_arm(df, arm, axis=axis, base=base) & _has_axis_value(df, axis, axis_value)
     rows = _matching(df[here], hp, others, seeds)
-    cells = _cells(rows, hp=hp, arm=arm, axis=axis)
+    seeds = sorted({int(seed) for seed in rows["seed"]}) or [0] if seeds is None else seeds
+    cells = _cells(rows, hp=hp, others=others, arm=arm, axis=axis)
     values = sorted({x for x, _ in cells})
     index = {x: i for i, x in enumerate(values)}
     column = {seed: j for j, seed in enumerate(seeds)}
@@ -149,6 +169,7 @@ def slice_of(
         seeds=tuple(int(s) for s in seeds),
         diverged=diverged,
         fixed=others,
+        paired=paired,
     )
 
 
@@ -156,9 +177,9 @@ def _matching(
     df: pd.DataFrame,
     hp: str,
     others: Mapping[str, float | None],
-    seeds: Sequence[int],
+    seeds: Sequence[int] | None,
 ) -> pd.DataFrame:
-    """The rows of these seeds with a positive ``hp`` and all other HPs as given."""
+    """The rows of these seeds (None: all) with a positive ``hp`` and all other HPs as given."""
     columns = hp_columns(df)
     needed = [hp, *(name for name, value in others.items() if value is not None)]
     lacking = [name for name in needed if HP_PREFIX + name not in columns]
@@ -167,7 +188,9 @@ def _matching(
             f"slice of {hp}: needs the columns of its HPs; got none for {lacking}; "
             f"add {', '.join(HP_PREFIX + name for name in lacking)}"
         )
-    keep = np.isin(df["seed"].to_numpy(), list(seeds)) & (df[HP_PREFIX + hp].to_numpy() > 0)
+    keep = df[HP_PREFIX + hp].to_numpy() > 0
+    if seeds is not None:
+        keep &= np.isin(df["seed"].to_numpy(), list(seeds))
     for name in columns:
         if name != HP_PREFIX + hp:
             keep &= equals(df[name].to_numpy(), others.get(name.removeprefix(HP_PREFIX)))
@@ -186,6 +209,7 @@ def equals(cells: np.ndarray, value: float | None) -> np.ndarray:
 
 
 class _Row(NamedTuple):
+    hps: tuple[float, ...]  # every HP, null as infinity, which equals itself
     arm: str
     status: str
     val_loss: float
@@ -193,27 +217,52 @@ class _Row(NamedTuple):
     trial_id: str
 
 
-def _cells(rows: pd.DataFrame, *, hp: str, arm: str, axis: Axis) -> dict[tuple[float, int], _Row]:
+def _cells(
+    rows: pd.DataFrame, *, hp: str, others: Mapping[str, float | None], arm: str, axis: Axis
+) -> dict[tuple[float, int], _Row]:
     """The row of each cell (log2 value, seed): a result rather than an unfinished trial."""
     for name in _HELD_FIXED:
-        distinct = sorted({str(value) for value in rows[name]})
+        distinct = sorted({str(value) for value in rows[name].unique()})
         if len(distinct) > 1 and name != axis:
-            raise TableError(
-                f"slice of {hp}: rows of one {name}; got {distinct}; analyze one study at a time"
-            )
+            remedy = "analyze one study at a time" if name == "study" else "keep one of them"
+            raise TableError(f"slice of {hp}: rows of one {name}; got {distinct}; {remedy}")
     cells: dict[tuple[float, int], _Row] = {}
-    columns = [HP_PREFIX + hp, "seed", *_Row._fields]
-    for x, seed, *fields in zip(*(rows[c].tolist() for c in columns), strict=True):
-        key, row = (log2_of(x), int(seed)), _Row(*fields)
+    rows = _by_preference(rows, others)
+    hps = rows[hp_columns(rows)].fillna(np.inf).itertuples(index=False, name=None)
+    log2_x = _grouped(np.round(np.log2(rows[HP_PREFIX + hp].to_numpy()), LOG2_DECIMALS)).tolist()
+    columns = (rows[name].tolist() for name in ("seed", *_Row._fields[1:]))
+    for x, hp_set, seed, *fields in zip(log2_x, hps, *columns, strict=True):
+        key, row = (x, int(seed)), _Row(hp_set, *fields)
         other = cells.get(key)
         if other is None or _rank(row, arm) > _rank(other, arm):
             cells[key] = row
-        elif row.status in FINISHED and _rank(row, arm) == _rank(other, arm):
+        elif (
+            row.status in FINISHED and row.hps == other.hps and _rank(row, arm) == _rank(other, arm)
+        ):
             raise TableError(
                 f"slice of {hp}: one result for each value and seed; got trials {other.trial_id} "
                 f"and {row.trial_id}; drop one"
             )
     return cells
+
+
+def _by_preference(rows: pd.DataFrame, others: Mapping[str, float | None]) -> pd.DataFrame:
+    """The rows, those first whose other HPs are exactly as given, then by their HP values."""
+    inexact = np.zeros(len(rows), dtype=int)
+    for name, value in others.items():
+        if value is not None:
+            inexact += rows[HP_PREFIX + name].to_numpy() != round_hp(value)
+    hps = rows[hp_columns(rows)].to_numpy(dtype=float)
+    return rows.iloc[np.lexsort([*hps.T, inexact])]
+
+
+def _grouped(log2_x: np.ndarray) -> np.ndarray:
+    """The logarithms, each that exceeds another by their last decimal only replaced by that one."""
+    distinct, inverse = np.unique(log2_x, return_inverse=True)
+    for i in range(1, distinct.size):
+        if distinct[i] - distinct[i - 1] < 1.5 * 10**-LOG2_DECIMALS:
+            distinct[i] = distinct[i - 1]
+    return distinct[inverse]
 
 
 def _rank(row: _Row, arm: str) -> tuple[bool, bool, float]:
@@ -234,51 +283,63 @@ def mean_loss(slice_: Slice) -> np.ndarray:
     """Return the mean loss of each value, (P,), adjusted for seed effects; NaN where not usable.
 
     Least squares for y_ij = m_i + b_j with Σ b_j = 0, b_j the effect of seed j: the plain mean if
-    no cell is missing, and unbiased if a value lacks some seed.
+    no cell is missing or the seeds are not paired, and unbiased if a value lacks some seed.
     """
-    means = np.full(len(slice_.log2_x), np.nan)
-    used = np.isfinite(slice_.loss) & slice_.usable[:, None]
-    if used[slice_.usable].all():
-        means[slice_.usable] = slice_.loss[slice_.usable].mean(axis=1)
-        means.setflags(write=False)
-        return means
-    i, j = np.nonzero(used)
-    n_values, n_seeds = slice_.loss.shape
-    rows = np.zeros((i.size + 1, n_values + n_seeds))
-    rows[np.arange(i.size), i] = 1.0
-    rows[np.arange(i.size), n_values + j] = 1.0
-    rows[-1, n_values:] = used.any(axis=0)
-    y = np.append(slice_.loss[used], 0.0)
-    grand_mean = float(y[:-1].mean())
-    y[:-1] -= grand_mean
-    solution = np.linalg.lstsq(rows, y, rcond=None)[0]
-    means[slice_.usable] = solution[:n_values][slice_.usable] + grand_mean
+    means = _means(slice_, slice_.usable)
     means.setflags(write=False)
     return means
+
+
+def _means(slice_: Slice, kept: np.ndarray) -> np.ndarray:
+    """The mean losses of the values ``kept``, adjusted for seed effects; NaN elsewhere."""
+    means = np.full(len(slice_.log2_x), np.nan)
+    used = np.isfinite(slice_.loss) & kept[:, None]
+    if used[kept].all() or not slice_.paired:
+        means[kept] = np.nanmean(slice_.loss[kept], axis=1) if kept.any() else np.nan
+        return means
+    present = used[kept][:, used.any(axis=0)].astype(float)
+    grand_mean = float(slice_.loss[used].mean())
+    y = np.where(used, slice_.loss - grand_mean, 0.0)[kept][:, used.any(axis=0)]
+    # The normal equations without the seed effects: P × P, however many seeds there are.
+    share = present / present.sum(axis=0)
+    matrix = np.diag(present.sum(axis=1)) - share @ present.T
+    m = np.linalg.lstsq(matrix, y.sum(axis=1) - share @ y.sum(axis=0), rcond=None)[0]
+    b = ((y - present * m[:, None]) * present).sum(axis=0) / present.sum(axis=0)
+    # Values and seeds that are linked know only their sums m + b: in each part Σ b = 0.
+    _, part = connected_components(present @ present.T)
+    part_of_seed = part[present.argmax(axis=0)]
+    shift = np.bincount(part_of_seed, b) / np.bincount(part_of_seed)
+    means[kept] = m + shift[part] + grand_mean
+    return means
+
+
+def lowest_loss(slice_: Slice) -> float | None:
+    """Return the lowest mean loss of a slice; None if there is none."""
+    return float(np.nanmin(mean_loss(slice_))) if slice_.usable.any() else None
 
 
 @lru_cache(maxsize=512)
 def bracket(slice_: Slice) -> Bracket:
     """Return the values on either side of the best one, and whether to extend the slice.
 
-    A slice is extended outwards until there are two worse values or a diverged one on each side.
+    A slice is extended outwards until there are two worse values or a wall on each side.
     If every value diverged it is extended to smaller ones.
     """
     usable = slice_.usable
     if not usable.any():
-        all_diverged = bool(slice_.diverged.any())
+        all_walls = bool(slice_.walls.any())
         return Bracket(
             best=None,
             n_worse_left=0,
             n_worse_right=0,
-            diverged_left=None,
-            diverged_right=float(slice_.log2_x[slice_.diverged][0]) if all_diverged else None,
-            wants_left=all_diverged,
+            wall_left=None,
+            wall_right=float(slice_.log2_x[slice_.walls][0]) if all_walls else None,
+            wants_left=all_walls,
             wants_right=False,
         )
     x = slice_.log2_x
     best = int(np.nanargmin(mean_loss(slice_)))
-    lower, upper = x[slice_.diverged & (x < x[best])], x[slice_.diverged & (x > x[best])]
+    lower, upper = x[slice_.walls & (x < x[best])], x[slice_.walls & (x > x[best])]
     left = float(lower[-1]) if lower.size else None
     right = float(upper[0]) if upper.size else None
     n_left = int((usable & (x < x[best]) & (x > (-np.inf if left is None else left))).sum())
@@ -287,8 +348,8 @@ def bracket(slice_: Slice) -> Bracket:
         best=best,
         n_worse_left=n_left,
         n_worse_right=n_right,
-        diverged_left=left,
-        diverged_right=right,
+        wall_left=left,
+        wall_right=right,
         wants_left=left is None and n_left < N_WORSE_WANTED,
         wants_right=right is None and n_right < N_WORSE_WANTED,
     )

@@ -17,6 +17,7 @@ import pyarrow.fs as pafs
 from mutransfer.analysis.table.schema import (
     COLUMNS,
     HP_PREFIX,
+    PARAMS,
     SCHEMA_VERSION,
     VOLATILE,
     Column,
@@ -124,7 +125,7 @@ def _missing_columns(df: pd.DataFrame) -> list[str]:
 
 def _typed(df: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The columns of a table with their types, and the faults of those that do not convert."""
-    schema = {c.name: c for c in COLUMNS}
+    schema = {c.name: c for c in (*COLUMNS, *([PARAMS] if PARAMS.name in df else []))}
     extra_hps = [name for name in hp_columns(df) if name not in schema]
     absent_hps = [n for n in schema if n.startswith(HP_PREFIX) and n not in df.columns]
     names = [n for n in schema if n not in absent_hps] + extra_hps

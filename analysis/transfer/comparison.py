@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from mutransfer.analysis.table.schema import HP_PREFIX
-from mutransfer.analysis.table.slice import equals
 from mutransfer.analysis.table.table import hp_columns
 
 
@@ -58,12 +57,16 @@ def validation_curves(
     arm: str,
     hps: Mapping[str, float | None],
 ) -> list[ValidationCurve]:
-    """Return the runs of an HP set in an arm, by seed; rows are selected by their HP values."""
+    """Return the runs of an HP set in an arm, by seed; rows are selected by their HP values.
+
+    To the last digit: two runs of one seed beside each other would count as two seeds.
+    """
     keep = (df["arm"] == arm).to_numpy() & (df["width"] == comparison.width).to_numpy()
     keep &= (df["n_val"] == comparison.n_val).fillna(False).to_numpy(dtype=bool)
     keep &= df["seed"].isin(comparison.seeds).to_numpy()
     for column in hp_columns(df):
-        keep &= equals(df[column].to_numpy(), hps.get(column.removeprefix(HP_PREFIX)))
+        cells, value = df[column].to_numpy(), hps.get(column.removeprefix(HP_PREFIX))
+        keep &= np.isnan(cells) if value is None else cells == value
     return [_curve(row, curves) for row in df[keep].sort_values("seed").to_dict("records")]
 
 

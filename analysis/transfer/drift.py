@@ -5,23 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
 from mutransfer.analysis.fit.curve import Fit
-from mutransfer.analysis.fit.minimum import CONFIDENCE
 from mutransfer.analysis.table.axis import AXIS_LABELS
-from mutransfer.analysis.transfer.profiled import (
-    FAR_Z,
-    ProfiledOptimum,
-    WeightedFit,
-    profiled_optimum,
-)
+from mutransfer.analysis.transfer.profiled import ProfiledOptimum, coefficient, profiled_optimum
 from mutransfer.words import Axis
 
 MIN_AXIS_VALUES = 3
 MIN_WIDTHS_FINITE = 4
 MAX_SLOPE = 4.0
-N_SLOPES, N_INTERCEPTS, N_PASSES = 41, 17, 4
+# Octaves of bias at the smallest width: what is searched.
+MAX_BIAS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +92,8 @@ class Contrast:
 def drift(fits: Sequence[Fit], axis: Axis = "width") -> Drift:
     """Return the drift of the optimum over the axis values of one arm and HP.
 
-    Profile likelihood of the slope s, minimized over the intercept a, of
-    Σ_w z_w(a + s·log2(w/w0))², where z_w is `slope_z` at axis value w, w0 the smallest.
-    The interval holds the slopes whose profile exceeds the least one by no more than
-    F(0.95; 1, df), enlarged by the mean square misfit of the line where that is above 1; df by
-    Satterthwaite from those of the fits. Only fits with a bracketed optimum and a minimum inside
-    the window enter; fewer than 3 give no estimate.
+    Profile of the slope over the intercept (`transfer.profiled.coefficient`). Only fits with a
+    bracketed optimum and a minimum inside the window enter; fewer than 3 give no estimate.
     """
     optima = [o for fitted in fits if (o := profiled_optimum(fitted)) is not None]
     optima.sort(key=lambda o: o.axis_value)
@@ -149,92 +139,38 @@ def contrast(mup: Drift, sp: Drift) -> Contrast:
 
 
 def _line(optima: Sequence[ProfiledOptimum]) -> Drift:
-    """The drift of three optima or more, by a grid of slopes that is widened and then refined."""
+    """The drift of three optima or more."""
     axis_values = np.array([o.axis_value for o in optima], dtype=float)
     doublings = np.log2(axis_values / axis_values[0])
-    linear = WeightedFit.solve(np.stack([np.ones_like(doublings), doublings], 1), optima)
-    df = linear.df(1)
-    quantile = float(special.fdtri(1, df, CONFIDENCE))
-    slope, start, half = float(linear.beta[1]), float(linear.beta[0]), linear.half_length(1)
-    span, refined = min(3 * half, MAX_SLOPE), False
-    for _ in range(N_PASSES):
-        slopes = np.linspace(slope - span, slope + span, N_SLOPES)
-        cost, intercepts = _profile_of_slopes(slopes, doublings, optima, start)
-        misfit = max(1.0, float(cost.min()) / (len(optima) - 2))
-        low, high = _ends(slopes, cost, float(cost.min()) + quantile * misfit)
-        slope, start = float(slopes[cost.argmin()]), float(intercepts[cost.argmin()])
-        open_low, open_high = low <= slopes[0], high >= slopes[-1]
-        if (open_low or open_high) and span < MAX_SLOPE:
-            span = min(4 * span, MAX_SLOPE)
-        elif open_low or open_high or refined:
-            break
-        else:
-            span = max(1.3 * max(slope - low, high - slope), 4 * (slopes[1] - slopes[0]))
-            refined = True
-    tested, _ = _profile_of_slopes(np.array([0.0, -1.0]), doublings, optima, start)
-    p_values = special.fdtrc(1, df, np.maximum(tested - cost.min(), 0.0) / misfit)
+    slope = coefficient(
+        optima, doublings, np.ones_like(doublings), limit=MAX_SLOPE, tested=(0.0, -1.0)
+    )
     return Drift(
-        estimate=slope,
-        low=None if open_low else low,
-        high=None if open_high else high,
-        intercept=start,
+        estimate=slope.estimate,
+        low=slope.low,
+        high=slope.high,
+        intercept=slope.intercept,
         n_axis_values=len(optima),
         axis_values=tuple(o.axis_value for o in optima),
-        p_zero=float(p_values[0]),
-        p_minus_one=float(p_values[1]),
+        p_zero=slope.p_values[0],
+        p_minus_one=slope.p_values[1],
     )
 
 
-def _ends(slopes: np.ndarray, cost: np.ndarray, limit: float) -> tuple[float, float]:
-    """The first and the last slope at which the cost is at the limit, by linear interpolation."""
-    inside = np.flatnonzero(cost <= limit)
-    ends = []
-    for i, out in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
-        x = slopes[i]
-        if 0 <= out < slopes.size:
-            share = (limit - cost[i]) / (cost[out] - cost[i])
-            x = x + share * (slopes[out] - x)
-        ends.append(float(x))
-    return ends[0], ends[1]
-
-
-def _profile_of_slopes(
-    slopes: np.ndarray, doublings: np.ndarray, optima: Sequence[ProfiledOptimum], start: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Least cost over the intercept for each slope, and that intercept, on ever finer grids."""
-    # A line of another slope turns about the middle of the axis values.
-    near = np.array([o.log2_opt for o in optima]).mean() - slopes * doublings.mean()
-    span = max(float(np.abs(near - start).max()), 1.0)
-    centers, costs = near, np.zeros(slopes.size)
-    while span > 1e-6:
-        a = centers[:, None] + np.linspace(-span, span, N_INTERCEPTS)[None, :]
-        cost = np.zeros_like(a)
-        for o, d in zip(optima, doublings, strict=True):
-            # z is nearly linear, its square is not.
-            z = np.interp(a + slopes[:, None] * d, o.grid, o.z, left=-FAR_Z, right=FAR_Z)
-            cost += z**2
-        best = cost.argmin(axis=1)
-        rows = np.arange(slopes.size)
-        costs, centers = cost[rows, best], a[rows, best]
-        span /= 6
-        if span < 1e-3 * min(o.variance for o in optima) ** 0.5:
-            break
-    return costs, centers
-
-
-def _finite_width(optima: Sequence[ProfiledOptimum]) -> FiniteWidth:
-    """The weighted least squares fit of limit + bias/width to the optima."""
-    axis_values = np.array([o.axis_value for o in optima], dtype=float)
-    linear = WeightedFit.solve(
-        np.stack([np.ones_like(axis_values), 1.0 / axis_values], axis=1), optima
-    )
-    limit, bias = (float(k) for k in linear.beta)
+def _finite_width(optima: Sequence[ProfiledOptimum]) -> FiniteWidth | None:
+    """The law limit + bias/width through the optima; None where an end of it is open."""
+    n = np.array([o.axis_value for o in optima], dtype=float)
+    constant, inverse = np.ones_like(n), n[0] / n
+    limit = coefficient(optima, constant, inverse, limit=MAX_BIAS)
+    bias = coefficient(optima, inverse, constant, limit=MAX_BIAS)
+    if limit.low is None or limit.high is None or bias.low is None or bias.high is None:
+        return None
     return FiniteWidth(
-        log2_limit=limit,
-        log2_limit_low=limit - linear.half_length(0),
-        log2_limit_high=limit + linear.half_length(0),
-        bias=bias,
-        bias_low=bias - linear.half_length(1),
-        bias_high=bias + linear.half_length(1),
+        log2_limit=limit.estimate,
+        log2_limit_low=limit.low,
+        log2_limit_high=limit.high,
+        bias=bias.estimate * n[0],
+        bias_low=bias.low * n[0],
+        bias_high=bias.high * n[0],
         n_widths=len(optima),
     )

@@ -1,20 +1,22 @@
-"""The optima of several axis values as data: their profiles, and weighted linear fits to them."""
+"""The optima of several axis values as profiles, and lines through them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
+from scipy.optimize import brentq, minimize_scalar
 
 from mutransfer.analysis.fit.curve import Fit
-from mutransfer.analysis.fit.minimum import CONFIDENCE, slope_z
-from mutransfer.analysis.fit.optimum import optimum
+from mutransfer.analysis.fit.optimum import CONFIDENCE, optimum
 
-GRID_PER_STEP = 32
-# A value of `slope_z` that no data reach: no minimum is possible there.
-FAR_Z = 1e6
+# Step of the grid over which a line is profiled, octaves; minima are refined.
+STEP = 0.02
+# Lines are sought this far beyond the optima, octaves.
+BEYOND = 3.0
+# Coefficients are sought on a grid of so many values first.
+N_GRID = 81
 
 
 class ProfiledOptimum(NamedTuple):
@@ -23,19 +25,12 @@ class ProfiledOptimum(NamedTuple):
     Attributes:
         axis_value: Value on the axis.
         log2_opt: log2 of the optimum.
-        variance: Of ``log2_opt`` to first order, octaves².
-        df: Degrees of freedom of its noise; ``df_slice`` those of its slice alone.
-        grid: (G,) log2 locations, from a lattice step below the window to one above it.
-        z: (G,) `slope_z` there; ±FAR_Z where a minimum is impossible.
+        fitted: The fit: `Fit.location_z` is the profile.
     """
 
     axis_value: int
     log2_opt: float
-    variance: float
-    df: float
-    df_slice: float
-    grid: np.ndarray
-    z: np.ndarray
+    fitted: Fit
 
 
 def profiled_optimum(fitted: Fit) -> ProfiledOptimum | None:
@@ -44,72 +39,96 @@ def profiled_optimum(fitted: Fit) -> ProfiledOptimum | None:
     edge = {"edge_of_stability", "no_minimum"} & set(opt.flags)
     if not opt.bracketed or opt.curvature is None or opt.log2_opt is None or edge:
         return None
-    row = fitted.slope_rows(opt.log2_opt)[0]
-    variance = float(row @ fitted.cov @ row) / (2 * opt.curvature) ** 2
-    step = fitted.spacing_log2
-    first, last = fitted.values[0] - step, fitted.values[-1] + step
-    grid = np.linspace(first, last, math.ceil((last - first) / step * GRID_PER_STEP) + 1)
-    z, convex = slope_z(fitted, grid)
-    # Where a minimum is impossible it is far away, on the side of the sign.
-    side = np.where(grid < opt.log2_opt, -FAR_Z, FAR_Z)
-    z = np.where(convex, np.clip(z, -FAR_Z, FAR_Z), side)
-    return ProfiledOptimum(
-        axis_value=fitted.slice.axis_value,
-        log2_opt=opt.log2_opt,
-        variance=variance,
-        df=fitted.df,
-        df_slice=fitted.df_slice,
-        grid=grid,
-        z=z,
-    )
+    return ProfiledOptimum(fitted.slice.axis_value, opt.log2_opt, fitted)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightedFit:
-    """A weighted least squares fit of C linear terms to optima.
+class Coefficient:
+    """A coefficient of a line through optima.
 
     Attributes:
-        beta: (C,) coefficients; ``cov`` (C, C) their covariance.
-        influence: (C, O) derivative of each coefficient by each optimum.
-        optima: The O optima.
-        misfit: Mean square residual in units of the variance, at least 1.
+        estimate: Where the cost is least.
+        low, high: Its 95 % interval; None where that leaves the range that was searched.
+        intercept: The other coefficient at the estimate.
+        p_values: p values of the values that were to be tested.
     """
 
-    beta: np.ndarray
-    cov: np.ndarray
-    influence: np.ndarray
-    optima: Sequence[ProfiledOptimum]
-    misfit: float
+    estimate: float
+    low: float | None
+    high: float | None
+    intercept: float
+    p_values: tuple[float, ...]
 
-    @classmethod
-    def solve(cls, design: np.ndarray, optima: Sequence[ProfiledOptimum]) -> "WeightedFit":
-        """Return the fit of a design, (O, C), to optima."""
-        x = np.array([o.log2_opt for o in optima])
-        weighted = design / np.array([o.variance for o in optima])[:, None]
-        cov = np.linalg.inv(design.T @ weighted)
-        influence = cov @ weighted.T
-        beta = influence @ x
-        spare = x.size - design.shape[1]
-        statistic = float((weighted[:, 0] * (x - design @ beta) ** 2).sum()) if spare else 0.0
-        return cls(
-            beta=beta,
-            cov=cov,
-            influence=influence,
-            optima=optima,
-            misfit=max(1.0, statistic / spare) if spare else 1.0,
-        )
 
-    def df(self, i: int) -> float:
-        """Return the degrees of freedom of coefficient ``i`` (Satterthwaite 1946).
+def coefficient(
+    optima: Sequence[ProfiledOptimum],
+    terms: np.ndarray,
+    others: np.ndarray,
+    *,
+    limit: float,
+    tested: Sequence[float] = (),
+) -> Coefficient:
+    """Return coefficient k of log2 optimum = k·terms + c·others, by profile over c.
 
-        At most the sum of those of the slices: fits with shared noise would count it twice.
-        """
-        parts = self.influence[i] ** 2 * np.array([o.variance for o in self.optima])
-        each = np.array([o.df for o in self.optima])
-        combined = float(parts.sum() ** 2 / (parts**2 / each).sum())
-        return min(combined, sum(o.df_slice for o in self.optima))
+    The cost of a line is the sum of the profiles of the optima on it. The interval holds the k
+    whose least cost over c exceeds the least of all by no more than F(0.95; 1, df), enlarged by
+    the mean square misfit of the line where that is above 1; df is the smallest of the fits.
 
-    def half_length(self, i: int) -> float:
-        """Return half the length of the 95 % interval of coefficient ``i``, misfit included."""
-        quantile = float(special.stdtrit(self.df(i), 0.5 + CONFIDENCE / 2))
-        return quantile * math.sqrt(self.cov[i, i] * self.misfit)
+    Args:
+        optima: The optima.
+        terms: (O,) factor of the coefficient at each.
+        others: (O,) factor of the other one.
+        limit: Largest size of the coefficient, relative to its start by least squares.
+        tested: Values of the coefficient to test.
+    """
+    log2_opt = np.array([o.log2_opt for o in optima])
+    start = float(np.linalg.lstsq(np.stack([terms, others], 1), log2_opt, rcond=None)[0][0])
+
+    def cost(k: float) -> tuple[float, float]:
+        return _least_over_other(optima, k * terms, others)
+
+    grid = np.linspace(start - limit, start + limit, N_GRID)
+    costs = np.array([cost(k)[0] for k in grid])
+    i = int(np.clip(costs.argmin(), 1, N_GRID - 2))
+    found = minimize_scalar(
+        lambda k: cost(k)[0], bounds=(grid[i - 1], grid[i + 1]), method="bounded"
+    )
+    best, least = float(found.x), float(found.fun)
+    df = min(o.fitted.df for o in optima)
+    spare = len(optima) - 2
+    misfit = max(1.0, least / spare) if spare else 1.0
+    allowed = least + float(special.fdtri(1, df, CONFIDENCE)) * misfit
+
+    def end(outer: float) -> float | None:
+        side = grid[grid > best] if outer > best else grid[grid < best][::-1]
+        inner = best
+        for k in side:
+            if cost(k)[0] > allowed:
+                return float(brentq(lambda x: cost(x)[0] - allowed, inner, k))
+            inner = k
+        return None
+
+    excess = np.maximum([cost(k)[0] - least for k in tested], 0.0)
+    return Coefficient(
+        estimate=best,
+        low=end(grid[0]),
+        high=end(grid[-1]),
+        intercept=cost(best)[1],
+        p_values=tuple(float(p) for p in special.fdtrc(1, df, excess / misfit)),
+    )
+
+
+def _least_over_other(
+    optima: Sequence[ProfiledOptimum], fixed: np.ndarray, others: np.ndarray
+) -> tuple[float, float]:
+    """The least cost of fixed + c·others over c, and that c; by a grid and a parabola."""
+    at = np.array([(o.log2_opt - f) / g for o, f, g in zip(optima, fixed, others, strict=True)])
+    step = STEP / float(np.abs(others).max())
+    c = np.arange(at.min() - BEYOND, at.max() + BEYOND, step)
+    z = [o.fitted.location_z(f + g * c) for o, f, g in zip(optima, fixed, others, strict=True)]
+    costs = np.square(z).sum(axis=0)
+    i = int(np.clip(costs.argmin(), 1, c.size - 2))
+    before, here, after = costs[i - 1 : i + 2]
+    bend = before - 2 * here + after
+    shift = 0.0 if bend <= 0 else float(np.clip((before - after) / (2 * bend), -1.0, 1.0))
+    return float(here - bend * shift**2 / 2 if bend > 0 else here), float(c[i] + shift * step)

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from mutransfer.analysis.fit.minimum import CONFIDENCE
+from mutransfer.analysis.fit.optimum import CONFIDENCE
 from mutransfer.analysis.transfer.comparison import (
     Comparison,
     ValidationCurve,

@@ -9,7 +9,7 @@ from mutransfer.analysis.fit.optimum import optimum
 from mutransfer.analysis.table.slice import log2_of, mean_loss
 from mutransfer.analysis.transfer.regret import Regret, regret
 from mutransfer.analysis.verdict.evidence import Fits
-from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,10 @@ def alternatives(fits: Fits, question: TransferQuestion) -> tuple[Alternative, .
     if default is not None and default > 0:
         named["default"] = log2_of(default)
     search = fits.ladder["mup", question.search_at]
-    ours = [_alternative(name, fits.target, search, log2_x) for name, log2_x in named.items()]
+    ours = [
+        _alternative(name, fits.target, search, log2_x, question.tolerance)
+        for name, log2_x in named.items()
+    ]
     return (*ours, *_of_control(fits, question))
 
 
@@ -69,10 +72,12 @@ def _of_control(fits: Fits, question: TransferQuestion) -> list[Alternative]:
     if not beyond or search is None or carried is None:
         return []
     name = "SP's own, transferred under SP" if arm == "sp" else "kept, without the rule"
-    return [_alternative(name, beyond[-1], search, carried)]
+    return [_alternative(name, beyond[-1], search, carried, question.tolerance)]
 
 
-def _alternative(name: str, fit: Fit, search: Fit, log2_x: float) -> Alternative:
+def _alternative(
+    name: str, fit: Fit, search: Fit, log2_x: float, tolerance: Tolerance
+) -> Alternative:
     excess = regret(fit, log2_x)
     here, before = optimum(fit), optimum(search).loss
     gain = None if before is None or here.loss is None else before - here.loss
@@ -83,7 +88,7 @@ def _alternative(name: str, fit: Fit, search: Fit, log2_x: float) -> Alternative
         axis_value=fit.slice.axis_value,
         log2_x=log2_x,
         in_loss=_scaled(excess, 1.0),
-        percent=_scaled(excess, 100 / abs(here.loss) if here.loss else None),
+        percent=_scaled(excess, tolerance.percents(here.loss)),
         seed_noise=_scaled(excess, 1 / here.noise_sd if here.noise_sd else None),
         width_gain=_scaled(excess, 1 / gain if gain is not None and gain > 0 else None),
         note="" if excess else _note(fit, log2_x, here.loss),
@@ -99,8 +104,9 @@ def _note(fit: Fit, log2_x: float, best: float | None) -> str:
         ("above", np.flatnonzero(x > log2_x)[:1]),
     ):
         for i in near:
-            if fit.slice.diverged[i]:
-                notes.append(f"the value {side} it diverged")
+            if fit.slice.walls[i]:
+                kind = "diverged" if fit.slice.diverged[i] else "collapsed"
+                notes.append(f"the value {side} it {kind}")
             elif best is not None and np.isfinite(means[i]):
                 notes.append(f"the value {side} it loses {means[i] - best:.3g}")
     return f"{_status(fit, log2_x)}; " + " and ".join(notes or ["outside the values"])
@@ -112,6 +118,8 @@ def _status(fit: Fit, log2_x: float) -> str:
         return "not run"
     if fit.slice.diverged[index]:
         return "diverged"
+    if fit.slice.collapsed[index]:
+        return "collapsed"
     return "no curve" if fit.slice.usable[index] else "no result"
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from mutransfer.analysis.fit.optimum import Optimum, has_worse_sides
 from mutransfer.analysis.table.slice import bracket
 from mutransfer.analysis.verdict.hp_figures import (
-    MIN_TARGET_SEEDS,
     MIN_TARGET_VALUES,
     OCTAVES_TO_DIVERGENCE,
     HPFigures,
@@ -14,7 +13,9 @@ from mutransfer.analysis.verdict.hp_figures import (
 from mutransfer.analysis.verdict.question import TransferQuestion
 
 # Causes that make an HP a FAIL; all others leave it INCONCLUSIVE.
-FAILURES = frozenset({"regret_too_large", "diverged_at_target"})
+FAILURES = frozenset({"regret_too_large", "diverged_at_target", "collapsed_at_target"})
+# A cause that rules out a FAIL: what would be one only leans that way.
+NO_FAILURE = frozenset({"one_seed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ def causes_of(figures: HPFigures, question: TransferQuestion) -> tuple[Cause, ..
     """Return every cause that prevents a PASS; empty for a PASS."""
     target = figures.at(question.target_at)
     return (
-        *_transferred_run(figures, target),
+        *_transferred_run(figures, question, target),
         *_missing_runs(figures),
         *_too_few(figures, target),
         *_not_bracketed(figures),
@@ -50,14 +51,19 @@ def is_harmless(figures: HPFigures, codes: set[str]) -> bool:
     return worse and "insensitive" in codes and codes <= {"insensitive", "not_bracketed"}
 
 
-def _transferred_run(figures: HPFigures, target: str) -> Iterator[Cause]:
+def _transferred_run(
+    figures: HPFigures, question: TransferQuestion, target: str
+) -> Iterator[Cause]:
+    """The set's own runs: a study makes them, a table from elsewhere need not hold them."""
     value, index = f"{figures.hp} = {2.0**figures.log2_x:.4g}", figures.target_index
-    if figures.diverged_at_target:
+    if figures.failed_at_target is not None:
         yield Cause(
-            code="diverged_at_target",
-            text=f"{value} diverged at {target}.",
+            code=f"{figures.failed_at_target}_at_target",
+            text=f"{value} {figures.failed_at_target} at {target}.",
             remedy=f"Choose a smaller {figures.hp}.",
         )
+    elif question.external and figures.regret is not None:
+        return
     elif index is None or not figures.target.slice.usable[index]:
         yield Cause(
             code="transferred_not_run",
@@ -67,25 +73,30 @@ def _transferred_run(figures: HPFigures, target: str) -> Iterator[Cause]:
 
 
 def _missing_runs(figures: HPFigures) -> Iterator[Cause]:
-    for slice_ in (figures.search.slice, figures.target.slice):
-        if slice_.n_missing:
-            yield Cause(
-                code="missing_runs",
-                text=f"{slice_.n_missing} runs of the slice of {figures.hp} at "
-                f"{figures.at(slice_.axis_value)} have no result.",
-                remedy="Run them (again).",
-            )
+    if figures.n_missing:
+        yield Cause(
+            code="missing_runs",
+            text=f"{figures.n_missing} runs near the optima of {figures.hp} at "
+            f"{figures.at(figures.search_opt.axis_value)} and at "
+            f"{figures.at(figures.target_opt.axis_value)} have no result.",
+            remedy="Run them (again).",
+        )
 
 
 def _too_few(figures: HPFigures, target: str) -> Iterator[Cause]:
-    hp, n_seeds, n_values = figures.hp, figures.target.n_seeds, figures.target_opt.n_values
-    if n_seeds < MIN_TARGET_SEEDS:
-        yield Cause(
-            code="one_seed",
-            text=f"The slice of {hp} at {target} has {n_seeds} seed(s): the variance between "
-            "seeds is unknown.",
-            remedy=f"Run a second seed at the target {figures.axis_name}.",
-        )
+    hp, n_values = figures.hp, figures.target_opt.n_values
+    for fit, where in (
+        (figures.search, figures.at(figures.search_opt.axis_value)),
+        (figures.target, target),
+    ):
+        if fit.is_one_seed:
+            yield Cause(
+                code="one_seed",
+                text=f"The slice of {hp} at {where} has {fit.n_seeds} seed(s): the variance "
+                f"between seeds is unknown, so there is no PASS and no FAIL. {_lean(figures)}",
+                remedy=f"Run a second seed at {where}.",
+            )
+            break
     if n_values < MIN_TARGET_VALUES:
         yield Cause(
             code="too_few_values",
@@ -93,6 +104,28 @@ def _too_few(figures: HPFigures, target: str) -> Iterator[Cause]:
             f"{MIN_TARGET_VALUES} are needed to check its shape.",
             remedy=f"More values of {hp} around its optimum at {target}.",
         )
+
+
+def _lean(figures: HPFigures) -> str:
+    """Which way the evidence of one seed leans, and by how much."""
+    if figures.failed_at_target is not None:
+        return f"The evidence leans against transfer: the value {figures.failed_at_target}."
+    excess, tolerance = figures.regret, figures.tolerance_loss
+    shift = _shift(figures)
+    if excess is None or not tolerance:
+        return f"The evidence leans neither way{shift}."
+    word = "towards" if excess.estimate <= tolerance else "against"
+    return (
+        f"The evidence leans {word} transfer: the regret is about {excess.estimate:.3g}, "
+        f"{excess.estimate / tolerance:.2g} times the tolerance{shift}."
+    )
+
+
+def _shift(figures: HPFigures) -> str:
+    at_search, at_target = figures.search_opt.log2_opt, figures.target_opt.log2_opt
+    if at_search is None or at_target is None:
+        return ""
+    return f", and the optimum moves by {at_target - at_search:+.2f} octaves"
 
 
 def _not_bracketed(figures: HPFigures) -> Iterator[Cause]:
@@ -118,6 +151,8 @@ def _open_ends(optimum: Optimum) -> str:
 
 def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
     hp, tolerance, regret = figures.hp, figures.tolerance_loss, figures.regret
+    if regret is None and figures.target.ok:
+        return  # off the curve and not run: `_transferred_run`
     if tolerance is None or regret is None:
         yield Cause(
             code="no_regret",
@@ -125,7 +160,7 @@ def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
             "which to compute a regret.",
             remedy=f"At least 5 values of {hp} with 2 seeds at {target}.",
         )
-    elif regret.lower > tolerance:
+    elif regret.lower > tolerance and not figures.target.scale > 1:
         yield Cause(
             code="regret_too_large",
             text=f"The regret of {hp} at {target} is at least {regret.lower:.4g}, "
@@ -133,11 +168,13 @@ def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
             remedy=f"{hp} does not transfer: tune it at a larger {figures.axis_name}.",
         )
     elif not regret.upper < tolerance:
+        misfit = " The curve at the target fits no shape well." if figures.target.scale > 1 else ""
         yield Cause(
             code="regret_uncertain",
             text=f"The regret of {hp} at {target} is between {regret.lower:.4g} and "
-            f"{regret.upper:.4g}; the tolerance is {tolerance:.4g}.",
-            remedy=f"More seeds at {target}, or values of {hp} closer to its optimum.",
+            f"{regret.upper:.4g}; the tolerance is {tolerance:.4g}.{misfit}",
+            remedy=f"{hp} at half and quarter octaves about its optimum at {target}, or more "
+            "seeds there.",
         )
 
 
@@ -152,7 +189,7 @@ def _insensitive(figures: HPFigures, target: str) -> Iterator[Cause]:
 
 
 def _near_divergence(figures: HPFigures, target: str) -> Iterator[Cause]:
-    if figures.is_near_divergence and not figures.diverged_at_target:
+    if figures.is_near_divergence and figures.failed_at_target is None:
         yield Cause(
             code="near_divergence",
             text=f"{figures.hp} is {figures.octaves_to_divergence:.2f} octaves from a diverged "

@@ -1,14 +1,14 @@
 """The conditions of a PASS, each met or not.
 
 (a) The regret's upper bound is under the tolerance. (b) The optimum is bracketed at the search and
-at the target. (c) The HP matters: some value diverged, or is shown to be worse by more than the
-tolerance. (d) No value diverged close to the transferred one at the target. (e) No runs
-are missing, and there are enough seeds and values at the target.
+at the target. (c) The HP matters: some value diverged or collapsed, or is shown to be worse by
+more than the tolerance. (d) No value diverged close to the transferred one at the target. (e) There
+are enough seeds and values at the target.
 """
 
 from dataclasses import dataclass
 
-from mutransfer.analysis.verdict.hp_figures import MIN_TARGET_SEEDS, MIN_TARGET_VALUES, HPFigures
+from mutransfer.analysis.verdict.hp_figures import MIN_TARGET_VALUES, HPFigures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def _is_bracketed(figures: HPFigures) -> Condition:
 def _matters(figures: HPFigures) -> Condition:
     sensitivity = figures.sensitivity
     if sensitivity is not None and sensitivity.by_divergence:
-        text = "a value diverged"
+        text = "a value diverged or collapsed"
     else:
         worst = sensitivity.lower if sensitivity is not None else None
         text = (
@@ -79,17 +79,15 @@ def _is_far_from_divergence(figures: HPFigures) -> Condition:
 
 
 def _is_complete(figures: HPFigures) -> Condition:
-    missing = figures.search.slice.n_missing + figures.target.slice.n_missing
-    n_seeds, n_values = figures.target.n_seeds, figures.target_opt.n_values
-    was_run = figures.target_index is not None
+    n_values, n_missing = figures.target_opt.n_values, figures.n_missing
+    one_seed = figures.search.is_one_seed or figures.target.is_one_seed
+    is_known = figures.target_index is not None or figures.regret is not None
+    has_enough = not one_seed and n_values >= MIN_TARGET_VALUES and is_known
     return Condition(
         name="e",
-        holds=missing == 0
-        and n_seeds >= MIN_TARGET_SEEDS
-        and n_values >= MIN_TARGET_VALUES
-        and was_run,
-        text=f"{n_seeds} target seeds, {n_values} values, {missing} runs missing"
-        + ("" if was_run else ", the transferred value was not run"),
+        holds=has_enough and n_missing == 0,
+        text=f"{figures.target.n_seeds} target seeds, {n_values} values, {n_missing} runs missing"
+        + ("" if is_known else ", the transferred value lies off the curve and was not run"),
     )
 
 

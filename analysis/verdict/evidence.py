@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mutransfer.analysis.fit.curve import Fit, fit_slice, fit_slices
+from mutransfer.analysis.fit.curve import Fit, fit_slices
+from mutransfer.analysis.table.slice import Slice, lowest_loss
 from mutransfer.analysis.verdict.question import TransferQuestion
 
 
@@ -41,35 +42,44 @@ def gather(df: pd.DataFrame, question: TransferQuestion) -> dict[str, Fits]:
 
 
 def fits_of(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fits:
-    """Return the fitted slices of one HP; see `gather`."""
+    """Return the fitted slices of one HP; see `gather`.
+
+    The slices of an arm are one family and share their noise; that of the target is in the first.
+    """
     arms = ["mup"]
     if question.control is not None and hp in question.control_parameters:
         arms.append(question.control)
-    axis_values = sorted({*question.axis_values, question.search_at})
-    ladder = {
-        (arm, fit.slice.axis_value): fit
+    slices = {
+        (arm, at): question.slice(df, hp, question.center, at, arm, question.seeds)
         for arm in arms
-        for fit in _ladder(df, question, hp, arm, axis_values)
+        for at in sorted({*question.axis_values, question.search_at})
     }
-    return Fits(hp=hp, ladder=ladder, target=_target(df, question, hp))
-
-
-def _ladder(
-    df: pd.DataFrame, question: TransferQuestion, hp: str, arm: str, axis_values: Sequence[int]
-) -> list[Fit]:
-    """The curves of an arm: one family, which shares noise and roughness."""
-    slices = [
-        question.slice(df, hp, question.center, axis_value, arm, question.seeds)
-        for axis_value in axis_values
-    ]
-    return fit_slices(slices, spacing_log2=question.spacing_log2, families=[0] * len(slices))
-
-
-def _target(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fit | None:
-    """The target's curve, fitted alone: its regret bound rests on its own values only."""
-    if question.transferred is None:
-        return None
-    slice_ = question.slice(
-        df, hp, question.transferred, question.target_at, "mup", question.target_seeds
+    families = [arms.index(arm) for arm, _ in slices]
+    targets = []
+    if question.transferred is not None:
+        target = question.slice(
+            df, hp, question.transferred, question.target_at, "mup", question.target_seeds
+        )
+        targets, families = [target], [*families, 0]
+    search = slices["mup", question.search_at]
+    fits = fit_slices(
+        [*slices.values(), *targets],
+        tolerance_loss=[
+            _tolerance_loss(question, s, search, targets) for s in (*slices.values(), *targets)
+        ],
+        families=families,
     )
-    return fit_slice(slice_, spacing_log2=question.spacing_log2)
+    return Fits(
+        hp=hp,
+        ladder=dict(zip(slices, fits[: len(slices)], strict=True)),
+        target=fits[-1] if targets else None,
+    )
+
+
+def _tolerance_loss(
+    question: TransferQuestion, slice_: Slice, search: Slice, targets: Sequence[Slice]
+) -> float | None:
+    """The tolerance at a slice, from the lowest losses as they were measured."""
+    of_gain = question.tolerance.kind == "share_of_width_gain"
+    best = (lowest_loss(targets[0]) if targets else None) if of_gain else lowest_loss(slice_)
+    return question.tolerance.in_loss(target_best=best, search_best=lowest_loss(search))

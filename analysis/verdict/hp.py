@@ -9,7 +9,7 @@ from mutransfer.analysis.transfer.drift import Contrast, Drift, contrast, drift
 from mutransfer.analysis.transfer.regret import Regret, Sensitivity
 from mutransfer.analysis.transfer.scaling_law import ScalingLaw, scaling_law
 from mutransfer.analysis.verdict.alternatives import Alternative, alternatives
-from mutransfer.analysis.verdict.causes import FAILURES, Cause, causes_of, is_harmless
+from mutransfer.analysis.verdict.causes import FAILURES, NO_FAILURE, Cause, causes_of, is_harmless
 from mutransfer.analysis.verdict.conditions import Condition, conditions_of
 from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.hp_figures import HPFigures, hp_figures
@@ -69,8 +69,8 @@ def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
     """Return the verdict on one HP.
 
     PASS: the conditions (a) to (e) of `verdict.conditions` hold. FAIL: the lower bound of the
-    regret is above the tolerance, or the transferred value diverged at the target. Otherwise
-    INCONCLUSIVE.
+    regret is above the tolerance, or the transferred value diverged or collapsed at the target.
+    Otherwise, and with one seed always, INCONCLUSIVE.
     """
     figures = hp_figures(fits, question)
     causes = _causes(figures, fits, question)
@@ -90,7 +90,7 @@ def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
         optima=tuple(optimum(fit, tolerance) for fit in (*mup, *control)),
         target=figures.target_opt if figures else None,
         regret=figures.regret if figures else None,
-        regret_percent=_percent(figures) if figures else None,
+        regret_percent=_percent(figures, question) if figures else None,
         alternatives=alternatives(fits, question),
         sensitivity=figures.sensitivity if figures else None,
         drift_mup=drift_mup,
@@ -115,16 +115,15 @@ def _causes(figures: HPFigures | None, fits: Fits, question: TransferQuestion) -
 
 
 def _word(codes: Set[str]) -> Word:
-    if codes & FAILURES:
+    if codes & FAILURES and not codes & NO_FAILURE:
         return "FAIL"
     return "INCONCLUSIVE" if codes else "PASS"
 
 
-def _percent(figures: HPFigures) -> tuple[float, float, float] | None:
-    regret, best = figures.regret, figures.target_opt.loss
-    if regret is None or not best:
+def _percent(figures: HPFigures, question: TransferQuestion) -> tuple[float, float, float] | None:
+    regret, scale = figures.regret, question.tolerance.percents(figures.target_opt.loss)
+    if regret is None or scale is None:
         return None
-    scale = 100 / abs(best)
     return regret.estimate * scale, regret.lower * scale, regret.upper * scale
 
 

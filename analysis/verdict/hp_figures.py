@@ -1,6 +1,7 @@
 """The figures of one HP on which the conditions of a PASS are evaluated."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import Optimum, optimum
@@ -13,7 +14,6 @@ from mutransfer.words import Axis
 
 # Distance to the nearest diverged value that a transferred value needs, octaves.
 OCTAVES_TO_DIVERGENCE = 0.5
-MIN_TARGET_SEEDS = 2
 # A parabola passes through any three values: with three, no residual is left to check it by.
 MIN_TARGET_VALUES = 4
 
@@ -32,6 +32,8 @@ class HPFigures:
         regret: Regret of the transferred value at the target; None off the curve.
         sensitivity: Whether some value is shown to be worse by more than the tolerance; None
             without a tolerance.
+        n_missing: Requested runs near the optima of search and target without a result; 0 for a
+            table from elsewhere, which holds what was run.
         target_index: Index of the transferred value in the target slice; None if it was not run.
     """
 
@@ -45,6 +47,7 @@ class HPFigures:
     tolerance_loss: float | None
     regret: Regret | None
     sensitivity: Sensitivity | None
+    n_missing: int
     target_index: int | None
 
     @property
@@ -57,9 +60,12 @@ class HPFigures:
         return axis_value_text(self.axis, axis_value)
 
     @property
-    def diverged_at_target(self) -> bool:
-        """Whether a seed of the transferred value diverged at the target."""
-        return self.target_index is not None and bool(self.target.slice.diverged[self.target_index])
+    def failed_at_target(self) -> Literal["diverged", "collapsed"] | None:
+        """How a run of the transferred value failed at the target, if one did."""
+        slice_, index = self.target.slice, self.target_index
+        if index is None or not slice_.walls[index]:
+            return None
+        return "diverged" if slice_.diverged[index] else "collapsed"
 
     @property
     def octaves_to_divergence(self) -> float | None:
@@ -95,5 +101,6 @@ def hp_figures(fits: Fits, question: TransferQuestion) -> HPFigures | None:
         tolerance_loss=tolerance,
         regret=regret(fits.target, log2_x, confidence=question.confidence),
         sensitivity=None if tolerance is None else sensitivity(fits.target, tolerance),
+        n_missing=0 if question.external else search.n_missing + fits.target.n_missing,
         target_index=fits.target.slice.index(log2_x),
     )

@@ -16,9 +16,9 @@ from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 from mutransfer.analysis.verdict.set_verdict import SetVerdict, judge_set
 from mutransfer.words import Axis
 
-# Of verdict.json. 3: search_at, target_at, axis_value and confidence; 2 and before:
-# search_width, target_width, width and level, on every axis.
-FORMAT = 3
+# Of verdict.json. 4: n_collapsed of each optimum. 3: search_at, target_at, axis_value and
+# confidence; 2 and before: search_width, target_width, width and level, on every axis.
+FORMAT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,11 @@ def _sentence(on_set: SetVerdict, entries: Sequence[HPVerdict], question: Transf
     if on_set.word == "PASS":
         percent = on_set.regret_upper_percent
         scaled = f", scaled by the rule {question.rule}," if question.rule else ""
-        figure = "" if percent is None else f" ({percent:.2g} % of the best loss found there)"
+        figure = (
+            ""
+            if percent is None
+            else f" ({percent:.2g} % of the best {question.tolerance.of} found there)"
+        )
         return (
             f"{start} the set tuned at {question.at(question.search_at)} ({names}){scaled} "
             f"loses at most {on_set.regret_upper:.3g}{figure}, with 95 % confidence; accepted: "

@@ -5,17 +5,24 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from mutransfer.analysis.fit.curve import Fit
+from mutransfer.analysis.fit.curve import Fit, with_more_seeds
 from mutransfer.analysis.fit.optimum import Optimum
+from mutransfer.analysis.table.arguments import listed
 from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.transfer.regret import regret
 from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.analysis.verdict.question import TransferQuestion
+from mutransfer.words import SAME_VALUE
 
 MAX_MORE_SEEDS = 8
+# As good as no noise.
+MANY_SEEDS = 10_000
+# Where values are put between those of a lattice, octaves from the best.
+OCTAVES_BETWEEN = (-0.5, 0.5, -0.25, 0.25)
 # Lattice steps beyond the outermost value that are proposed at once.
 BEYOND_STEPS = 2
 
@@ -62,17 +69,22 @@ def proposals(
     """Return the trials that would settle the verdict; none for a PASS or a FAIL.
 
     Values come first: open ends of optima and slices too narrow to show that the HP matters.
-    Only where nothing is open, more seeds at the target, on every slice there, since a seed
-    counts only where all values have it. Each interim analysis raises the confidence level of the
+    Only where nothing is open, values at half and quarter octaves about the best one where the
+    lattice is the limit, since no number of seeds would settle it (a curve with a kink or a cliff),
+    else more seeds at the target, on every slice there, since a seed counts only where all values
+    have it. Each interim analysis raises the confidence level of the
     next one, so that all together pass wrongly in at most 5 % (`TransferQuestion.confidence`).
     """
     if question.transferred is None or any(e.word == "FAIL" for e in entries):
         return ()
     unsettled = [e for e in entries if e.word != "PASS" and not e.harmless]
     values = [p for e in unsettled for p in _more_values(df, e, fits[e.hp], question)]
-    if not values and (unsettled or len(entries) > 1):
-        return tuple(_more_seeds(df, entries, fits, question))
-    return tuple(values)
+    if values or not (unsettled or len(entries) > 1):
+        return tuple(values)
+    targets = {e.hp: fit for e in entries if (fit := fits[e.hp].target) is not None}
+    if not _would_settle(MANY_SEEDS, entries, targets, question):
+        values = [p for e in unsettled for p in _closer_values(df, fits[e.hp], question)]
+    return tuple(values) or tuple(_more_seeds(df, entries, targets, question))
 
 
 def _more_values(
@@ -86,7 +98,7 @@ def _more_values(
         if at_target and "insensitive" in codes:
             values["insensitive"] = _outwards(fit, left=True, right=True)
         if at_target and codes & {"too_few_values", "no_regret"}:
-            values["too_few_values"] = _between(fit)
+            values["too_few_values"] = _between(fit)[:2]
         for cause, log2_x in values.items():
             if log2_x:
                 yield _proposal(df, question, cause, fit, at_target=at_target, log2_x=log2_x)
@@ -105,36 +117,47 @@ def _fits_with_optima(
 
 
 def _beyond(fit: Fit, optimum: Optimum) -> list[float]:
-    """Values on the open sides, or half steps around the best where neither end lacks values."""
+    """Values on the open sides, or half octaves about the best where neither end lacks values."""
     flags = set(optimum.flags)
     outwards = _outwards(fit, left="censored_left" in flags, right="censored_right" in flags)
-    return outwards or _between(fit)
+    return outwards or _between(fit)[:2]
 
 
 def _outwards(fit: Fit, *, left: bool, right: bool) -> list[float]:
-    x, step = fit.slice.log2_x, fit.spacing_log2
+    x = fit.slice.log2_x
     if not x.size:
         return []
+    step = float(np.median(np.diff(x))) if x.size > 1 else 1.0
     multiples = range(1, BEYOND_STEPS + 1)
     below = [float(x[0] - k * step) for k in multiples] if left else []
-    is_free = right and not fit.slice.diverged[x >= fit.center].any()
+    is_free = right and not fit.slice.walls[x >= fit.center].any()
     return [*below, *([float(x[-1] + k * step) for k in multiples] if is_free else [])]
 
 
 def _between(fit: Fit) -> list[float]:
-    """Half and quarter steps around the best value that have not been run."""
-    near = [fit.center + k * fit.spacing_log2 for k in (-0.5, 0.5, -0.25, 0.25)]
-    return [x for x in near if not math.isnan(x) and fit.slice.index(x) is None][:2]
+    """Half and quarter octaves about the best value, apart from the values that have been run."""
+    if math.isnan(fit.center):
+        return []
+    apart = math.log2(1 + SAME_VALUE)
+    near = [fit.center + octaves for octaves in OCTAVES_BETWEEN]
+    return [x for x in near if (np.abs(fit.slice.log2_x - x) > apart).all()]
+
+
+def _closer_values(df: pd.DataFrame, fits: Fits, question: TransferQuestion) -> Iterator[Proposal]:
+    """Half and quarter octaves about the best value at the target."""
+    if fits.target is not None and (log2_x := _between(fits.target)):
+        yield _proposal(
+            df, question, "regret_uncertain", fits.target, at_target=True, log2_x=log2_x
+        )
 
 
 def _more_seeds(
     df: pd.DataFrame,
     entries: Sequence[HPVerdict],
-    fits: Mapping[str, Fits],
+    targets: Mapping[str, Fit],
     question: TransferQuestion,
 ) -> list[Proposal]:
     """The fewest seeds at the target that bring the sum of the bounds under the tolerance."""
-    targets = {e.hp: fit for e in entries if (fit := fits[e.hp].target) is not None}
     last = max(question.target_seeds)
     enough = next(
         (k for k in range(1, MAX_MORE_SEEDS + 1) if _would_settle(k, entries, targets, question)), 0
@@ -146,7 +169,7 @@ def _more_seeds(
             "regret_uncertain",
             fit,
             at_target=True,
-            log2_x=[float(x) for x in fit.slice.log2_x[~fit.slice.diverged]],
+            log2_x=[float(x) for x in fit.slice.log2_x[~fit.slice.walls]],
             settles=enough > 0,
             seeds=tuple(range(last + 1, last + 1 + (enough or MAX_MORE_SEEDS))),
         )
@@ -165,22 +188,12 @@ def _would_settle(
         fit, value = targets.get(entry.hp), question.transferred_value(entry.hp)
         if fit is None or value is None or not fit.ok or entry.tolerance_loss is None:
             return False
-        excess = regret(_with_more_seeds(fit, more), log2_of(value), confidence=confidence)
+        excess = regret(with_more_seeds(fit, more), log2_of(value), confidence=confidence)
         if excess is not None and excess.lower > entry.tolerance_loss:
             return True
         total += math.inf if excess is None else excess.upper
         limits.append(entry.tolerance_loss)
     return bool(limits) and total < min(limits)
-
-
-def _with_more_seeds(fit: Fit, more: int) -> Fit:
-    """The same curve with the variance and residual degrees of freedom of ``more`` seeds."""
-    n = fit.n_seeds
-    share = n / (n + more)
-    df = max(fit.window.sum() - 1, 1) * (n + more - 1)
-    return dataclasses.replace(
-        fit, cov=fit.cov * share, variance=fit.variance * share, df=float(df)
-    )
 
 
 def _proposal(
@@ -199,7 +212,6 @@ def _proposal(
         seeds = question.target_seeds if at_target else question.seeds
     flops = df[(df[question.axis] == axis_value) & (df["status"] == "done")]["flops"].mean()
     n_trials = len(log2_x) * len(seeds)
-    values = ", ".join(f"{x:.4g}" for x in log2_x)
     return Proposal(
         cause=cause,
         hp=hp,
@@ -211,6 +223,22 @@ def _proposal(
         n_trials=n_trials,
         flops=None if pd.isna(flops) else float(flops) * n_trials,
         settles=settles,
-        text=f"{hp} at log2 {values}, {question.at(axis_value)}, seeds "
-        f"{', '.join(map(str, seeds))}: {n_trials} trials.",
+        text=_text(hp, log2_x, seeds, n_trials, question.at(axis_value), question),
     )
+
+
+def _text(
+    hp: str,
+    log2_x: Sequence[float],
+    seeds: Sequence[int],
+    n_trials: int,
+    where: str,
+    question: TransferQuestion,
+) -> str:
+    which = f"seeds {', '.join(map(str, seeds))}"
+    if not question.external:
+        values = ", ".join(f"{x:.4g}" for x in log2_x)
+        return f"{hp} at log2 {values}, {where}, {which}: {n_trials} trials."
+    values = listed([f"{2.0**x:.4g}" for x in log2_x])
+    which = which if question.paired and len(seeds) <= MAX_MORE_SEEDS else f"{len(seeds)} of each"
+    return f"Add runs at {where} with {hp} = {values}, {which}: {n_trials} runs."

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from mutransfer.analysis.fit.minimum import CONFIDENCE
+from mutransfer.analysis.fit.optimum import CONFIDENCE
 from mutransfer.analysis.table.arguments import plain_number, shown
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.table.slice import Slice, slice_of
@@ -24,6 +24,7 @@ class Tolerance:
             ``share_of_width_gain``: a share of the best loss at the search minus the best
             loss at the target.
         value: The number, finite and > 0; kept as a plain int or float.
+        of: What it is a share of, in sentences: the loss, or a score, of which more is better.
 
     Raises:
         ValueError: unknown kind, or a value that is no such number.
@@ -31,6 +32,7 @@ class Tolerance:
 
     kind: ToleranceKind
     value: float
+    of: Literal["loss", "score"] = "loss"
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind and a value that is not a finite number above 0."""
@@ -62,12 +64,20 @@ class Tolerance:
             return None
         return self.value * max(search_best - target_best, 0.0)
 
+    def percents(self, best: float | None) -> float | None:
+        """Return the factor from a loss to % of the best loss; None if that is not above 0.
+
+        A score stands in the table with its sign turned: the best one is then below 0.
+        """
+        positive = best is not None and (best < 0 if self.of == "score" else best > 0)
+        return 100 / abs(best) if best is not None and positive else None
+
     @property
     def text(self) -> str:
         """The tolerance in words."""
         return {
-            "rel_loss": f"{100 * self.value:g} % of the best loss at the target",
-            "abs_loss": f"{self.value:g} in loss",
+            "rel_loss": f"{100 * self.value:g} % of the best {self.of} at the target",
+            "abs_loss": f"{self.value:g} in {self.of}",
             "share_of_width_gain": f"{100 * self.value:g} % of the gain from search to target",
         }[self.kind]
 
@@ -95,6 +105,11 @@ class TransferQuestion:
         defaults: Untuned values by HP whose regret is reported for comparison.
         axis: Axis along which transfer is judged.
         rule: Name of the rule that scales base HPs along it; None: they are kept constant.
+        centers: In a table from elsewhere, by HP, arm and axis value: what the slice there holds
+            fixed, in place of ``center`` and, at the target, ``transferred``.
+        external: The table is from elsewhere: each slice has the seeds that occur in it, and no
+            command of ours can add runs.
+        paired: A seed means the same at every value (`table.slice.Slice.paired`).
         n_interim: Interim analyses before this one: how often trials were added after a verdict
             could have been seen (``--settle``, or more seeds or axis values in the spec).
     """
@@ -117,6 +132,9 @@ class TransferQuestion:
     defaults: Mapping[str, float] = field(default_factory=dict)
     axis: Axis = "width"
     rule: str | None = None
+    centers: Mapping[tuple[str, str, int], Mapping[str, float | None]] = field(default_factory=dict)
+    external: bool = False
+    paired: bool = True
     n_interim: int = 0
 
     @property
@@ -142,18 +160,22 @@ class TransferQuestion:
         arm: str,
         seeds: tuple[int, ...],
     ) -> Slice:
-        """Return the slice of an HP at an axis value; see `table.slice.slice_of`."""
+        """Return the slice of an HP at an axis value; see `table.slice.slice_of`.
+
+        A centre of this slice in ``centers`` counts in place of ``fixed``.
+        """
         # At the search value a scaling rule has no effect: there both arms share their rows.
         base = None if self.axis == "width" else self.search_at
         return slice_of(
             df,
             hp=hp,
-            fixed=fixed,
+            fixed=self.centers.get((hp, arm, axis_value), fixed),
             axis_value=axis_value,
             arm=arm,
-            seeds=seeds,
+            seeds=None if self.external else seeds,
             axis=self.axis,
             base=base,
+            paired=self.paired,
         )
 
     @property

@@ -61,12 +61,13 @@ def judge_set(
     open_ = _open_causes(entries)
     if not failed and not open_:
         open_ = _unbounded_sum(upper, tolerance, question)
+    percents = question.tolerance.percents(best)
     word: Word = "FAIL" if failed else "INCONCLUSIVE" if open_ else "PASS"
     return SetVerdict(
         word=word,
         confidence=confidence,
         regret_upper=upper,
-        regret_upper_percent=100 * upper / abs(best) if upper is not None and best else None,
+        regret_upper_percent=None if upper is None or percents is None else upper * percents,
         excess_lower=excess,
         tolerance_loss=tolerance,
         best_loss=best,
@@ -93,8 +94,13 @@ def _excess(
     question: TransferQuestion,
     confidence: float,
 ) -> float | None:
-    """Lower bound of the loss of the set's own runs minus the best of a target slice."""
-    regrets = [_regret(fits[e.hp], question, confidence, pinned=True) for e in entries]
+    """Lower bound of the loss of the set's own runs minus the best of a target slice.
+
+    Slices of one seed, and those that fit no shape well, give none: they show no failure.
+    """
+    targets = {e.hp: fits[e.hp].target for e in entries}
+    clear = [hp for hp, t in targets.items() if t and t.ok and not t.is_one_seed and t.scale == 1]
+    regrets = [_regret(fits[hp], question, confidence, pinned=True) for hp in clear]
     return max((r.lower for r in regrets if r is not None), default=None)
 
 

@@ -1,24 +1,28 @@
 """The question that a table from elsewhere can answer, read off its rows."""
 
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from mutransfer.analysis.fit.curve import fit_slice
 from mutransfer.analysis.fit.optimum import optimum
-from mutransfer.analysis.table.arguments import shown
+from mutransfer.analysis.table.arguments import listed, shown
 from mutransfer.analysis.table.axis import axis_value_text
 from mutransfer.analysis.table.schema import HP_PREFIX
-from mutransfer.analysis.table.slice import log2_of, slice_of
+from mutransfer.analysis.table.slice import log2_of, lowest_loss
 from mutransfer.analysis.table.table import TableError, hp_columns, in_arm
 from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
-from mutransfer.words import Axis, round_hp
+from mutransfer.words import FINISHED, SAME_VALUE, Axis, round_hp
 
 MIN_SLICED_VALUES = 3  # fewer carry no curve
+SMALLEST_LOSS = 1e-30  # its square and the inverse of that are numbers
+SAME_OCTAVES = math.log2(1 + SAME_VALUE)
 
-HPSet = Mapping[str, float | None]
+HPSet = dict[str, float | None]
 
 
 def table_question(
@@ -29,12 +33,14 @@ def table_question(
     target_at: int | None = None,
     defaults: Mapping[str, float] | None = None,
     axis: Axis = "width",
+    paired: bool = True,
 ) -> TransferQuestion:
-    """Return the question that a table can answer: does its best set at the search hold elsewhere?
+    """Return the question that a table can answer: do the optima at its search hold elsewhere?
 
-    Sliced are the HPs with 3 or more values above 0 at the search. The transferred set is the
-    best combination there that was run at the target too; of a single HP the value run
-    nearest to the fitted optimum.
+    Sliced are the HPs with 3 or more values at the search, the others alike, through the best set
+    there. The fitted optimum of each slice is transferred, whether or not it was run anywhere.
+    Slices elsewhere hold the other HPs at those of their values that are closest to the best set,
+    at the target to the transferred one, among those with 3 or more values of the sliced HP.
 
     Args:
         df: A validated table.
@@ -43,10 +49,11 @@ def table_question(
         target_at: Axis value at which they are checked; None: the largest.
         defaults: Untuned values by HP, whose regret is reported for comparison.
         axis: Axis along which transfer is judged; its column holds the axis value of a row.
+        paired: A seed means the same at every value (`table.external.ExternalTable.paired`).
 
     Raises:
-        TableError: an axis value without μP runs, a default of an HP that the table lacks, or no
-            set that was run at both.
+        TableError: an axis value without μP runs, a default of an HP that the table lacks, no
+            HP that is varied alone at the search, or losses to which no share can be taken.
     """
     ours = df[in_arm(df, "mup", axis=axis)]
     axis_values = sorted({int(value) for value in ours[axis]})
@@ -55,34 +62,65 @@ def table_question(
     search = axis_values[0] if search_at is None else search_at
     target = axis_values[-1] if target_at is None else target_at
     faults = _end_faults(axis_values, search, target) + _default_faults(df, defaults or {})
+    faults += _loss_faults(ours, tolerance)
     if faults:
         raise TableError("\n".join(faults))
-    best = _best_shared(ours, search, target, axis)
-    sliced = _sliced(ours, best, search, axis)
-    seeds = _seeds(ours)
-    spacing = _spacing(ours, sliced[0])
-    if len(sliced) == 1:
-        best = _nearest_to_optimum(ours, sliced[0], best, (search, target), seeds, spacing, axis)
+    best = _best(ours, search, axis)
     control: Literal["sp", "unscaled"] = "sp" if axis == "width" else "unscaled"
     has_control = control in set(df["arm"])
-    return TransferQuestion(
-        parameters=sliced,
+    arms = ("mup", control) if has_control else ("mup",)
+    question = TransferQuestion(
+        parameters=best.sliced,
         search_at=search,
         axis_values=tuple(v for v in axis_values if v != target or len(axis_values) > 2),
         target_at=target,
         base_width=int(df["base_width"].iloc[0]),
-        seeds=seeds,
+        seeds=_seeds(ours),
         target_seeds=_seeds(ours[ours[axis] == target]),
-        spacing_log2=spacing,
+        spacing_log2=_spacing(ours, best.sliced[0]),
         tolerance=tolerance,
-        center=best,
+        center=best.hps,
         control=control if has_control else None,
-        control_parameters=sliced if has_control else (),
-        transferred=best,
-        search_best=best,
+        control_parameters=best.sliced if has_control else (),
+        transferred=best.hps,
+        search_best=best.hps,
         defaults=dict(defaults or {}),
         axis=axis,
+        centers=_centers(df, best.hps, best.sliced, arms, axis),
+        external=True,
+        paired=paired,
     )
+    transferred, flags = _transferred(df, question)
+    at_target = _centers(df[df[axis] == target], transferred, best.sliced, arms, axis)
+    return dataclasses.replace(
+        question,
+        transferred=transferred,
+        transferred_flags=flags,
+        centers={**question.centers, **at_target},
+    )
+
+
+def _transferred(
+    df: pd.DataFrame, question: TransferQuestion
+) -> tuple[HPSet, dict[str, list[str]]]:
+    """The set with each sliced HP at its fitted optimum at the search, and the flags of these."""
+    transferred, flags = dict(question.center), {}
+    for hp in question.parameters:
+        found, target = (
+            question.slice(df, hp, question.center, at, "mup", question.seeds)
+            for at in (question.search_at, question.target_at)
+        )
+        accepted = question.tolerance.in_loss(
+            target_best=lowest_loss(found if question.tolerance.kind == "rel_loss" else target),
+            search_best=lowest_loss(found),
+        )
+        best = optimum(fit_slice(found, tolerance_loss=accepted))
+        if best.log2_opt is not None:
+            near = found.log2_x[np.abs(found.log2_x - best.log2_opt).argmin()]
+            is_run = abs(near - best.log2_opt) < SAME_OCTAVES
+            transferred[hp] = round_hp(2.0 ** float(near if is_run else best.log2_opt))
+        flags[hp] = list(best.flags)
+    return transferred, flags
 
 
 def _end_faults(axis_values: Sequence[int], search: int, target: int) -> list[str]:
@@ -100,56 +138,116 @@ def _end_faults(axis_values: Sequence[int], search: int, target: int) -> list[st
 def _default_faults(df: pd.DataFrame, defaults: Mapping[str, float]) -> list[str]:
     hps = [name.removeprefix(HP_PREFIX) for name in hp_columns(df)]
     unknown = ", ".join(shown(hp) for hp in defaults if hp not in hps)
-    rule = f"defaults: HPs of the table, without {HP_PREFIX} ({', '.join(hps)})"
+    rule = f"defaults: HPs of the table, without {HP_PREFIX} ({listed(hps)})"
     return [f"{rule}; got {unknown}; correct the name"] if unknown else []
 
 
-def _best_shared(df: pd.DataFrame, search: int, target: int, axis: Axis) -> HPSet:
-    """The HP combination of lowest mean loss at the search that was run at the target too."""
+def _loss_faults(df: pd.DataFrame, tolerance: Tolerance) -> list[str]:
+    """The faults of losses that are all one, or of a share of losses that are not above 0."""
+    values = df.loc[df["status"] == "done", "val_loss"]
+    if 0 < values.abs().max() < SMALLEST_LOSS:
+        got = f"none above {values.abs().max():.3g}"
+        return [
+            f"val_loss: losses above {SMALLEST_LOSS:g} in size; got {got}; give it in a larger unit"
+        ]
+    if len(values) > 1 and values.nunique() == 1:
+        got = f"{values.iloc[0]:.4g} in all {len(values)} finished runs"
+        return [f"val_loss: losses that differ; got {got}; check the column"]
+    signed = -values if tolerance.of == "score" else values
+    if tolerance.kind != "rel_loss" or not (signed <= 0).any():
+        return []
+    got = f"{signed.min():.4g} to {signed.max():.4g}"
+    rule = f"tolerance: rel_loss is a share of the best {tolerance.of}, and needs all above 0"
+    return [f"{rule}; got {got}; give an absolute one, like abs_loss=0.01"]
+
+
+class _Best(NamedTuple):
+    """The best set at the search that slices pass through, and the HPs of these slices."""
+
+    hps: HPSet
+    sliced: tuple[str, ...]
+
+
+def _best(df: pd.DataFrame, search: int, axis: Axis) -> _Best:
+    """The set at the search through which most HPs are sliced, of several the one of lowest loss.
+
+    The lowest mean loss is meant, of those sets of which no run diverged.
+    """
+    here = df[(df[axis] == search) & df["status"].isin(FINISHED)]
     names = hp_columns(df)
-    done = df[df["status"] == "done"]
-    means = done[done[axis] == search].groupby(names, dropna=False)["val_loss"].mean()
-    at_target = df[df[axis] == target].groupby(names, dropna=False).size()
-    shared = (
-        means[means.index.isin(at_target.index)]
-        if len(names) == 1
-        else means.loc[[key for key in means.index if key in set(at_target.index)]]
+    n_values = {name: _n_values(here, name) for name in names}
+    is_sliced = pd.DataFrame({name: n >= MIN_SLICED_VALUES for name, n in n_values.items()})
+    sets = here.groupby(names, dropna=False)
+    means = (
+        sets["val_loss"]
+        .transform("mean")
+        .where(~(here["status"] == "diverged").groupby(sets.ngroup()).transform("any"))
     )
-    if shared.empty:
-        raise TableError(
-            f"table: an HP set with a loss at {axis_value_text(axis, search)} that was run at "
-            f"{axis_value_text(axis, target)} too; got none; run the best one there"
-        )
-    key = shared.idxmin()
-    cells = key if isinstance(key, tuple) else (key,)
-    return {
+    n_sliced = is_sliced.sum(axis=1)[means.notna()]
+    where = axis_value_text(axis, search)
+    if n_sliced.empty:
+        got = f"none of {int((df[axis] == search).sum())} runs"
+        raise TableError(f"table: runs with a loss at {where}; got {got}; search at another value")
+    if not n_sliced.any():
+        rule = f"some HP with {MIN_SLICED_VALUES} values or more at {where}, the other HPs alike"
+        raise TableError(f"table: {rule}; got none; add runs that vary one HP alone")
+    row = means[n_sliced.index[n_sliced == n_sliced.max()]].idxmin()
+    hps = {
         name.removeprefix(HP_PREFIX): None if pd.isna(value) else float(value)
-        for name, value in zip(names, cells, strict=True)
+        for name, value in here.loc[row, names].items()
     }
+    return _Best(hps, tuple(n.removeprefix(HP_PREFIX) for n in names if is_sliced.loc[row, n]))
 
 
-def _sliced(df: pd.DataFrame, best: HPSet, search: int, axis: Axis) -> tuple[str, ...]:
-    """The HPs with enough values at the search, the other HPs at their best."""
-    hps = [name.removeprefix(HP_PREFIX) for name in hp_columns(df)]
-    sliced = tuple(
-        hp
-        for hp in hps
-        if best[hp] is not None and _n_values(df, hp, best, search, axis) >= MIN_SLICED_VALUES
-    )
-    if not sliced:
-        raise TableError(
-            f"table: some HP with {MIN_SLICED_VALUES} values or more at "
-            f"{axis_value_text(axis, search)}, the others alike; got none; add runs that vary "
-            "one HP"
-        )
-    return sliced
+def _n_values(df: pd.DataFrame, name: str) -> pd.Series:
+    """For each row the number of values above 0 of an HP, the other HPs as in this row."""
+    others = [other for other in hp_columns(df) if other != name]
+    values = df[name].where(df[name] > 0)
+    groups = values.groupby([df[o] for o in others], dropna=False) if others else None
+    n = values.nunique() if groups is None else groups.transform("nunique")
+    return pd.Series(n, index=df.index).where(values.notna(), 0)
 
 
-def _n_values(df: pd.DataFrame, hp: str, best: HPSet, axis_value: int, axis: Axis) -> int:
-    slice_ = slice_of(
-        df, hp=hp, fixed=best, axis_value=axis_value, arm="mup", seeds=_seeds(df), axis=axis
-    )
-    return len(slice_.log2_x)
+def _centers(
+    df: pd.DataFrame, hps: HPSet, sliced: Sequence[str], arms: Sequence[str], axis: Axis
+) -> dict[tuple[str, str, int], HPSet]:
+    """What slices hold fixed: the values closest to a set, by HP, arm and axis value."""
+    centers = {}
+    for arm in arms:
+        rows = df[in_arm(df, arm, axis=axis) & df["status"].isin(FINISHED)]
+        for axis_value, here in rows.groupby(axis):
+            for hp in sliced:
+                center = _closest(here, hp, hps)
+                if center is not None:
+                    centers[hp, arm, int(axis_value)] = center
+    return centers
+
+
+def _closest(df: pd.DataFrame, hp: str, hps: HPSet) -> HPSet | None:
+    """The values of the other HPs closest to a set at which an HP has values enough; or None.
+
+    Closest in octaves, summed over the HPs; of several, that with the lowest loss.
+    """
+    rows = df[_n_values(df, HP_PREFIX + hp) >= MIN_SLICED_VALUES]
+    if rows.empty:
+        return None
+    away = pd.Series(0.0, index=rows.index)
+    for name in hp_columns(df):
+        if name != HP_PREFIX + hp:
+            away += _distance(rows[name], hps[name.removeprefix(HP_PREFIX)])
+    closest = rows[away <= away.min() + SAME_OCTAVES]
+    row = closest.loc[closest["val_loss"].fillna(np.inf).idxmin()]
+    others = {n.removeprefix(HP_PREFIX): row[n] for n in hp_columns(df) if n != HP_PREFIX + hp}
+    return {n: None if pd.isna(v) else float(v) for n, v in others.items()} | {hp: hps[hp]}
+
+
+def _distance(cells: pd.Series, value: float | None) -> pd.Series:
+    """How far the values of an HP are from one, in octaves; a value without a log2 is far."""
+    far = 100.0
+    if value is None or value <= 0:
+        same = cells.isna() if value is None else cells == value
+        return same.map({True: 0.0, False: far})
+    return (np.log2(cells.where(cells > 0)) - np.log2(value)).abs().fillna(far)
 
 
 def _seeds(df: pd.DataFrame) -> tuple[int, ...]:
@@ -158,28 +256,5 @@ def _seeds(df: pd.DataFrame) -> tuple[int, ...]:
 
 def _spacing(df: pd.DataFrame, hp: str) -> float:
     """The median step between the values of an HP, octaves."""
-    values = np.unique([log2_of(v) for v in df[HP_PREFIX + hp].dropna() if v > 0])
+    values = np.unique([log2_of(v) for v in df[HP_PREFIX + hp].unique() if v > 0])
     return float(np.median(np.diff(values))) if values.size > 1 else 1.0
-
-
-def _nearest_to_optimum(
-    df: pd.DataFrame,
-    hp: str,
-    best: HPSet,
-    ends: tuple[int, int],
-    seeds: tuple[int, ...],
-    spacing: float,
-    axis: Axis,
-) -> HPSet:
-    """The set with the HP at that value run at both ends that is nearest to the search optimum."""
-    at_search, at_target = (
-        slice_of(df, hp=hp, fixed=best, axis_value=end, arm="mup", seeds=seeds, axis=axis)
-        for end in ends
-    )
-    location = optimum(fit_slice(at_search, spacing_log2=spacing)).log2_opt
-    usable = at_search.log2_x[at_search.usable]
-    shared = [x for x in usable if at_target.index(float(x)) is not None]
-    if location is None or not shared:
-        return dict(best)
-    nearest = min(shared, key=lambda x: abs(x - location))
-    return {**best, hp: round_hp(2.0 ** float(nearest))}

@@ -22,6 +22,8 @@ class VerdictError(ValueError):
 def read_verdict(path: str | Path) -> Verdict:
     """Return the verdict in a verdict.json, equal to the one that was written.
 
+    One of format 3 is read too; its ``n_collapsed`` are None.
+
     Example:
         >>> read_verdict("runs/digits-dit/verdict.json").of_hp("lr").drift_mup.estimate
 
@@ -32,6 +34,8 @@ def read_verdict(path: str | Path) -> Verdict:
     _check_format(path, content)
     record = {key: value for key, value in content.items() if key not in BESIDE}
     try:
+        if record["format"] != FORMAT:
+            record = {**_of_today(record), "format": FORMAT}
         # Strict: True and "3" are no integers. As JSON, in which a list may stand for a tuple.
         verdict = TypeAdapter(Verdict).validate_json(json.dumps(record), strict=True)
     except RecursionError:
@@ -60,6 +64,20 @@ def _content(path: str | Path) -> Any:
     raise VerdictError(f"{path}: must be a verdict.json; got {got}; {REMEDY}")
 
 
+def _of_today(value: Any) -> Any:
+    """A record of format 3 with what it lacks: collapsed runs, not counted, and `Tolerance.of`."""
+    if isinstance(value, list):
+        return [_of_today(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    record = {key: _of_today(v) for key, v in value.items()}
+    if "log2_first_diverged" in record:
+        record.setdefault("n_collapsed", None)
+    if record.keys() == {"kind", "value"}:
+        record["of"] = "loss"
+    return record
+
+
 def _check_format(path: str | Path, content: Any) -> None:
     number = content.get("format") if isinstance(content, dict) else None
     if type(number) is int and number in (1, 2):
@@ -68,5 +86,5 @@ def _check_format(path: str | Path, content: Any) -> None:
             "target_width, width and level in place of search_at, target_at, axis_value and "
             f"confidence; {REMEDY}"
         )
-    if type(number) is not int or number != FORMAT:  # not 3.0, True or "3"
+    if type(number) is not int or number not in (3, FORMAT):  # not 3.0, True or "3"
         raise VerdictError(f"{path}: format must be {FORMAT}; got {shown(number)}; {REMEDY}")

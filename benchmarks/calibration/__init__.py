@@ -1,1 +1,1 @@
-"""Planted truth for the analysis: do intervals and verdicts hold as often as they claim?"""
+"""Planted and dense real curves for the analysis: do intervals and verdicts hold as they claim?"""

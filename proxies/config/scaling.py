@@ -7,7 +7,7 @@ from annotated_types import Ge, Le
 
 from mutransfer.proxies.fields import STRICT, Count
 from mutransfer.proxies.mup.scaling import AXIS_OF, RuleKind
-from mutransfer.words import Axis
+from mutransfer.words import StudyAxis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class ScalingRule:
     scale_betas: bool = False
 
     @property
-    def axis(self) -> Axis:
+    def axis(self) -> StudyAxis:
         """The axis that the rule is for."""
         return AXIS_OF[self.kind]
 

@@ -17,7 +17,7 @@ from mutransfer.proxies.config.model import MODEL_CONFIGS, ModelConfig, repa_blo
 from mutransfer.proxies.config.scaling import Scaling, ScalingRule
 from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.fields import STRICT, Beta, Count, Fraction, NonNegative, Positive
-from mutransfer.words import Arm, Axis, round_hp
+from mutransfer.words import Arm, StudyAxis, round_hp
 
 Device = Literal["cpu", "cuda"]
 
@@ -168,7 +168,7 @@ class TrialConfig:
         """Width where μP and SP agree."""
         return self.model.base_width
 
-    def axis_value(self, axis: Axis) -> int:
+    def axis_value(self, axis: StudyAxis) -> int:
         """Return the trial's value on an axis.
 
         Raises:

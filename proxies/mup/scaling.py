@@ -15,10 +15,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from mutransfer.words import Axis
+from mutransfer.words import StudyAxis
 
 RuleKind = Literal["sqrt_batch", "horizon", "completep"]
-AXIS_OF: dict[RuleKind, Axis] = {
+AXIS_OF: dict[RuleKind, StudyAxis] = {
     "sqrt_batch": "batch_size",
     "horizon": "steps",
     "completep": "depth",

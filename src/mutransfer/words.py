@@ -5,8 +5,15 @@ Imports nothing else of this package.
 
 from typing import Literal, get_args
 
-Axis = Literal["width", "batch_size", "steps", "depth"]
+# The axis of a study. A table from elsewhere may also be along its numbers of parameters.
+StudyAxis = Literal["width", "batch_size", "steps", "depth"]
+STUDY_AXES: tuple[StudyAxis, ...] = get_args(StudyAxis)
+Axis = Literal["width", "batch_size", "steps", "depth", "params"]
 AXES: tuple[Axis, ...] = get_args(Axis)
+
+# Whether a smaller or a larger number of the metric is better.
+Goal = Literal["minimize", "maximize"]
+GOALS: tuple[Goal, ...] = get_args(Goal)
 
 # The parametrization of a trial; `unscaled` is μP without the rule for batch size, steps or depth.
 Arm = Literal["mup", "sp", "unscaled"]
@@ -34,6 +41,10 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 FINISHED: tuple[Status, ...] = ("done", "diverged")  # with a result; the others have none
 
 SIGNIFICANT_DIGITS = 6  # of an HP value in a trial's identity
+
+# HP values that differ by at most this share, 0.0144 octaves, are one value where one is chosen.
+# Where an octave costs 4 tolerances, that is 0.001 tolerance at a smooth minimum, 0.06 at a kink.
+SAME_VALUE = 0.01
 
 
 def round_hp(value: float) -> float:

@@ -9,6 +9,7 @@ import typer
 
 from mutransfer.analysis.figures.text import curve_lines
 from mutransfer.analysis.reporting import answer, convergence
+from mutransfer.analysis.reporting.collapsed import collapsed_sentences, collapsed_table
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.tables import causes_table, settle_table, terminal_tables
 from mutransfer.analysis.text_table import TextTable
@@ -28,12 +29,23 @@ from mutransfer.sweep.store import rundir
 ColumnsOpt = Annotated[
     str, typer.Option(help="Table only: THEIRS=OURS, e.g. learning_rate=hp.lr,loss=val_loss.")
 ]
+SepOpt = Annotated[
+    str, typer.Option(help="Table only: between cells of a .csv, ';' or tab; else found out.")
+]
+DecimalOpt = Annotated[
+    str, typer.Option(help="Table only: decimal mark of a .csv, '.' or ','; else found out.")
+]
+GoalOpt = Annotated[
+    str, typer.Option(help="Table only: maximize where more is better, as of an accuracy.")
+]
 ToleranceOpt = Annotated[
     str, typer.Option(help="Table only: rel_loss=…, abs_loss=… or share_of_width_gain=…")
 ]
-AxisOpt = Annotated[str, typer.Option(help="Table only: width, batch_size, steps or depth.")]
+AxisOpt = Annotated[
+    str, typer.Option(help="Table only: width, batch_size, steps, depth or params (124M, 1.3B).")
+]
 SearchAtOpt = Annotated[
-    int | None,
+    str,
     typer.Option(
         "--search-width",
         "--search-at",
@@ -41,7 +53,7 @@ SearchAtOpt = Annotated[
     ),
 ]
 TargetAtOpt = Annotated[
-    int | None,
+    str,
     typer.Option(
         "--target-width",
         "--target-at",
@@ -66,9 +78,12 @@ def analyze(
     columns: ColumnsOpt = "",
     tolerance: ToleranceOpt = analyze_table.TOLERANCE,
     axis: AxisOpt = "width",
-    search_at: SearchAtOpt = None,
-    target_at: TargetAtOpt = None,
+    search_at: SearchAtOpt = "",
+    target_at: TargetAtOpt = "",
     default: DefaultOpt = "",
+    goal: GoalOpt = "minimize",
+    sep: SepOpt = "",
+    decimal: DecimalOpt = "",
     output: OutputOpt = None,
     tables: Annotated[
         bool, typer.Option("--tables", help="Print all tables of the report.")
@@ -97,6 +112,9 @@ def analyze(
             target_at=target_at,
             default=default,
             axis=axis,
+            goal=goal,
+            sep=sep,
+            decimal=decimal,
         )
         inputs, caveats = table_inputs(result), result.caveats
         paths = [str(analyze_table.write(result, output))] if output else []
@@ -124,12 +142,16 @@ def print_answer(inputs: ReportInputs, notes: Iterable[str], *, tables: bool) ->
     """
     verdict = inputs.verdict
     if verdict is not None:
-        short = [causes_table(verdict), settle_table(verdict), answer.answer_table(verdict)]
-        for table in terminal_tables(verdict) if tables else short:
+        settle = settle_table(verdict, is_external=inputs.is_external)
+        short = [causes_table(verdict), settle, answer.answer_table(verdict)]
+        all_ = terminal_tables(verdict, is_external=inputs.is_external)
+        for table in [*all_, collapsed_table(inputs)] if tables else short:
             _print_table(table)
     for info in inputs.data.curves:
         for line in (*curve_lines(info), ""):
             say(line)
+    for line in collapsed_sentences(inputs):
+        say(line)
     if inputs.is_under_way and inputs.progress:
         say(inputs.progress.sentence)
     out.print(answer.sentence(inputs), style="bold", highlight=False, soft_wrap=True, markup=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from mutransfer.analysis.table.arguments import is_table_file
+from mutransfer.analysis.table.axis import count_of
 from mutransfer.analysis.verdict.external import TableResult, judge_table
 from mutransfer.analysis.verdict.question import Tolerance, ToleranceKind
 from mutransfer.sweep.errors import UserError
@@ -27,10 +28,13 @@ def judge(
     *,
     columns: str = "",
     tolerance: str = TOLERANCE,
-    search_at: int | None = None,
-    target_at: int | None = None,
+    search_at: str = "",
+    target_at: str = "",
     default: str = "",
     axis: str = "width",
+    goal: str = "minimize",
+    sep: str = "",
+    decimal: str = "",
 ) -> TableResult:
     """The verdict on a table, from the options as they were typed.
 
@@ -44,10 +48,13 @@ def judge(
         path,
         columns=_pairs("--columns", columns),
         axis=axis,
-        search_at=search_at,
-        target_at=target_at,
+        search_at=_axis_value("--search-at", search_at),
+        target_at=_axis_value("--target-at", target_at),
         tolerance=_tolerance(tolerance),
         defaults={hp: _number("--default", v) for hp, v in _pairs("--default", default).items()},
+        goal=goal,
+        sep={"tab": "\t", r"\t": "\t"}.get(sep, sep) or None,
+        decimal=decimal or None,
     )
 
 
@@ -75,6 +82,15 @@ def _pairs(option: str, text: str) -> dict[str, str]:
             )
         pairs[name.strip()] = value.strip()
     return pairs
+
+
+def _axis_value(option: str, text: str) -> int | None:
+    """A whole number, or a count with a unit: 256, 124M."""
+    number = int(text) if text.isdecimal() and len(text) < 20 else count_of(text)
+    if text and number is None:
+        rule = "a value of the axis, a whole number like 256 or 124M"
+        raise UserError(f"{option}: {rule}; got {text!r}; correct it")
+    return number
 
 
 def _number(option: str, text: str) -> float:

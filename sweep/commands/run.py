@@ -99,7 +99,7 @@ def _decide_to_settle(study: Study, store: Store) -> None:
         say(f"nothing to settle: {verdict.sentence}")
         return
     decisions = store.decisions()
-    content = settle.content(verdict.settle, decisions, verdict.sentence)
+    content = settle.content(study, verdict.settle, decisions, verdict.sentence)
     store.decide(settle.next_name(decisions), content)
     for proposal in verdict.settle:
         say(f"settles {proposal.cause}: {proposal.text}")

@@ -11,10 +11,15 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mutransfer.analysis.fit.optimum import slice_optimum
 from mutransfer.analysis.transfer.comparison import Comparison
-from mutransfer.sweep.plan import slices
-from mutransfer.sweep.plan.decisions import TRANSFERRED, Decision, Decisions, optimum_record
+from mutransfer.sweep.plan import lattice, slices
+from mutransfer.sweep.plan.decisions import (
+    TRANSFERRED,
+    Decision,
+    Decisions,
+    optimum_record,
+    slice_optimum_of,
+)
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, hp_values, outcomes, trial
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
@@ -134,12 +139,16 @@ def _curves(study: Study, arm: Arm, hps: HPSet) -> list[TrialRequest]:
 def _decision(
     study: Study, transferred: HPSet, tuning: list[TrialRequest], table: pd.DataFrame
 ) -> Decision:
-    """The decision on SP's LR: its fitted optimum, or None where SP trained at no LR."""
-    results = _slice(study, transferred).read(study, table)
-    optimum = slice_optimum(results, spacing_log2=study.transfer.spacing_log2)
+    """The decision on SP's LR: its fitted optimum, or None where SP trained at no LR.
+
+    An optimum that rounds to another LR of the stage is that LR (`lattice.chosen`).
+    """
+    spacing = study.transfer.spacing_log2
+    optimum = slice_optimum_of(study, _slice(study, transferred).read(study, table))
     log2 = optimum.log2_opt
+    known = (default_set(study)["lr"], transferred["lr"])
     content = {
-        "lr": None if log2 is None else space.rounded("lr", 2.0**log2),
+        "lr": None if log2 is None else lattice.chosen("lr", log2, spacing, known),
         "flags": list(optimum.flags),
         "optimum": optimum_record(optimum),
         "rests_on": outcomes(table[table["trial_id"].isin([r.trial_id for r in tuning])]),

@@ -5,6 +5,7 @@ from it and never derived again, so a driver that dies, another machine or a rep
 orphan what has run. `settle` and `convergence` make further decisions.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 import pandas as pd
 
 from mutransfer.analysis.fit.optimum import Optimum, slice_optimum
+from mutransfer.analysis.table.slice import Slice, lowest_loss
+from mutransfer.analysis.verdict.question import Tolerance
 from mutransfer.sweep.errors import RunError
-from mutransfer.sweep.plan import search, slices
+from mutransfer.sweep.plan import lattice, search, slices
 from mutransfer.sweep.plan.request import (
     HPSet,
     TrialRequest,
@@ -22,7 +25,6 @@ from mutransfer.sweep.plan.request import (
     outcomes,
     trial,
 )
-from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
 
 Decisions = Mapping[str, Mapping[str, Any]]  # contents of decisions, by name
@@ -116,9 +118,9 @@ def on_lattice(study: Study, hps: HPSet) -> dict[str, float]:
     moved: dict[str, float] = {}
     for name in study.transfer.parameters:
         low, high = study.limits_log2(name)
-        log2 = space.to_lattice(hps[name], spacing)
+        log2 = lattice.nearest(math.log2(hps[name]), spacing)
         log2 += spacing * ((log2 < low) - (log2 > high))
-        moved[name] = space.rounded(name, 2.0**log2)
+        moved[name] = lattice.value_at(name, log2)
     return {**hps, **moved}
 
 
@@ -127,15 +129,17 @@ def decide_transferred(
 ) -> Decision:
     """The decision on the transferred set: each sliced HP at its fitted μP optimum at the search.
 
-    An optimum that is not bracketed is the best lattice value, and flagged.
+    An optimum that rounds to a lattice value is that value (`lattice.chosen`). One that is not
+    bracketed is the best lattice value, and flagged.
     """
+    spacing = study.transfer.spacing_log2
     transferred, optima, flags = dict(centre), {}, {}
     for plan in slices.ladder(study, centre):
         if not gives_transferred(study, plan):
             continue
-        optimum = slice_optimum(plan.read(study, table), spacing_log2=study.transfer.spacing_log2)
-        value = 2.0**optimum.log2_opt if optimum.log2_opt is not None else centre[plan.hp]
-        transferred[plan.hp] = space.rounded(plan.hp, value)
+        optimum = slice_optimum_of(study, plan.read(study, table))
+        if optimum.log2_opt is not None:
+            transferred[plan.hp] = lattice.chosen(plan.hp, optimum.log2_opt, spacing)
         flags[plan.hp] = list(optimum.flags)
         optima[plan.hp] = optimum_record(optimum)
     ids = {request.trial_id for request in rests_on}
@@ -146,6 +150,14 @@ def decide_transferred(
         "rests_on": outcomes(table[table["trial_id"].isin(ids)]),
     }
     return Decision(name=TRANSFERRED, content=content)
+
+
+def slice_optimum_of(study: Study, slice_: Slice) -> Optimum:
+    """The optimum of a slice, fitted with the tolerance of the study."""
+    accepted = study.target.tolerance
+    tolerance = Tolerance(kind=accepted.kind, value=accepted.value)
+    loss = tolerance.in_loss(target_best=lowest_loss(slice_), search_best=None)
+    return slice_optimum(slice_, tolerance_loss=loss)
 
 
 def gives_transferred(study: Study, plan: slices.SlicePlan) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mutransfer.analysis.verdict.proposals import Proposal
+from mutransfer.sweep.plan import lattice
 from mutransfer.sweep.plan.decisions import CENTRE, TRANSFERRED, Decisions
 from mutransfer.sweep.plan.request import TrialRequest, trial
-from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
 
 PREFIX = "settle-"
@@ -26,17 +26,23 @@ def next_name(decisions: Mapping[str, Any]) -> str:
     return f"{PREFIX}{len(names(decisions)):03d}"
 
 
-def content(proposals: tuple[Proposal, ...], decisions: Decisions, sentence: str) -> dict[str, Any]:
-    """The content of the decision to run the proposed trials; ``sentence`` gives the reason."""
+def content(
+    study: Study, proposals: tuple[Proposal, ...], decisions: Decisions, sentence: str
+) -> dict[str, Any]:
+    """The content of the decision to run the proposed trials; ``sentence`` gives the reason.
+
+    A proposal has rounded logarithms. Those of values that have been run become these values
+    (`lattice.chosen`): further seeds of a value count for that value.
+    """
+    centre, transferred = decisions[CENTRE]["centre"], decisions[TRANSFERRED]["transferred"]
+    sets = [centre, transferred, *(entry["hps"] for entry in _entries(decisions))]
     trials = []
     for proposal in proposals:
-        base = (
-            decisions[TRANSFERRED]["transferred"]
-            if proposal.at_target
-            else decisions[CENTRE]["centre"]
-        )
+        base = transferred if proposal.at_target else centre
+        hp, spacing = proposal.hp, study.transfer.spacing_log2
+        known = [hps[hp] for hps in sets]
         for log2_x in proposal.log2_x:
-            hps = {**base, proposal.hp: space.rounded(proposal.hp, 2.0**log2_x)}
+            hps = {**base, hp: lattice.chosen(hp, log2_x, spacing, known)}
             trials += [
                 {"place": proposal.axis_value, "arm": proposal.arm, "hps": hps, "seed": seed}
                 for seed in proposal.seeds

@@ -6,14 +6,15 @@ values or a diverged one on each side, and is then refined by half a spacing on 
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from mutransfer.analysis.table.slice import Slice, bracket, slice_of
+from mutransfer.sweep.plan import lattice
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, complete, trial
-from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import Arm, Stage
 
@@ -115,8 +116,8 @@ def requested_trials(
 
 
 def _lattice(study: Study, plan: SlicePlan, left: int, right: int) -> list[float]:
-    return space.lattice(
-        space.to_lattice(plan.centre[plan.hp], study.transfer.spacing_log2),
+    return lattice.values(
+        lattice.nearest(math.log2(plan.centre[plan.hp]), study.transfer.spacing_log2),
         low=-left,
         high=right,
         spacing_log2=study.transfer.spacing_log2,
@@ -143,8 +144,9 @@ def _refinement(
     best = bracket(results).best
     if best is None:
         return []
-    half = study.transfer.spacing_log2 / 2
-    between = (results.log2_x[best] - half, results.log2_x[best] + half)
+    spacing = study.transfer.spacing_log2
+    at = lattice.nearest(float(results.log2_x[best]), spacing)
+    between = (at - spacing / 2, at + spacing / 2)
     return _requests_at(study, plan, [x for x in between if min(values) < x < max(values)])
 
 
@@ -155,7 +157,7 @@ def _requests_at(study: Study, plan: SlicePlan, log2_values: list[float]) -> lis
                 study,
                 axis_value=plan.axis_value,
                 arm=plan.arm,
-                hps={**plan.centre, plan.hp: space.rounded(plan.hp, 2.0**x)},
+                hps={**plan.centre, plan.hp: lattice.value_at(plan.hp, x)},
                 seed=seed,
             ),
             asked_by=plan.stage,

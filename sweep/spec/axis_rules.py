@@ -9,16 +9,16 @@ from mutransfer.proxies.config.model import CustomConfig, ModelConfig, UViTConfi
 from mutransfer.proxies.errors import Fault
 from mutransfer.sweep.spec.sections import LADDERS, Search, Target, Transfer, search_at
 from mutransfer.sweep.spec.yaml_file import YamlPath
-from mutransfer.words import AXES, Axis
+from mutransfer.words import STUDY_AXES, StudyAxis
 
-EXAMPLES: dict[Axis, str] = {
+EXAMPLES: dict[StudyAxis, str] = {
     "width": "[16, 32, 64]",
     "batch_size": "[16, 32, 64]",
     "steps": "[1000, 2000, 4000]",
     "depth": "[2, 4, 8]",
 }
 # The key of the spec that gives the axis value of the search.
-SEARCH_PATHS: dict[Axis, YamlPath] = {
+SEARCH_PATHS: dict[StudyAxis, YamlPath] = {
     "width": ("search", "width"),
     "batch_size": ("train", "batch_size"),
     "steps": ("train", "steps"),
@@ -28,13 +28,17 @@ SEARCH_PATHS: dict[Axis, YamlPath] = {
 
 def keys_match_axis(transfer: Transfer, target: Target) -> Iterator[Fault]:
     """The ladder and the target are given under the keys of the study's axis, and no other."""
-    targets = {name: str(name) for name in AXES}
+    targets = {name: str(name) for name in STUDY_AXES}
     yield from _key_faults("transfer", transfer, transfer.axis, LADDERS, EXAMPLES[transfer.axis])
     yield from _key_faults("target", target, transfer.axis, targets, None)
 
 
 def _key_faults(
-    section: str, values: Transfer | Target, axis: Axis, keys: dict[Axis, str], example: str | None
+    section: str,
+    values: Transfer | Target,
+    axis: StudyAxis,
+    keys: dict[StudyAxis, str],
+    example: str | None,
 ) -> Iterator[Fault]:
     axis_key = keys[axis]
     if getattr(values, axis_key) is None:

@@ -13,7 +13,7 @@ from mutransfer.proxies.config.model import CustomConfig, ModelConfig
 from mutransfer.proxies.config.scaling import ScalingRule
 from mutransfer.proxies.config.trial import TrainConfig
 from mutransfer.proxies.fields import STRICT, Count, NonNegative, Positive
-from mutransfer.words import Axis, HPName
+from mutransfer.words import HPName, StudyAxis
 
 Logger = Literal["tensorboard", "wandb", "mlflow"]
 Method = Literal["tpe", "gp", "qmc", "random", "grid"]
@@ -43,7 +43,7 @@ class Search:
 
 
 # The key of `transfer` that holds the ladder of each axis.
-LADDERS: dict[Axis, str] = {
+LADDERS: dict[StudyAxis, str] = {
     "width": "widths",
     "batch_size": "batch_sizes",
     "steps": "steps",
@@ -63,7 +63,7 @@ class Transfer:
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    axis: Axis = "width"
+    axis: StudyAxis = "width"
     parameters: tuple[HPName, ...] = ("lr",)
     widths: AxisValues | None = None
     batch_sizes: AxisValues | None = None
@@ -89,7 +89,7 @@ class Transfer:
         return getattr(self, LADDERS[self.axis]) or ()
 
 
-def search_at(axis: Axis, *, model: ModelConfig, train: TrainConfig, search: Search) -> int:
+def search_at(axis: StudyAxis, *, model: ModelConfig, train: TrainConfig, search: Search) -> int:
     """The axis value of a study's search; raises ValueError for the depth of a custom model."""
     if axis == "width":
         return search.width

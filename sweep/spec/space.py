@@ -1,4 +1,4 @@
-"""The search space: distributions under W&B's names, and the log2 lattice of the slices."""
+"""The search space: distributions under W&B's names, and the rounding of HP values."""
 
 import math
 from collections.abc import Mapping
@@ -202,28 +202,6 @@ def _range_faults(name: str, kind: type, values: dict[str, Any]) -> list[Fault]:
         if any(item != round(item) for item in given):
             faults.append(Fault((), f"{name} is a whole number", given, "round it"))
     return faults
-
-
-def lattice(
-    centre: float, *, low: int, high: int, spacing_log2: float, limits: tuple[float, float]
-) -> list[float]:
-    """log2 values k·spacing with k from centre/spacing+low to centre/spacing+high, within limits.
-
-    Args:
-        centre: log2 of the centre, on the lattice.
-        low: Lattice spacings to the left, zero or negative.
-        high: Lattice spacings to the right.
-        spacing_log2: Octaves between neighbours.
-        limits: (log2 of the hard minimum, log2 of the hard maximum); may be infinite.
-    """
-    start = round(centre / spacing_log2)
-    values = (spacing_log2 * (start + k) for k in range(low, high + 1))
-    return [x for x in values if limits[0] <= x <= limits[1]]
-
-
-def to_lattice(value: float, spacing_log2: float) -> float:
-    """log2 of the lattice value nearest to ``value``."""
-    return spacing_log2 * round(math.log2(value) / spacing_log2)
 
 
 def grid_points(parameters: Mapping[str, Distribution], trials: int) -> int:

@@ -23,7 +23,7 @@ from mutransfer.sweep.spec.sections import (
     Transfer,
     search_at,
 )
-from mutransfer.words import Axis
+from mutransfer.words import StudyAxis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Study:
         return self.transfer.parameters if chosen is None else chosen
 
     @property
-    def axis(self) -> Axis:
+    def axis(self) -> StudyAxis:
         """The axis along which HPs are transferred."""
         return self.transfer.axis
 

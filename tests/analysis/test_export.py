@@ -56,8 +56,8 @@ def test_no_pass_is_shouted_on_the_first_line(study: pd.DataFrame) -> None:
 def test_beyond_the_target_it_is_at_best_extrapolated(verdict: Verdict) -> None:
     question = planted.question()
     assert export.verdict_at(verdict, question, planted.TARGET) == ("PASS", None, 0.0)
-    word, predicted, doublings = export.verdict_at(verdict, question, 4 * planted.TARGET)
-    assert (word, doublings) == ("EXTRAPOLATED", 2.0)
+    word, predicted, doublings = export.verdict_at(verdict, question, 2 * planted.TARGET)
+    assert (word, doublings) == ("EXTRAPOLATED", 1.0)
     assert 0 < predicted < verdict.set.tolerance_loss
     far = planted.TARGET * 2**60
     assert export.verdict_at(verdict, question, far)[0] == "NOT_SUPPORTED"

@@ -1,6 +1,17 @@
 """Labels of figures and tables."""
 
-from mutransfer.analysis.labels import arm_label, hp_label, interval_text, power_of_two, truncated
+import inspect
+import re
+
+from mutransfer.analysis.fit import optimum
+from mutransfer.analysis.labels import (
+    FLAG_TEXTS,
+    arm_label,
+    hp_label,
+    interval_text,
+    power_of_two,
+    truncated,
+)
 
 
 def test_powers_of_two_are_raised_and_rounded_without_a_minus_zero() -> None:
@@ -19,3 +30,8 @@ def test_long_names_are_cut_and_unknown_hps_keep_their_name() -> None:
 def test_mup_is_labelled_with_the_rule_if_there_is_one() -> None:
     assert arm_label("mup") == "μP" and arm_label("mup", "sqrt") == "μP, rule sqrt"
     assert arm_label("sp", "sqrt") == "SP (control)"
+
+
+def test_every_flag_of_an_optimum_is_explained() -> None:
+    named = set(re.findall(r'^        "(\w+)": ', inspect.getsource(optimum), flags=re.MULTILINE))
+    assert named | {"no_data"} == set(FLAG_TEXTS)

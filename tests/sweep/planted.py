@@ -28,12 +28,20 @@ def parabola(config) -> float:
     return 1 + 0.02 * (math.log2(config.hps.lr) + 6.3) ** 2 + 1e-4 * config.seed
 
 
-def play(study, law=parabola, order=lambda requests: requests, until=lambda name: False):
+def play(
+    study,
+    law=parabola,
+    order=lambda requests: requests,
+    until=lambda name: False,
+    decisions=None,
+    at_once=3,
+):
     """Run the study with a planted law; returns decisions, table and plan at its end.
 
-    ``order`` permutes the requests that finish first; ``until`` stops after a decision.
+    ``order`` permutes the requests that finish first; ``until`` stops after a decision; the study
+    starts with ``decisions``; ``at_once`` trials finish between two plans.
     """
-    decisions, rows = {}, {}
+    decisions, rows = dict(decisions or {}), {}
     while True:
         table = results.from_rows(rows[i] for i in sorted(rows))
         plan = next_trials.next_trials(study, decisions, table)
@@ -45,7 +53,7 @@ def play(study, law=parabola, order=lambda requests: requests, until=lambda name
             if until(plan.decision.name):
                 return decisions, table, plan
             continue
-        for request in order(plan.trials)[:3]:
+        for request in order(plan.trials)[:at_once]:
             assert request.trial_id not in rows
             rows[request.trial_id] = row(request, law(request.config))
 

@@ -1,10 +1,15 @@
 """The regret of the transferred and other values against the tolerance."""
 
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from mutransfer.analysis.figures.regret import regret_info, regret_table
+from mutransfer.analysis.figures.regret import regret_info, regret_plot, regret_table
+from mutransfer.analysis.verdict.evidence import fits_of
+from mutransfer.analysis.verdict.hp import judge_hp
 from mutransfer.analysis.verdict.judge import Verdict
 from tests.analysis import planted
+from tests.analysis.collapsed_tables import stuck
 
 
 def test_the_transferred_value_comes_first_with_the_smallest_regret(verdict: Verdict) -> None:
@@ -20,3 +25,16 @@ def test_the_table_ends_with_the_tolerance(verdict: Verdict) -> None:
     table = regret_table(regret_info(verdict.of_hp("lr"), planted.question()))
     assert table.rows[0][0] == "transferred"
     assert table.rows[-1][:3] == ("tolerance", "", "1")
+
+
+def test_a_value_that_failed_is_named_by_how_it_failed(study: pd.DataFrame) -> None:
+    question = planted.question()
+    by_divergence = planted.table(planted.Law(diverged_from={planted.TARGET: -7.0}))
+    collapsed = stuck(study, width=planted.TARGET, log2_lr_from=-7.0)
+    for df, kind in ((by_divergence, "diverged"), (collapsed, "collapsed")):
+        info = regret_info(judge_hp(fits_of(df, question, "lr"), question), question)
+        higher = next(line for line in info.lines if line.label == "one octave higher")
+        assert higher.percent is None and f"the value above it {kind}" in higher.note
+        ax = Figure().subplots()
+        regret_plot(info).panels[0].draw(ax)
+        assert f"next value {kind}" in [text.get_text() for text in ax.texts]

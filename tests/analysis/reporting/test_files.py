@@ -90,3 +90,12 @@ def test_without_a_verdict_there_is_no_verdict_file(inputs: ReportInputs) -> Non
     assert content["verdict"] is None and content["progress"]["done"] == 5
     finished = to_dict(inputs)
     assert "progress" not in finished and json.loads(json.dumps(finished)) == finished
+
+
+def test_the_notes_say_when_one_seed_rules_out_both_words() -> None:
+    seen = results(seeds=4)
+    own_number = seen.assign(seed=range(len(seen)))
+    one = "there is neither PASS nor FAIL"
+    for df, is_one in ((results(seeds=1), True), (seen, False), (own_number, False)):
+        notes = table_inputs(judge_table(df, columns=MAPPING)).notes
+        assert any(one in note for note in notes) == is_one

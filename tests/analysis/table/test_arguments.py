@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mutransfer.analysis.table.arguments import MOST_CHARS, plain_number, shown, table_faults
+from mutransfer.analysis.table.arguments import (
+    MOST_CHARS,
+    MOST_NAMES,
+    listed,
+    plain_number,
+    shown,
+    table_faults,
+)
 from mutransfer.analysis.table.external import read_table
 from mutransfer.analysis.table.table import TableError
 from tests.analysis.external_tables import results
@@ -60,6 +67,19 @@ def test_right_arguments_have_no_fault_and_wrong_ones_one_each(
     assert [fault.split(":")[0] for fault in faults] == ["table", "axis", "columns"]
     assert "got hp.lr for several columns" in faults[2]
     assert table_faults(table, twice, "depth") == faults[2:]
+
+
+def test_wrong_ways_to_read_are_named_each() -> None:
+    faults = table_faults("t.csv", None, "width", sep=";;", decimal="x", goal="up")
+    assert [fault.split(":")[0] for fault in faults] == ["sep", "decimal", "goal"]
+    assert table_faults("t.csv", None, "width", sep="\t", decimal=",", goal="maximize") == []
+    assert len(table_faults("t.csv", None, "width", sep=1, decimal=[], goal=None)) == 3
+
+
+def test_a_list_of_names_is_short_and_on_one_line() -> None:
+    assert listed(["a", "b\n", 3]) == "a, 'b\\n', 3"
+    assert listed(["x"] * MOST_NAMES) == ", ".join(["x"] * MOST_NAMES)
+    assert listed(["x"] * 500).endswith(f"x and {500 - MOST_NAMES} more")
 
 
 @pytest.mark.parametrize(

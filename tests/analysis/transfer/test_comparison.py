@@ -23,6 +23,15 @@ def test_runs_are_selected_by_arm_hps_width_seed_and_number_of_validations() -> 
     assert run.steps.size == 0
 
 
+def test_a_seed_counts_once_where_two_lrs_differ_in_the_last_digit() -> None:
+    table, curves = planted_curves.tables()
+    other = table.assign(trial_id=table["trial_id"] + "b", **{"hp.lr": table["hp.lr"] * (1 + 2e-6)})
+    both = pd.concat([table, other])
+    default = validation_curves(both, curves, COMPARISON, "sp", COMPARISON.sp_default)
+    assert [run.seed for run in default] == [1, 2]
+    assert validation_curves(other, curves, COMPARISON, "sp", COMPARISON.sp_default) == []
+
+
 def test_a_run_that_did_not_finish_has_no_flops_per_step() -> None:
     table, curves = planted_curves.tables()
     failed = table.assign(status="failed", val_loss=pd.NA)

@@ -19,12 +19,13 @@ def ladder(
     for n in widths:
         m = n / widths[0]
         truth = -8.0 - shift * m**-beta
-        x = np.arange(round(truth) - 3.0, round(truth) + 4.0)
+        x = np.arange(round(truth) - 2.0, round(truth) + 2.25, 0.25)
         slice_ = planted.a_slice(
             planted.parabola, log2_opt=truth, noise_sd=noise, n_seeds=3, rng=rng, log2_x=x, width=n
         )
         slice_.loss[:] += limit + 0.4 * m**-alpha
-        fits.append(fit_slice(slice_))
+        # A small tolerance: curves are parabolas, so that no misfit need be allowed for.
+        fits.append(fit_slice(slice_, tolerance_loss=1e-4))
     return fits
 
 
@@ -40,7 +41,7 @@ def test_planted_exponents_are_recovered() -> None:
 
 
 def test_a_slow_optimum_makes_transfer_useless() -> None:
-    law = scaling_law(ladder(beta=0.15, alpha=0.9))
+    law = scaling_law(ladder(beta=0.15, alpha=0.9, shift=12.0))
     assert law.useful is False
     assert law.kappa.estimate > 0
 

@@ -43,9 +43,9 @@ def test_regrets_are_the_planted_ones_in_each_unit(fits: dict[str, Fits]) -> Non
         excess = 0.01 * float(planted.mild_cubic(np.array(octave)))
         entry = entries[name]
         assert entry.log2_x == pytest.approx(LR_OPT + octave, abs=1e-4)
-        assert entry.in_loss[0] == pytest.approx(excess, rel=0.1)
-        assert entry.percent[0] == pytest.approx(100 * excess / best, rel=0.1)
-        assert entry.width_gain[0] == pytest.approx(excess / gain, rel=0.1)
+        assert entry.in_loss[0] == pytest.approx(excess, rel=0.2)
+        assert entry.percent[0] == pytest.approx(100 * excess / best, rel=0.2)
+        assert entry.width_gain[0] == pytest.approx(excess / gain, rel=0.2)
         assert entry.seed_noise[0] == pytest.approx(excess / 0.0005, rel=0.3)
         # The control: what is best loses less than each of them, and nothing can be excluded.
         assert entries["transferred"].in_loss[2] < entry.in_loss[1]
@@ -64,7 +64,7 @@ def test_the_value_of_sp_is_its_search_optimum_kept_at_its_largest_width(
     assert (entry.arm, entry.axis_value) == ("sp", 256)
     assert entry.log2_x == pytest.approx(-9.0, abs=0.1)
     assert entry.in_loss[0] == pytest.approx(excess, abs=0.004)
-    assert (entry.in_loss[1] > 0.03) is (excess > 0)
+    assert (entry.in_loss[1] > 0.02) is (excess > 0)
 
 
 def test_a_value_without_a_regret_says_why_and_what_its_neighbours_lose() -> None:

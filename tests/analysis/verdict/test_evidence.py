@@ -16,14 +16,14 @@ from tests.analysis import planted
 
 @pytest.fixture
 def fitted(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    """How often each slice has been fitted, by slice and by the value that is pinned, if any."""
+    """How often each slice has been fitted."""
     counts: Counter = Counter()
     window_of: Callable = curve.window_of
 
-    def counting(slice_: Slice, spacing_log2: float, pinned: float | None) -> object:
+    def counting(slice_: Slice, tolerance_loss: float) -> object:
         fixed = tuple(sorted(slice_.fixed.items()))
-        counts[slice_.hp, slice_.arm, slice_.axis_value, fixed, pinned] += 1
-        return window_of(slice_, spacing_log2, pinned)
+        counts[slice_.hp, slice_.arm, slice_.axis_value, fixed] += 1
+        return window_of(slice_, tolerance_loss)
 
     monkeypatch.setattr(curve, "window_of", counting)
     return counts
@@ -39,8 +39,7 @@ def test_judging_and_drawing_one_study_fits_each_slice_once(
     all_figures(figure_data(noisy, question, verdict, fits))
     assert verdict.settle and verdict.of_hp("lr").alternatives
     # lr: 4 widths of 2 arms and the target; init_std: 4 widths of one arm and the target.
-    curves = {key: n for key, n in fitted.items() if key[-1] is None}
-    assert len(curves) == 14 and set(fitted.values()) == {1}
+    assert len(fitted) == 14 and set(fitted.values()) == {1}
 
 
 def test_judging_without_the_fits_of_the_figures_fits_again(
@@ -50,8 +49,23 @@ def test_judging_without_the_fits_of_the_figures_fits_again(
     fits = gather(study, question)
     verdict = judge(study, question)
     # The control of the test above.
-    assert {n for key, n in fitted.items() if key[-1] is None} == {2}
+    assert set(fitted.values()) == {2}
     assert verdict == judge(study, question, fits=fits)
+
+
+def test_the_slices_of_an_arm_and_the_target_share_their_noise(study: pd.DataFrame) -> None:
+    lr = gather(study, planted.question())["lr"]
+    mup = [*lr.of_arm("mup"), lr.target]
+    assert all(f.df > f.df_slice for f in mup)
+    alone = gather(study, planted.question(axis_values=(64,), control=None))["lr"]
+    assert alone.target is not None and lr.target is not None and alone.target.df < lr.target.df
+
+
+def test_the_tolerance_of_a_fit_is_that_of_its_own_losses(study: pd.DataFrame) -> None:
+    lr = gather(study, planted.question())["lr"]
+    for fitted in (*lr.of_arm("mup"), lr.target):
+        best = fitted.means.min()
+        assert fitted.tolerance_loss == pytest.approx(0.01 * best)
 
 
 def test_the_ladder_has_all_widths_of_the_arms_that_slice_an_hp(study: pd.DataFrame) -> None:

@@ -39,7 +39,7 @@ def test_without_a_value_on_the_log_scale_there_are_no_figures(fits: dict[str, F
 def test_a_value_between_those_that_were_run_has_no_index(fits: dict[str, Fits]) -> None:
     between = planted.question(transferred={**planted.TRANSFERRED, "lr": 2.0**-8.6})
     figures = hp_figures(fits["lr"], between)
-    assert figures.target_index is None and not figures.diverged_at_target
+    assert figures.target_index is None and figures.failed_at_target is None
     assert figures.regret is not None
 
 
@@ -50,6 +50,17 @@ def test_divergence_is_near_under_half_an_octave_on_either_side(fits: dict[str, 
         changed = diverging_at(figures, *diverged)
         assert changed.octaves_to_divergence == pytest.approx(octaves, abs=1e-4)
         assert changed.is_near_divergence is (octaves < OCTAVES_TO_DIVERGENCE)
-        assert changed.diverged_at_target is (octaves == 0)
+        assert changed.failed_at_target == ("diverged" if octaves == 0 else None)
     exactly = replace(diverging_at(figures, -8.0), log2_x=-8.0 - OCTAVES_TO_DIVERGENCE + 1e-5)
     assert not exactly.is_near_divergence  # up to the decimals of log2
+
+
+def test_a_transferred_value_whose_runs_collapsed_failed_too(fits: dict[str, Fits]) -> None:
+    figures = hp_figures(fits["lr"], planted.question())
+    slice_ = figures.target.slice
+    loss = slice_.loss.copy()
+    loss[figures.target_index] += 20.0
+    stuck = replace(figures, target=replace(figures.target, slice=replace(slice_, loss=loss)))
+    assert stuck.failed_at_target == "collapsed"
+    # It is no divergence: values near it may well be good.
+    assert stuck.octaves_to_divergence is None

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mutransfer.analysis.verdict.judge import Verdict, judge
+from mutransfer.analysis.verdict.judge import FORMAT, Verdict, judge
 from mutransfer.analysis.verdict.verdict_file import VerdictError, read_verdict
 from tests.analysis import planted
 from tests.environments import ROOT
@@ -28,7 +28,16 @@ def test_a_verdict_is_read_back_equal(verdict: Verdict, study: pd.DataFrame, tmp
     assert read_verdict(str(written(with_convergence, tmp_path))) == verdict
 
 
-def test_the_recorded_verdict_of_the_full_study_is_of_this_format():
+def test_a_verdict_of_format_3_is_read_without_its_collapsed_runs(verdict: Verdict, tmp_path: Path):
+    recorded = read_verdict(ROOT / "benchmarks/results/digits-dit-full-verdict.json")
+    assert recorded.format == FORMAT and recorded.hps[0].optima[0].n_collapsed is None
+    for hps in (3, [3], [{}], [{"optima": 3}], None):
+        broken = verdict.to_dict() | {"format": 3, "hps": hps}
+        with pytest.raises(VerdictError, match="hps"):
+            read_verdict(written(broken, tmp_path))
+
+
+def test_the_recorded_verdict_of_the_full_study_can_be_read():
     recorded = read_verdict(ROOT / "benchmarks/results/digits-dit-full-verdict.json")
     assert (recorded.search_at, recorded.target_at, recorded.verdict) == (32, 256, "INCONCLUSIVE")
     lr, init_std = recorded.hps
@@ -65,9 +74,9 @@ def test_other_files_are_refused_in_one_message(verdict: Verdict, tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3.0}, "format must be 3; got 3.0"),
-        ({"format": True}, "format must be 3; got True"),
-        ({"format": "3"}, "format must be 3; got '3'"),
+        ({"format": 3.0}, "format must be 4; got 3.0"),
+        ({"format": True}, "format must be 4; got True"),
+        ({"format": "3"}, "format must be 4; got '3'"),
         ({"search_at": True}, "search_at: Input should be a valid integer; got True"),
         ({"search_at": 64.0}, "search_at: Input should be a valid integer; got 64.0"),
         ({"target_at": "512"}, "target_at: Input should be a valid integer; got '512'"),

@@ -1,6 +1,7 @@
 """`mutransfer analyze TABLE.csv`: the options, the printed answer, the exit codes."""
 
 import json
+import re
 
 import pytest
 
@@ -47,6 +48,53 @@ def test_the_caveat_of_one_seed_is_printed(tmp_path):
     assert "One seed at width 256" in done.stdout and "arm sp" in done.stdout
 
 
+def test_collapsed_runs_are_counted_and_named_in_a_line_of_the_answer(tmp_path):
+    df = results()
+    is_stuck = (df["n"] == 128) & (df["arm"] == "mup") & (df["learning_rate"] > 2**-5.5)
+    df.loc[is_stuck, "loss"] = 3.0
+    for table, expected in ((df, 1), (results(), 0)):
+        saved(table, tmp_path)
+        for options in ((), ("--tables",)):
+            done = call(tmp_path, "analyze", "t.csv", *COLUMNS, *options)
+            lines = [x for x in done.stdout.splitlines() if "runs of lr at width 128 coll" in x]
+            assert len(lines) == expected, done.stdout
+            assert ("Collapsed runs" in done.stdout) == (bool(expected) and bool(options))
+
+
+def test_a_score_along_parameters_in_a_csv_with_semicolons_is_judged(tmp_path):
+    df = results().assign(loss=lambda d: 1.5 - d["loss"])
+    df["params"] = df.pop("n").map({64: "10M", 128: "40M", 256: "0.16B"})
+    df.to_csv(tmp_path / "t.csv", index=False, sep=";", decimal=",")
+    words = ("--columns", "learning_rate=hp.lr,loss=val_loss", "--axis", "params")
+    more = ("--goal", "maximize", "--target-at", "160M", "--search-at", "10000000")
+    for options in ((), ("--sep", ";", "--decimal", ",")):
+        done = call(tmp_path, "analyze", "t.csv", *words, *more, *options)
+        assert "at 160M parameters the set tuned at 10M parameters" in done.stdout, done.stderr
+        assert "sign turned" in done.stdout
+
+
+def test_the_mapping_that_is_told_can_be_typed(tmp_path):
+    df = results().rename(
+        columns={"n": "config.width", "learning_rate": "config.lr", "loss": "val/loss"}
+    )
+    df = df.rename(columns={"seed": "config.seed"}).assign(State="finished")
+    df.drop(columns="arm").to_csv(tmp_path / "t.csv", index=False)
+    refused = call(tmp_path, "analyze", "t.csv")
+    assert refused.returncode == 2
+    told = re.search(r"--columns (\S+)", refused.stderr)
+    done = call(tmp_path, "analyze", "t.csv", "--columns", told[1])
+    assert "at width 256" in done.stdout and not done.stderr
+
+
+def test_advice_on_a_table_names_no_command(tmp_path):
+    saved(results()[lambda d: d["learning_rate"] > 2.0**-9], tmp_path)
+    done = call(tmp_path, "analyze", "t.csv", *COLUMNS, "--tables", "-o", "out")
+    assert "Add runs at width 64" in " ".join(done.stdout.split())
+    report = (tmp_path / "out/report.html").read_text()
+    assert "runs to add" in report and "taken for diverged" in report
+    assert not any("mutransfer run" in text or "--settle" in text for text in (done.stdout, report))
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -77,6 +125,9 @@ def test_wrong_tables_and_options_are_one_message_and_exit_code_2(tmp_path, word
         (("--default", "zzz=1"), "defaults: HPs of the table, without hp. (lr); got 'zzz'"),
         (("--default", "hp.lr=1"), "defaults: HPs of the table, without hp. (lr); got 'hp.lr'"),
         (("--tolerance", "rel_loss=10^400"), "--tolerance: a finite number (2^-8, 3e-4); got '10^"),
+        (("--goal", "max"), "goal: one of minimize, maximize; got 'max'; pick one"),
+        (("--sep", "::"), "sep: one character between cells, as ','; got '::'; correct it"),
+        (("--target-at", "wide"), "--target-at: a value of the axis, a whole number like 256 or"),
         (("--search-at", "0"), "search_at: one of [64, 128, 256] (arm mup); got 0; pick one"),
     ],
 )

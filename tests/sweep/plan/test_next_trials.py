@@ -17,7 +17,7 @@ def test_a_study_goes_through_all_stages_once(played):
     assert set(table["asked_by"]) == {"search", "slices", "set", "target"}
     assert {request.trial_id for request in plan.requested} == set(table["trial_id"])
     transferred = decisions["transferred"]["transferred"]
-    assert math.log2(transferred["lr"]) == pytest.approx(-6.3, abs=0.02)
+    assert math.log2(transferred["lr"]) == pytest.approx(-6.3, abs=0.05)
 
 
 def test_requests_do_not_depend_on_which_trial_finishes_first(played, tiny):

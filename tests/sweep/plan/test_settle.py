@@ -6,9 +6,12 @@ import math
 import numpy as np
 
 from mutransfer.analysis import table as results
+from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.verdict.judge import judge
-from mutransfer.sweep.plan import next_trials, settle
+from mutransfer.analysis.verdict.proposals import Proposal
+from mutransfer.sweep.plan import lattice, next_trials, settle
 from mutransfer.sweep.results.question import study_question
+from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play, row
 
 
@@ -28,7 +31,9 @@ def test_an_inconclusive_verdict_proposes_trials_and_settle_runs_exactly_these(t
     verdict = verdict_on(tiny, decisions, table)
     assert verdict.verdict == "INCONCLUSIVE" and verdict.settle
     json.dumps(verdict.to_dict(), allow_nan=False)
-    more = decisions | {"settle-000": settle.content(verdict.settle, decisions, verdict.sentence)}
+    more = decisions | {
+        "settle-000": settle.content(tiny, verdict.settle, decisions, verdict.sentence)
+    }
     requested = next_trials.next_trials(tiny, more, table).trials
     n_proposed = sum(p.n_trials for p in verdict.settle)
     assert 0 < len(requested) <= n_proposed
@@ -57,3 +62,41 @@ def test_a_pass_leaves_nothing_to_settle(tiny):
     decisions, table, _ = play(tiny)
     verdict = verdict_on(tiny, decisions, table)
     assert (verdict.settle == ()) == (verdict.verdict != "INCONCLUSIVE")
+
+
+def test_more_seeds_are_those_of_the_values_that_have_been_run():
+    """With two HPs both slices ask for the set's own runs, each by the logarithm of its HP."""
+    text = TINY.replace("init_std: {value: 1}", "init_std: {log2: [-1, 1]}")
+    study = study_of(text.replace("parameters: [lr]", "parameters: [lr, init_std]"))
+
+    def law(config):
+        return noisy(config) + 0.02 * (math.log2(config.hps.init_std) - 0.36) ** 2
+
+    chosen = {"lr": 0.0093451, "init_std": 0.912345}
+    stored = {"transferred": {"transferred": chosen, "flags": {}, "optima": {}}}
+    decisions, table, _ = play(study, law, decisions=stored, at_once=99)
+    proposed = proposals_of_seeds(study, decisions, table)
+    content = settle.content(study, proposed, decisions, "")
+    asked = {name: {t["hps"][name] for t in content["trials"]} for name in ("lr", "init_std")}
+    for name, values in asked.items():
+        assert values <= set(table[f"hp.{name}"])
+    with_it = decisions | {"settle-000": content}
+    after = play(study, law, decisions=with_it, at_once=99)
+    assert after[2].finished and verdict_on(study, with_it, after[1]).verdict
+    # The control: the logarithms alone give other numbers.
+    assert all(lattice.value_at(name, log2_of(chosen[name])) != chosen[name] for name in chosen)
+
+
+def proposals_of_seeds(study, decisions, table) -> tuple[Proposal, ...]:
+    """Two more seeds for each value of the target's slices."""
+    question = study_question(study, decisions)
+    slices = [
+        question.slice(table, hp, question.transferred, question.target_at, "mup", (1, 2))
+        for hp in question.parameters
+    ]
+    return tuple(
+        Proposal(cause="regret_uncertain", hp=s.hp, arm="mup", axis_value=s.axis_value,
+                 at_target=True, log2_x=tuple(s.log2_x), seeds=(3, 4),
+                 n_trials=2 * len(s.log2_x), flops=None, settles=None, text="")
+        for s in slices
+    )  # fmt: skip

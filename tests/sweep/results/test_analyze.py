@@ -17,14 +17,14 @@ from tests.sweep.results.conftest import PlantedRun
 
 @pytest.fixture
 def n_fits(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    """How often each slice has been fitted, by slice and by the value that is pinned, if any."""
+    """How often each slice has been fitted."""
     counts: Counter = Counter()
     window_of = curve.window_of
 
-    def counting(slice_, spacing_log2, pinned):
+    def counting(slice_, tolerance_loss):
         fixed = tuple(sorted(slice_.fixed.items()))
-        counts[slice_.hp, slice_.arm, slice_.axis_value, fixed, pinned] += 1
-        return window_of(slice_, spacing_log2, pinned)
+        counts[slice_.hp, slice_.arm, slice_.axis_value, fixed] += 1
+        return window_of(slice_, tolerance_loss)
 
     monkeypatch.setattr(curve, "window_of", counting)
     return counts
@@ -32,7 +32,7 @@ def n_fits(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
 def test_the_report_of_a_study_fits_each_slice_once(planted_run: PlantedRun, n_fits: Counter):
     assert all_plots(report_inputs(*planted_run))
-    curves = {key[1:3] for key in n_fits if key[-1] is None}
+    curves = {key[1:3] for key in n_fits}
     assert curves == {("mup", 8), ("mup", 16), ("mup", 32), ("sp", 8), ("sp", 16)}
     assert set(n_fits.values()) == {1}
     analyze(*planted_run)  # the control: a second analysis fits again
@@ -45,7 +45,7 @@ def test_the_files_are_those_of_the_verdict(planted_run: PlantedRun):
     assert paths[-1] == store.path("report.html")
     analysis = analyze(study, store)
     assert read_verdict(store.path("verdict.json")) == analysis.verdict
-    assert json.loads(store.read_bytes("verdict.json"))["format"] == 3
+    assert json.loads(store.read_bytes("verdict.json"))["format"] == 4
     assert {"mup", "sp"} == {arm for arm, _ in analysis.fits["lr"].ladder}
 
 

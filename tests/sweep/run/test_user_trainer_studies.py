@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 
 from mutransfer.analysis.table import same
 from mutransfer.proxies import mup, user_code
+from mutransfer.sweep import spec
+from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 from tests.sweep.command_line import call, kill_run, start_run, wait_for_rows
 
@@ -37,6 +39,7 @@ for step in range(begin + 1, trial["steps"] + 1):
     time.sleep(PAUSE_S)
 say(step=trial["steps"], train_loss=loss, val_loss=loss)
 """
+NOISE = '1e-4 * math.sin(trial["seed"] + miss)'
 SPEC = f"""
 version: 1
 studies:
@@ -54,9 +57,9 @@ studies:
 """
 
 
-def write_study(folder: Path, pause_s: float = 0.0) -> Path:
+def write_study(folder: Path, pause_s: float = 0.0, trainer: str = TRAINER) -> Path:
     folder.mkdir(exist_ok=True)
-    code = textwrap.dedent(TRAINER).replace("PAUSE_S = 0.0", f"PAUSE_S = {pause_s}")
+    code = textwrap.dedent(trainer).replace("PAUSE_S = 0.0", f"PAUSE_S = {pause_s}")
     (folder / "trainer.py").write_text(code)
     (folder / "sweeps.yaml").write_text(SPEC)
     return folder
@@ -92,6 +95,27 @@ def test_a_programs_study_is_judged_and_exported(undisturbed):
     best = table[(table["width"] == 32) & (table["seed"] == 1)]
     at = best.loc[best.groupby("arm")["val_loss"].idxmin()].set_index("arm")["hp.lr"]
     assert at["mup"] == pytest.approx(2**-5) and at["sp"] == pytest.approx(2**-6)
+
+
+@pytest.mark.parametrize("stored", [None, 0.0312501])
+def test_a_study_whose_optimum_lies_beside_a_lattice_value_ends(tmp_path, stored):
+    """It is the lattice value; one that an older run directory stored beside it is kept."""
+    beside = TRAINER.replace("+ 5\n", "+ 5 - 3e-6\n").replace(NOISE, "1e-4 * trial['seed']")
+    folder = write_study(tmp_path, trainer=beside)
+    few = SPEC.replace("points: 5", "points: 3").replace("seeds: 2}", "seeds: 2, control: none}", 1)
+    (folder / "sweeps.yaml").write_text(few.replace("trials: 6", "trials: 3"))
+    store = Store(str(folder / "runs/own"))
+    if stored is not None:
+        rundir.claim(store, spec.read(folder / "sweeps.yaml")["own"])
+        content = {"transferred": {"lr": stored}, "flags": {"lr": []}, "optima": {}}
+        store.decide("transferred", content)
+    done = call(folder, "run", "own", "--inline")
+    assert done.returncode == 0, done.stderr
+    best = exported(folder, "own", 64)["best"]
+    assert best["hps"]["lr"] == (stored or 2**-5)
+    at_target = store.table().query("width == 64 and seed == 1")["hp.lr"]
+    near = set(at_target[(at_target - 2**-5).abs() < 1e-3])
+    assert near == {2**-5, stored or 2**-5}  # the control: as it was chosen before, it runs twice
 
 
 def test_a_finished_programs_study_runs_nothing_again(undisturbed):

@@ -33,6 +33,7 @@ FAULTS = [
     ("order", "batch_size", {"16, 32, 64": "32, 16, 64"}, "transfer.batch_sizes", "ascending"),
     ("near", "batch_size", {"batch_size: 128": "batch_size: 16"}, "target.batch_size", "larger"),
     ("other rule", "steps", at_steps("rule: completep"), "transfer.rule", "axis depth"),
+    ("of tables", "steps", {"axis: steps": "axis: params"}, "transfer.axis", "batch_size"),
     ("no such rule", "steps", at_steps("rule: cube"), "transfer.rule", "sqrt_batch"),
     ("sp", "steps", at_steps("control: sp"), "transfer.control", "width"),
     ("no rule", "steps", at_steps("control: unscaled"), "transfer.control", "rule"),
