@@ -19,15 +19,19 @@ STEEPER, STEEPER_THAN_ALL, MIN_JUMP = 12.0, 6.0, 5.0
 MIN_VALUES_ABOVE, MIN_VALUES_BELOW = 3, 4
 
 
-def collapsed(log2_x: np.ndarray, means: np.ndarray, barrier: np.ndarray) -> np.ndarray:
+def collapsed(
+    log2_x: np.ndarray, means: np.ndarray, worst: np.ndarray, barrier: np.ndarray
+) -> np.ndarray:
     """Return the mask of the collapsed values of a slice, (P,); one seed is enough.
 
     From the best value outwards, the lower of the two next values is taken into the curve or, if
-    the loss jumps to it, found collapsed together with the values beyond it that are as high.
+    the loss jumps to its worst run, found collapsed together with the values beyond it that are
+    about as high. Near a wall some seeds collapse where others still follow the curve.
 
     Args:
         log2_x: (P,) log2 of the values, ascending.
         means: (P,) mean losses; NaN where there is none.
+        worst: (P,) highest losses of a run.
         barrier: (P,) True where a run diverged: what lies beyond is not looked at.
     """
     found = np.zeros(means.size, dtype=bool)
@@ -42,10 +46,10 @@ def collapsed(log2_x: np.ndarray, means: np.ndarray, barrier: np.ndarray) -> np.
         i = sides[side].pop(0)
         curve = inside.copy()
         curve[:low], curve[high + 1 :] = False, False
-        if _jumps(log2_x, means, curve, i):
-            far = means[curve].min() + FAR * float(np.median(np.abs(means[curve])))
+        if _jumps(log2_x, means, curve, i, float(worst[i])):
             beyond = np.array([i, *sides[side]])
-            found[beyond[means[beyond] > far]] = True
+            high_enough = (means[curve].min() + worst[i]) / 2
+            found[beyond[worst[beyond] > high_enough]] = True
             sides[side] = []
         else:
             low, high = min(low, i), max(high, i)
@@ -60,22 +64,22 @@ def _outwards(best: int, side: int, inside: np.ndarray, barrier: np.ndarray) -> 
     return [int(i) for i in index[inside[index]]]
 
 
-def _jumps(log2_x: np.ndarray, means: np.ndarray, curve: np.ndarray, i: int) -> bool:
-    """Whether the loss jumps from the values of the curve to value ``i``, far above them."""
+def _jumps(log2_x: np.ndarray, means: np.ndarray, curve: np.ndarray, i: int, worst: float) -> bool:
+    """Whether the loss jumps from the values of the curve to a run at value ``i``."""
     at = np.flatnonzero(curve)
     x, loss, end = log2_x[at], means[at], log2_x[i]
     min_values = MIN_VALUES_ABOVE
     if i < at[0]:  # mirrored, so that the value lies on the right
         x, loss, end, min_values = -x[::-1], loss[::-1], -end, MIN_VALUES_BELOW
     best = int(loss.argmin())
-    excess = means[i] - loss[best]
+    excess = worst - loss[best]
     if loss.size < min_values or excess <= FAR * np.median(np.abs(loss)):
         return False
     near = np.abs(x - x[best]) <= end - x[best] + 1e-9
     slopes = np.diff(loss) / np.diff(x)
     steepest = float(np.abs(slopes[near[1:] & near[:-1]]).max(initial=0.0))
     before = max(float(slopes[-1]), steepest / 3) if best < loss.size - 1 else steepest
-    jump = (means[i] - loss[-1]) / (end - x[-1])
+    jump = (worst - loss[-1]) / (end - x[-1])
     return bool(
         jump > STEEPER * before
         and jump > STEEPER_THAN_ALL * steepest

@@ -16,8 +16,8 @@ NO_BARRIER = np.zeros(X.size, dtype=bool)
 
 
 def found(means: np.ndarray, barrier: np.ndarray = NO_BARRIER) -> list[float]:
-    """The values that are found collapsed."""
-    return X[collapsed(X, means, barrier)].tolist()
+    """The values that are found collapsed, of one seed."""
+    return X[collapsed(X, means, means, barrier)].tolist()
 
 
 @pytest.mark.parametrize("loss", [6.0, 11.0, 300.0])
@@ -27,6 +27,16 @@ def test_stuck_values_at_either_end_are_found_however_high(loss: float, n: int) 
         means = np.where(np.isin(X, stuck), loss, PARABOLA)
         assert found(means) == stuck.tolist()
     assert found(PARABOLA) == []
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 5])
+def test_one_seed_that_collapsed_is_found_among_others_that_follow_the_curve(n_seeds: int) -> None:
+    """The others are a selected sample, as where one seed diverged."""
+    loss = np.repeat(PARABOLA[:, None], n_seeds, axis=1)
+    assert not collapsed(X, loss.mean(axis=1), loss.max(axis=1), NO_BARRIER).any()
+    loss[X == 3.0, 0] = 6.0
+    by_worst = collapsed(X, loss.mean(axis=1), loss.max(axis=1), NO_BARRIER)
+    assert X[by_worst].tolist() == [3.0]
 
 
 def test_values_that_recover_beyond_a_collapsed_one_are_not_collapsed() -> None:
