@@ -42,11 +42,11 @@ class Wall(NamedTuple):
     @property
     def text(self) -> str:
         """The value and what became of it, in words."""
-        found = f"{power_of_two(self.log2_x)}: {self.kind}"
+        words = f"{power_of_two(self.log2_x)}: {self.kind}"
         if self.losses is None:
-            return found
+            return words
         mean, low, high = self.losses
-        return f"{found}, loss {mean:.5g} (runs {low:.5g} … {high:.5g})"
+        return f"{words}, loss {mean:.5g} (runs {low:.5g} … {high:.5g})"
 
 
 def walls_of(slice_: Slice) -> tuple[Wall, ...]:
@@ -101,9 +101,9 @@ def draw_walls(
 
 def legend(walls: Sequence[Wall]) -> list[Artist]:
     """Return a handle for each kind of wall that occurs."""
-    found = {wall.kind for wall in walls}
+    kinds = {wall.kind for wall in walls}
     return [
         Line2D([], [], ls="", color=style.SOFT, label=kind, **MARKERS[kind])
         for kind in KINDS
-        if kind in found
+        if kind in kinds
     ]

@@ -247,10 +247,10 @@ class _Window:
         window = cls(slice=slice_, tolerance_loss=tolerance, inside=inside, means=means, noise=None)
         n_runs = np.isfinite(loss).sum(axis=1)
         if inside.sum() >= 2 and (n_runs > 1).any():
-            found = noise.of_seeds(slice_.log2_x[inside], loss, paired=slice_.paired)
-            if found.df >= 1:
-                window.noise, window.shared, window.df = found, found.shared, found.df
-                window.tilt = noise.tilt_ratio([found])
+            of_window = noise.of_seeds(slice_.log2_x[inside], loss, paired=slice_.paired)
+            if of_window.df >= 1:
+                window.noise, window.shared, window.df = of_window, of_window.shared, of_window.df
+                window.tilt = noise.tilt_ratio([of_window])
         return window
 
     @property

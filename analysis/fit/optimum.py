@@ -299,7 +299,7 @@ def _loss_at(fitted: Fit, log2_x: float) -> tuple[float, float | None, float | N
     if not fitted.ok:
         return float(np.nanmin(mean_loss(fitted.slice)[fitted.window])), None, None
     loss = float(fitted.value(log2_x)[0])
-    low, high = fitted.profile.level_bounds(fitted.room((1 - CONFIDENCE) / 2))
+    low, high = fitted.profile.minimum_bounds(fitted.room((1 - CONFIDENCE) / 2))
     return loss, min(low, loss), max(high, loss)
 
 

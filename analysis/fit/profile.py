@@ -222,7 +222,7 @@ class Profile:
         is_minimum = np.abs(self.location[fits] - log2_x).min() <= step / 2
         return 0.0 if is_minimum else float(low[fits].min()), float(high[fits].max())
 
-    def level_bounds(self, room: float, variance: float = 0.0) -> tuple[float, float]:
+    def minimum_bounds(self, room: float, variance: float = 0.0) -> tuple[float, float]:
         """Return the least and the largest min f of curves that fit, loss.
 
         Args:
@@ -231,11 +231,11 @@ class Profile:
         """
         spare = self.least_misfit + room - self.misfit
         fits = spare >= 0
-        half = np.sqrt(np.maximum(spare, 0.0) * (self._level_variance + variance))
+        half = np.sqrt(np.maximum(spare, 0.0) * (self._minimum_variance + variance))
         return float((self.level - half)[fits].min()), float((self.level + half)[fits].max())
 
     @cached_property
-    def _level_variance(self) -> np.ndarray:
+    def _minimum_variance(self) -> np.ndarray:
         """(N,) variance of the level of the best curve of each node."""
         aa, ab, bb = self.normal[:3]
         left, right = self.offset

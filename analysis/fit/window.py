@@ -9,8 +9,10 @@ from mutransfer.analysis.table.slice import Slice, mean_loss
 # (25 instead: PASS at regret 0 falls from 85 to 82 % on a valley and from 70 to 52 % on a quartic,
 # 3 seeds × 7 values at noise 0.4; 60: curves that change their shape far out pass wrongly.)
 REACH_TOLERANCES = 40.0
-# Fewer values carry no curve; so many are kept however high they lie, unless a wall stops them.
-MIN_VALUES = 5
+# Fewer values carry no curve: so many are kept however high they lie, unless a wall or a cliff is
+# between. Along a parabola the next value lies at most 4 ranges of the values about the best above
+# it, beyond a cliff more.
+MIN_VALUES, CLIFF_RANGES = 5, 4.1
 
 
 def window_of(slice_: Slice, tolerance_loss: float) -> np.ndarray:
@@ -34,7 +36,8 @@ def window_of(slice_: Slice, tolerance_loss: float) -> np.ndarray:
     while any(sides):
         side = min((s for s in sides if s), key=lambda s: means[s[0]])
         i = side.pop(0)
-        if means[i] > limit and kept.sum() >= MIN_VALUES:
+        is_cliff = means[i] > means[best] + CLIFF_RANGES * np.ptp(means[kept])
+        if means[i] > limit and (kept.sum() >= MIN_VALUES or (is_cliff and kept.sum() >= 3)):
             side.clear()
         else:
             kept[i] = True

@@ -100,14 +100,14 @@ def answer_table(verdict: Verdict) -> TextTable:
     Regrets are in % of the best loss at the target where that is above 0.
     """
     of = verdict.tolerance
-    found = {e.hp: of.percents(e.target.loss if e.target else None) for e in verdict.hps}
-    is_share = any(found.values()) or of.kind == "rel_loss"
+    percents = {e.hp: of.percents(e.target.loss if e.target else None) for e in verdict.hps}
+    is_share = any(percents.values()) or of.kind == "rel_loss"
     rows = [
         (
             e.hp,
             e.word,
             number(e.transferred),
-            *_regret_cells(e, found[e.hp] if is_share else 1.0),
+            *_regret_cells(e, percents[e.hp] if is_share else 1.0),
             _drift_cell(e.drift_mup),
             _drift_cell(e.drift_sp),
         )

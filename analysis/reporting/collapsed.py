@@ -55,15 +55,15 @@ def collapsed_slices(fits: Mapping[str, Fits]) -> list[CollapsedSlice]:
 
     Slices of the same trials, as of μP and the control at the base, are listed once.
     """
-    found: list[CollapsedSlice] = []
+    slices: list[CollapsedSlice] = []
     for entry in fits.values():
         target = [] if entry.target is None else [entry.target]
         for fit in (*entry.of_arm("mup"), *target, *_of_control(entry)):
             values = tuple(_values(fit.slice))
-            if values and not any(_same_trials(fit.slice, f.slice) for f in found):
+            if values and not any(_same_trials(fit.slice, f.slice) for f in slices):
                 is_target = fit is entry.target
-                found.append(CollapsedSlice(fit.slice, is_target, lowest_loss(fit.slice), values))
-    return found
+                slices.append(CollapsedSlice(fit.slice, is_target, lowest_loss(fit.slice), values))
+    return slices
 
 
 def _of_control(fits: Fits) -> list[Fit]:
@@ -113,8 +113,8 @@ def _arm(entry: CollapsedSlice, inputs: ReportInputs) -> str:
 
 def collapsed_table(inputs: ReportInputs) -> TextTable:
     """Return the collapsed runs: a row for each value of each slice."""
-    found = collapsed_slices(inputs.fits)
-    rows = [row for entry in found for row in _rows(entry, inputs)]
+    slices = collapsed_slices(inputs.fits)
+    rows = [row for entry in slices for row in _rows(entry, inputs)]
     columns = ("HP", "arm", inputs.axis_name, "value", "log2", "runs", "seeds", "loss", "best loss")
     return TextTable("Collapsed runs: ended, finite, far above the curve", columns, tuple(rows))
 

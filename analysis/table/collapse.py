@@ -25,7 +25,7 @@ def collapsed(
     """Return the mask of the collapsed values of a slice, (P,); one seed is enough.
 
     From the best value outwards, the lower of the two next values is taken into the curve or, if
-    the loss jumps to its worst run, found collapsed together with the values beyond it that are
+    the loss jumps to its worst run, marked as collapsed together with the values beyond it that are
     about as high. Near a wall some seeds collapse where others still follow the curve.
 
     Args:
@@ -34,10 +34,10 @@ def collapsed(
         worst: (P,) highest losses of a run.
         barrier: (P,) True where a run diverged: what lies beyond is not looked at.
     """
-    found = np.zeros(means.size, dtype=bool)
+    is_collapsed = np.zeros(means.size, dtype=bool)
     inside = np.isfinite(means) & ~barrier
     if not inside.any():
-        return found
+        return is_collapsed
     best = int(np.flatnonzero(inside)[means[inside].argmin()])
     sides = {s: _outwards(best, s, inside, barrier) for s in (-1, 1)}
     low = high = best
@@ -49,11 +49,11 @@ def collapsed(
         if _jumps(log2_x, means, curve, i, float(worst[i])):
             beyond = np.array([i, *sides[side]])
             high_enough = (means[curve].min() + worst[i]) / 2
-            found[beyond[worst[beyond] > high_enough]] = True
+            is_collapsed[beyond[worst[beyond] > high_enough]] = True
             sides[side] = []
         else:
             low, high = min(low, i), max(high, i)
-    return found
+    return is_collapsed
 
 
 def _outwards(best: int, side: int, inside: np.ndarray, barrier: np.ndarray) -> list[int]:

@@ -90,10 +90,10 @@ def coefficient(
     grid = np.linspace(start - limit, start + limit, N_GRID)
     costs = np.array([cost(k)[0] for k in grid])
     i = int(np.clip(costs.argmin(), 1, N_GRID - 2))
-    found = minimize_scalar(
+    solution = minimize_scalar(
         lambda k: cost(k)[0], bounds=(grid[i - 1], grid[i + 1]), method="bounded"
     )
-    best, least = float(found.x), float(found.fun)
+    best, least = float(solution.x), float(solution.fun)
     df = min(o.fitted.df for o in optima)
     spare = len(optima) - 2
     misfit = max(1.0, least / spare) if spare else 1.0

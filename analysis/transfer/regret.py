@@ -84,7 +84,7 @@ def regret(
         if own is None:
             return None
         estimate = own[0] - best
-        low, high = fitted.profile.level_bounds(room, own[1])
+        low, high = fitted.profile.minimum_bounds(room, own[1])
         lower, upper = own[0] - high, own[0] - low
     estimate = max(estimate, 0.0)
     return Regret(

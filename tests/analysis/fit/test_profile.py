@@ -146,15 +146,15 @@ def level_ends(node: Profile, limit: float) -> tuple[float, float]:
     return brentq(spare, level - 1.0, level), brentq(spare, level, level + 1.0)
 
 
-def test_level_bounds_are_those_of_a_search_over_levels() -> None:
+def test_minimum_bounds_are_those_of_a_search_over_levels() -> None:
     """Exactly, but where the best sizes are within their bounds and others that fit are not."""
     whole = profile()
     limit = whole.least_misfit + ROOM
-    bounds = whole.level_bounds(ROOM)
+    bounds = whole.minimum_bounds(ROOM)
     errors = []
     for node in nodes():
         ends = level_ends(node, limit)
-        errors.append(np.subtract(node.level_bounds(limit - node.least_misfit), ends))
+        errors.append(np.subtract(node.minimum_bounds(limit - node.least_misfit), ends))
         assert bounds[0] <= ends[0] + 1e-5 and bounds[1] >= ends[1] - 1e-5
         assert ends[1] - ends[0] > 0.005
     assert np.median(np.abs(errors)) < 1e-5 and np.abs(errors).max() < 5e-4
@@ -162,8 +162,8 @@ def test_level_bounds_are_those_of_a_search_over_levels() -> None:
 
 def test_a_loss_to_compare_with_widens_the_bounds_of_the_level_by_its_variance() -> None:
     node = profile().at([int(profile().misfit.argmin())])
-    low, high = node.level_bounds(ROOM)
-    wide = node.level_bounds(ROOM, variance=1e-4)
+    low, high = node.minimum_bounds(ROOM)
+    wide = node.minimum_bounds(ROOM, variance=1e-4)
     plain = ((high - low) / 2) ** 2 / ROOM
     assert ((wide[1] - wide[0]) / 2) ** 2 / ROOM == pytest.approx(plain + 1e-4)
 

@@ -26,7 +26,10 @@ def test_the_window_ends_where_the_loss_is_too_high(reach: float) -> None:
 
 def test_a_few_values_are_kept_however_high_they_are() -> None:
     assert len(inside(1e-9)) == MIN_VALUES
-    # But none beyond a wall.
+    # But none beyond a cliff or a wall.
+    cliff = SLICE.loss + np.where(X >= 2, 0.5, 0.0)[:, None]
+    assert inside(1e-9, loss=cliff) == [-3.0, -2.0, -1.0, 0.0, 1.0]
+    assert inside(1e-9, loss=np.where(X[:, None] < -1, 3.0, cliff)) == [-1.0, 0.0, 1.0]
     assert inside(1e-9, diverged=np.abs(X) == 1) == [0.0]
 
 
