@@ -10,8 +10,8 @@ from mutransfer.analysis.table.slice import Slice, mean_loss
 # 3 seeds × 7 values at noise 0.4; 60: curves that change their shape far out pass wrongly.)
 REACH_TOLERANCES = 40.0
 # Fewer values carry no curve: so many are kept however high they lie, unless a wall or a cliff is
-# between. Along a parabola the next value lies at most 4 ranges of the values about the best above
-# it, beyond a cliff more.
+# between. Along a parabola a value lies at most 4 ranges of the values no further from the best
+# above that, beyond a cliff more.
 MIN_VALUES, CLIFF_RANGES = 5, 4.1
 
 
@@ -25,7 +25,7 @@ def window_of(slice_: Slice, tolerance_loss: float) -> np.ndarray:
         tolerance_loss: The regret that is accepted, loss.
     """
     kept = np.zeros(slice_.log2_x.size, dtype=bool)
-    means = mean_loss(slice_)
+    means, x = mean_loss(slice_), slice_.log2_x
     usable = np.flatnonzero(slice_.usable)
     if not usable.size:
         return kept
@@ -36,8 +36,9 @@ def window_of(slice_: Slice, tolerance_loss: float) -> np.ndarray:
     while any(sides):
         side = min((s for s in sides if s), key=lambda s: means[s[0]])
         i = side.pop(0)
-        is_cliff = means[i] > means[best] + CLIFF_RANGES * np.ptp(means[kept])
-        if means[i] > limit and (kept.sum() >= MIN_VALUES or (is_cliff and kept.sum() >= 3)):
+        near = kept & (np.abs(x - x[best]) <= np.abs(x[i] - x[best]) * (1 + 1e-9))
+        is_cliff = means[i] > means[best] + CLIFF_RANGES * np.ptp(means[near])
+        if means[i] > limit and (kept.sum() >= MIN_VALUES or (is_cliff and kept.sum() > 1)):
             side.clear()
         else:
             kept[i] = True
