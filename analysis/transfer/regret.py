@@ -112,20 +112,23 @@ def _own_loss(fitted: Fit, log2_x: float) -> tuple[float, float] | None:
 def sensitivity(fitted: Fit, tolerance_loss: float) -> Sensitivity:
     """Return whether some value is shown to be worse than the optimum by over the tolerance.
 
-    Each value is compared by its own mean loss, with Bonferroni over the values. A wall is worse
-    without a test.
+    Each value is compared by its own mean loss, with Bonferroni over the values, where an F test
+    finds a difference between them at all: a curve that is free to bend bends to noise. A wall is
+    worse without a test.
     """
     by_wall = bool(fitted.slice.walls.any())
     values = [float(x) for x in fitted.slice.log2_x[fitted.slice.usable]]
-    confidence = 1 - (1 - CONFIDENCE) / max(len(values), 1)
+    # Either end of the curve may bend to noise: two chances for each value.
+    confidence = 1 - (1 - CONFIDENCE) / max(2 * len(values), 1)
     bounds = [
         (excess.lower, x)
         for x in values
         if (excess := regret(fitted, x, confidence=confidence, pinned=True)) is not None
     ]
     lower, worst = max(bounds, default=(None, None))
+    is_flat = "flat" in optimum(fitted).flags
     return Sensitivity(
-        sensitive=by_wall or (lower is not None and lower > tolerance_loss),
+        sensitive=by_wall or (lower is not None and lower > tolerance_loss and not is_flat),
         by_divergence=by_wall,
         log2_worst=worst,
         lower=lower,
