@@ -6,8 +6,7 @@ from mutransfer.analysis.table.slice import Slice, mean_loss
 
 # Values up to this many tolerances above the best lie in the window: 20 % of the loss at a
 # tolerance of 0.5 %. What lies higher says on which side the optimum is and no more.
-# (25 instead: PASS at regret 0 falls from 85 to 82 % on a valley and from 70 to 52 % on a quartic,
-# 3 seeds × 7 values at noise 0.4; 60: curves that change their shape far out pass wrongly.)
+# Chosen on a prototype: 25 costs power; with 60, curves that change shape far out pass wrongly.
 REACH_TOLERANCES = 40.0
 # Fewer values carry no curve: so many are kept however high they lie, unless a wall or a cliff is
 # between. Along a parabola a value lies at most 4 ranges of the values no further from the best

@@ -6,13 +6,14 @@ the curve. With its value a slice has a wall, as with a diverged one.
 
 import numpy as np
 
-# "Far above" is this share of the size of the losses: 20 tolerances of 0.5 %. Collapsed runs of
-# public one-seed sweeps and of our own studies end 0.3 to 3 times the best loss above it.
+# "Far above" is this share of the size of the losses: 20 tolerances of 0.5 %. Without it noise on a
+# flat curve is taken for a collapse.
 FAR = 0.1
 # The loss jumps to a value that rises STEEPER times as steeply as the step before it on its side
 # of the best, STEEPER_THAN_ALL times as steeply as all steps that are no further from the best, and
 # to MIN_JUMP times the range of the values that are no further. An exponential wall exp(ku)
-# steepens by e^k an octave: up to k = 2 on a lattice of octaves it is no collapse.
+# steepens by e^k an octave: on a lattice of octaves one of k = 1 is no collapse, one of k = 2 often
+# and one of k = 3 nearly always is taken for one (`benchmarks/calibration`, "collapsed wrongly").
 STEEPER, STEEPER_THAN_ALL, MIN_JUMP = 12.0, 6.0, 5.0
 # Fewer values than these have no range to compare a jump with. More are needed below the best,
 # where runs are slow rather than unstable.

@@ -135,14 +135,14 @@ def _map_status(raw: pd.DataFrame, mapping: dict[str, str], source: str) -> list
     """Map the column of status that the user did not name, and say so."""
     if "status" in mapping.values() or "status" in raw:
         return []
-    found = status_columns(raw, [name for name in raw if name not in mapping])
-    if len(found) > 1:
+    statuses = status_columns(raw, [name for name in raw if name not in mapping])
+    if len(statuses) > 1:
         rule = "one column of status"
-        raise TableError(f"{source}: {rule}; got {listed(found)}; map one of them to status")
-    mapping |= dict.fromkeys(found, "status")
-    option = columns_option(dict.fromkeys(found, "status"))
+        raise TableError(f"{source}: {rule}; got {listed(statuses)}; map one of them to status")
+    mapping |= dict.fromkeys(statuses, "status")
+    option = columns_option(dict.fromkeys(statuses, "status"))
     said = f", as by {option}" if option else ""
-    return [f"{listed([name])} is taken for the status of a run{said}." for name in found]
+    return [f"{listed([name])} is taken for the status of a run{said}." for name in statuses]
 
 
 def _renamed(raw: pd.DataFrame, mapping: Mapping[str, str], axis: Axis) -> pd.DataFrame:

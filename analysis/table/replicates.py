@@ -79,8 +79,8 @@ def _without_copies(
     if not has_seeds:
         loss = suspects["val_loss"]
         has_digits = loss != loss.map(lambda x: float(f"{x:.{FEW_DIGITS}g}"))
-        whole = pd.concat([suspects[key], others.loc[suspects.index].astype(str)], axis=1)
-        copies &= has_digits | (whole.duplicated() & bool(len(others.columns)))
+        rows = pd.concat([suspects[key], others.loc[suspects.index].astype(str)], axis=1)
+        copies &= has_digits | (rows.duplicated() & bool(len(others.columns)))
     if not copies.any():
         return df, []
     note = f"{int(copies.sum())} row(s) repeat another one to the last digit of the loss: left out."
