@@ -16,7 +16,7 @@ from scipy import special
 from scipy.optimize import brentq
 
 from mutransfer.analysis.fit import noise
-from mutransfer.analysis.fit.profile import BEYOND, Profile, Values, profile_of
+from mutransfer.analysis.fit.profile import BEYOND, MeanCurve, Profile, Values, profile_of
 from mutransfer.analysis.fit.window import window_of
 from mutransfer.analysis.table.slice import Slice, bracket, mean_loss
 
@@ -139,18 +139,15 @@ class Fit:
         return self.scale * float(special.stdtrit(self.df, 1 - one_sided)) ** 2
 
     @cached_property
-    def _weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Index of the nodes that matter, and their weights by likelihood."""
+    def _mean_curve(self) -> MeanCurve:
         excess = (self.profile.misfit - self.profile.least_misfit) / self.scale
         near = np.flatnonzero(excess < MAX_WEIGHTED_EXCESS)
         weight = np.exp(-excess[near] / 2)
-        return near, weight / weight.sum()
+        return self.profile.at(near).mean_curve(weight / weight.sum())
 
     def value(self, log2_x: float | np.ndarray) -> np.ndarray:
         """Return the mean curve, loss, (N,): the curves that fit, weighted by likelihood."""
-        near, weight = self._weights
-        x = np.atleast_1d(np.asarray(log2_x, dtype=float))
-        return self.profile.at(near).mean_curve(x, weight)
+        return self._mean_curve.at(np.atleast_1d(np.asarray(log2_x, dtype=float)))
 
     def location_z(self, log2_x: np.ndarray) -> np.ndarray:
         """Return the signed root of the profile of the location of the minimum, (N,).

@@ -161,25 +161,25 @@ class Profile:
             ]
         )
 
-    def mean_curve(self, log2_x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Return the mean of the best curves of all nodes, loss, (X,).
+    def mean_curve(self, weight: np.ndarray) -> "MeanCurve":
+        """Return the mean of the best curves of all nodes.
 
         Args:
-            log2_x: (X,) values.
             weight: (N,) weights of the nodes, of sum 1.
         """
         shapes = library()
         locations, at = np.unique(self.location, return_inverse=True)
-        mean = np.full(log2_x.size, weight @ self.level)
-        for sign, side, size in zip((-1, 1), (shapes.left, shapes.right), self.sizes, strict=True):
+        parts = []
+        for sign, side, size in zip(
+            (-1.0, 1.0), (shapes.left, shapes.right), self.sizes, strict=True
+        ):
             # Nodes that share a side and a location are one term: a flat slice has 10⁵ nodes.
-            term = side[self.pair] * locations.size + at
-            sums = np.bincount(term, weight * size)
+            sums = np.bincount(side[self.pair] * locations.size + at, weight * size)
             terms = np.flatnonzero(sums)
-            k, i = np.divmod(terms, locations.size)
-            distance = sign * (log2_x - locations[i, None])
-            mean += sums[terms] @ shapes.at(k[:, None], distance)
-        return mean
+            side_of, i = np.divmod(terms, locations.size)
+            parts.append((side_of, locations[i], np.full(terms.size, sign), sums[terms]))
+        columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return MeanCurve(float(weight @ self.level), *columns)
 
     def excess_bounds(self, log2_x: float, room: float) -> tuple[float, float]:
         """Return the least and the largest f(x) − min f of curves that fit, loss.
@@ -251,6 +251,29 @@ class Profile:
         """Return the first and the last location of the minimum of curves that fit, log2."""
         at = self.location[self.misfit <= self.least_misfit + room]
         return float(at.min()), float(at.max())
+
+
+class MeanCurve(NamedTuple):
+    """A level and a sum of sides.
+
+    Attributes:
+        level: Loss.
+        side: (T,) index of a side in the library.
+        location: (T,) log2 of where it begins.
+        sign: (T,) 1: it lies above its location; −1: below.
+        size: (T,) its loss at one octave.
+    """
+
+    level: float
+    side: np.ndarray
+    location: np.ndarray
+    sign: np.ndarray
+    size: np.ndarray
+
+    def at(self, log2_x: np.ndarray) -> np.ndarray:
+        """Return its losses at values, (X,)."""
+        distance = self.sign[:, None] * (log2_x - self.location[:, None])
+        return self.level + self.size @ library().at(self.side[:, None], distance)
 
 
 def profile_of(values: Values) -> Profile:

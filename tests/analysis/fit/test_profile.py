@@ -79,7 +79,7 @@ def test_curves_levels_and_misfits_are_those_of_least_squares_within_the_bounds(
         assert node.level[0] == pytest.approx(level, abs=1e-6)
         curve = [float((node.sides_at(x) * node.sizes).sum()) for x in X]
         np.testing.assert_allclose(curve, columns(node)[:, 1:] @ sizes, atol=1e-6)
-        np.testing.assert_allclose(node.mean_curve(X, np.ones(1)), node.level + curve, atol=1e-12)
+        np.testing.assert_allclose(node.mean_curve(np.ones(1)).at(X), node.level + curve, atol=1e-12)
 
 
 def test_the_mean_curve_is_that_of_the_curves_of_all_nodes() -> None:
@@ -87,7 +87,7 @@ def test_the_mean_curve_is_that_of_the_curves_of_all_nodes() -> None:
     weight /= weight.sum()
     sides = [(profile().sides_at(x) * profile().sizes).sum(axis=0) for x in X]
     expected = [weight @ (profile().level + curve) for curve in sides]
-    np.testing.assert_allclose(profile().mean_curve(X, weight), expected, atol=1e-12)
+    np.testing.assert_allclose(profile().mean_curve(weight).at(X), expected, atol=1e-12)
 
 
 def misfits(node: Profile, sizes: np.ndarray) -> np.ndarray:
