@@ -138,8 +138,8 @@ def _report(
     head = (
         f"# Constants of the fit\n\n`python -m benchmarks.calibration.constants --draws "
         f"{args.draws} --seed {args.seed}`: {len(cells)} cells of {args.draws} draws, each "
-        "constant halved and doubled. For each rate, in percent, the cell that moves most; – where none "
-        "moves by more than two standard errors of a share of a half.\n"
+        "constant halved and doubled. For each rate, in percent, the cell that moves most; – where "
+        "none moves by more than two standard errors of a share of a half.\n"
     )
     return "\n".join([head, markdown("Largest moves", ["constant", *titles], rows)])
 
