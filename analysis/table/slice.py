@@ -53,8 +53,7 @@ class Slice:
     def collapsed(self) -> np.ndarray:
         """(P,) True where runs ended, finite, far above the curve; see `table.collapse`."""
         has_loss = np.isfinite(self.loss).any(axis=1) & ~self.diverged
-        worst = np.where(np.isfinite(self.loss), self.loss, -np.inf).max(axis=1, initial=-np.inf)
-        return collapsed(self.log2_x, _means(self, has_loss), worst, self.diverged)
+        return collapsed(self.log2_x, _means(self, has_loss), self.loss, self.diverged)
 
     @property
     def walls(self) -> np.ndarray:

@@ -19,16 +19,34 @@ Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HPVerdict:
-    """The verdict on one HP, with its figures.
+class HPWord:
+    """The word on one HP, and what the verdict on the set needs of it.
 
     Attributes:
         hp: The HP.
         word: PASS, FAIL or INCONCLUSIVE.
-        transferred: The value of the transferred set.
         tolerance_loss: The tolerance as a loss; None if it cannot be computed.
-        optima: Optima of the ladder, by arm and axis value.
         target: Optimum at the target.
+        causes: Why there is no PASS; empty for a PASS.
+        harmless: Not a PASS only because the HP does not matter in its range, its regret being
+            bounded under the tolerance: it does not keep the set from a PASS.
+    """
+
+    hp: str
+    word: Word
+    tolerance_loss: float | None
+    target: Optimum | None
+    causes: tuple[Cause, ...]
+    harmless: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HPVerdict(HPWord):
+    """The verdict on one HP, with its figures.
+
+    Attributes:
+        transferred: The value of the transferred set.
+        optima: Optima of the ladder, by arm and axis value.
         regret: Regret at the target, each bound at `TransferQuestion.confidence`.
         regret_percent: (estimate, lower, upper) in % of the best loss at the target.
         alternatives: Regret of the transferred and of other values, in several units.
@@ -39,18 +57,11 @@ class HPVerdict:
         scaling: Best loss and best HP against width, for each arm; they enter no verdict. Empty
             along another axis.
         conditions: (a) to (e) of `verdict.conditions`.
-        causes: Why there is no PASS; empty for a PASS.
-        harmless: Not a PASS only because the HP does not matter in its range, its regret being
-            bounded under the tolerance: it does not keep the set from a PASS.
         flags: Remarks on the value.
     """
 
-    hp: str
-    word: Word
     transferred: float | None
-    tolerance_loss: float | None
     optima: tuple[Optimum, ...]
-    target: Optimum | None
     regret: Regret | None
     regret_percent: tuple[float, float, float] | None
     alternatives: tuple[Alternative, ...]
@@ -60,8 +71,6 @@ class HPVerdict:
     contrast: Contrast | None
     scaling: tuple[ScalingLaw, ...]
     conditions: tuple[Condition, ...]
-    causes: tuple[Cause, ...]
-    harmless: bool
     flags: tuple[str, ...]
 
 
@@ -73,22 +82,17 @@ def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
     Otherwise, and with one seed always, INCONCLUSIVE.
     """
     figures = hp_figures(fits, question)
-    causes = _causes(figures, fits, question)
-    codes = {c.code for c in causes}
+    on_word = _word_of(figures, fits, question)
     mup = fits.of_arm("mup")
     control = fits.of_arm(question.control) if question.control else []
     drift_mup = drift(mup, question.axis)
     drift_sp = drift(control, question.axis) if control else None
-    tolerance = figures.tolerance_loss if figures else None
     # The laws of loss and optimum are laws of width.
     arms = (mup, control) if question.axis == "width" else ()
     return HPVerdict(
-        hp=fits.hp,
-        word=_word(codes),
+        **vars(on_word),
         transferred=(question.transferred or {}).get(fits.hp),
-        tolerance_loss=tolerance,
-        optima=tuple(optimum(fit, tolerance) for fit in (*mup, *control)),
-        target=figures.target_opt if figures else None,
+        optima=tuple(optimum(fit, on_word.tolerance_loss) for fit in (*mup, *control)),
         regret=figures.regret if figures else None,
         regret_percent=_percent(figures, question) if figures else None,
         alternatives=alternatives(fits, question),
@@ -98,20 +102,26 @@ def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
         contrast=contrast(drift_mup, drift_sp) if drift_sp else None,
         scaling=tuple(law for law in map(scaling_law, arms) if law),
         conditions=conditions_of(figures) if figures else (),
-        causes=causes,
-        harmless=figures is not None and is_harmless(figures, codes),
         flags=tuple(question.transferred_flags.get(fits.hp, ())),
     )
 
 
-def word_of(fits: Fits, question: TransferQuestion) -> Word:
+def hp_word(fits: Fits, question: TransferQuestion) -> HPWord:
     """Return the word of `judge_hp` without its drift and scaling laws, which take longer."""
-    causes = _causes(hp_figures(fits, question), fits, question)
-    return _word({c.code for c in causes})
+    return _word_of(hp_figures(fits, question), fits, question)
 
 
-def _causes(figures: HPFigures | None, fits: Fits, question: TransferQuestion) -> tuple[Cause, ...]:
-    return causes_of(figures, question) if figures else (_no_value(fits, question),)
+def _word_of(figures: HPFigures | None, fits: Fits, question: TransferQuestion) -> HPWord:
+    causes = causes_of(figures, question) if figures else (_no_value(fits, question),)
+    codes = {c.code for c in causes}
+    return HPWord(
+        hp=fits.hp,
+        word=_word(codes),
+        tolerance_loss=figures.tolerance_loss if figures else None,
+        target=figures.target_opt if figures else None,
+        causes=causes,
+        harmless=figures is not None and is_harmless(figures, codes),
+    )
 
 
 def _word(codes: Set[str]) -> Word:

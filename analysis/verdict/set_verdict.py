@@ -7,7 +7,7 @@ from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.transfer.regret import Regret, regret
 from mutransfer.analysis.verdict.causes import FAILURES, Cause
 from mutransfer.analysis.verdict.evidence import Fits
-from mutransfer.analysis.verdict.hp import HPVerdict, Word
+from mutransfer.analysis.verdict.hp import HPWord, Word
 from mutransfer.analysis.verdict.question import TransferQuestion
 
 
@@ -41,12 +41,12 @@ class SetVerdict:
 
 
 def judge_set(
-    entries: Sequence[HPVerdict], fits: Mapping[str, Fits], question: TransferQuestion
+    entries: Sequence[HPWord], fits: Mapping[str, Fits], question: TransferQuestion
 ) -> SetVerdict:
     """Return the verdict on the set; see `verdict.judge.judge` for its rule.
 
     Args:
-        entries: The verdicts on its HPs.
+        entries: The words on its HPs.
         fits: Their fitted slices by HP.
         question: The question that is judged.
     """
@@ -77,7 +77,7 @@ def judge_set(
 
 
 def _sum_of_bounds(
-    entries: Sequence[HPVerdict],
+    entries: Sequence[HPWord],
     fits: Mapping[str, Fits],
     question: TransferQuestion,
     confidence: float,
@@ -89,7 +89,7 @@ def _sum_of_bounds(
 
 
 def _excess(
-    entries: Sequence[HPVerdict],
+    entries: Sequence[HPWord],
     fits: Mapping[str, Fits],
     question: TransferQuestion,
     confidence: float,
@@ -113,13 +113,13 @@ def _regret(
     return regret(fits.target, log2_of(value), confidence=confidence, pinned=pinned)
 
 
-def _smallest_tolerance(entries: Sequence[HPVerdict]) -> float | None:
+def _smallest_tolerance(entries: Sequence[HPWord]) -> float | None:
     tolerances = [e.tolerance_loss for e in entries if e.tolerance_loss is not None]
     return min(tolerances) if tolerances and len(tolerances) == len(entries) else None
 
 
 def _failures(
-    entries: Sequence[HPVerdict],
+    entries: Sequence[HPWord],
     excess: float | None,
     tolerance: float | None,
     question: TransferQuestion,
@@ -137,7 +137,7 @@ def _failures(
     ]
 
 
-def _open_causes(entries: Sequence[HPVerdict]) -> list[Cause]:
+def _open_causes(entries: Sequence[HPWord]) -> list[Cause]:
     """What leaves the verdict open; harmless HPs count only where no other HP is a PASS."""
     if not entries:
         return [Cause(code="no_hps", text="No HP was sliced.", remedy="Name HPs to slice.")]
@@ -164,7 +164,7 @@ def _unbounded_sum(
     ]
 
 
-def _notes(entries: Sequence[HPVerdict], question: TransferQuestion) -> tuple[str, ...]:
+def _notes(entries: Sequence[HPWord], question: TransferQuestion) -> tuple[str, ...]:
     notes = [
         f"{e.hp} does not matter in its range; its regret is tolerated."
         for e in entries

@@ -13,7 +13,7 @@ from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.fit.optimum import optimum
 from mutransfer.analysis.transfer.drift import drift
 from mutransfer.analysis.verdict.evidence import Fits
-from mutransfer.analysis.verdict.hp import Word, word_of
+from mutransfer.analysis.verdict.hp import Word, hp_word
 from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 from mutransfer.words import round_hp
 
@@ -118,7 +118,7 @@ def judged(fits: Sequence[Fit], log2_x: float, tolerance: float) -> Word:
         transferred={"lr": round_hp(2.0**log2_x)},
     )
     by_width = {("mup", fit.slice.axis_value): fit for fit in ladder}
-    return word_of(Fits(hp="lr", ladder=by_width, target=target), question)
+    return hp_word(Fits(hp="lr", ladder=by_width, target=target), question).word
 
 
 def is_held(low: float | None, high: float | None, truth: float) -> bool:

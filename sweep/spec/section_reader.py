@@ -16,6 +16,7 @@ from mutransfer.proxies.config.model import MODEL_CONFIGS
 from mutransfer.sweep.errors import SpecFault
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.sections import (
+    Assume,
     Convergence,
     CoordCheck,
     Logger,
@@ -50,6 +51,7 @@ SECTIONS: dict[str, Any] = {
     "seed": Annotated[int, Ge(0)],
     "production": Production | None,
     "convergence": Convergence | None,
+    "assume": Assume | None,
     "loggers": tuple[Logger, ...] | None,
     "trial": TrainerConfig | None,
 }
@@ -62,6 +64,7 @@ OPTIONAL: dict[str, Any] = {  # the value of a section that is left out
     "seed": 0,
     "production": None,
     "convergence": None,
+    "assume": None,
     "loggers": None,
     "trial": None,
 }

@@ -165,6 +165,20 @@ class Production:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Assume:
+    """What `plan` and `check` take for the power of a study before its ladder has run.
+
+    `noise_rel` is the standard deviation of the loss of one run, beyond its seed's shift of all
+    losses; `gain_rel` what one octave from the optimum costs: both are shares of the best loss. The
+    defaults are those of the dense sweeps near the optimum (benchmarks/results/dense.md).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    noise_rel: Positive = 0.01
+    gain_rel: Positive = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
 class CoordCheck:
     """Stage `coordinate check`: a few steps at each width, before anything is swept.
 

@@ -11,6 +11,7 @@ from mutransfer.proxies.config import DataConfig, ObjectiveConfig, TrainConfig, 
 from mutransfer.proxies.config.model import ModelConfig
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.sections import (
+    Assume,
     Convergence,
     CoordCheck,
     Logger,
@@ -52,6 +53,7 @@ class Study:
     seed: int
     production: Production | None = None
     convergence: Convergence | None = None
+    assume: Assume | None = None
     loggers: tuple[Logger, ...] | None = None
     trial: TrainerConfig | None = None
     imports: tuple[str, ...] = ()

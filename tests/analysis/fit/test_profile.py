@@ -79,7 +79,9 @@ def test_curves_levels_and_misfits_are_those_of_least_squares_within_the_bounds(
         assert node.level[0] == pytest.approx(level, abs=1e-6)
         curve = [float((node.sides_at(x) * node.sizes).sum()) for x in X]
         np.testing.assert_allclose(curve, columns(node)[:, 1:] @ sizes, atol=1e-6)
-        np.testing.assert_allclose(node.mean_curve(np.ones(1)).at(X), node.level + curve, atol=1e-12)
+        np.testing.assert_allclose(
+            node.mean_curve(np.ones(1)).at(X), node.level + curve, atol=1e-12
+        )
 
 
 def test_the_mean_curve_is_that_of_the_curves_of_all_nodes() -> None:

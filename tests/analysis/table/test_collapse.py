@@ -17,7 +17,7 @@ NO_BARRIER = np.zeros(X.size, dtype=bool)
 
 def found(means: np.ndarray, barrier: np.ndarray = NO_BARRIER) -> list[float]:
     """The values that are found collapsed, of one seed."""
-    return X[collapsed(X, means, means, barrier)].tolist()
+    return X[collapsed(X, means, means[:, None], barrier)].tolist()
 
 
 @pytest.mark.parametrize("loss", [6.0, 11.0, 300.0])
@@ -33,9 +33,9 @@ def test_stuck_values_at_either_end_are_found_however_high(loss: float, n: int) 
 def test_one_seed_that_collapsed_is_found_among_others_that_follow_the_curve(n_seeds: int) -> None:
     """The others are a selected sample, as where one seed diverged."""
     loss = np.repeat(PARABOLA[:, None], n_seeds, axis=1)
-    assert not collapsed(X, loss.mean(axis=1), loss.max(axis=1), NO_BARRIER).any()
+    assert not collapsed(X, loss.mean(axis=1), loss, NO_BARRIER).any()
     loss[X == 3.0, 0] = 6.0
-    by_worst = collapsed(X, loss.mean(axis=1), loss.max(axis=1), NO_BARRIER)
+    by_worst = collapsed(X, loss.mean(axis=1), loss, NO_BARRIER)
     assert X[by_worst].tolist() == [3.0]
 
 
@@ -83,6 +83,22 @@ def test_noise_on_a_curve_without_collapsed_runs_is_none(shape: str) -> None:
     hits = [drawn(shape, k, spacing=0.5, n_seeds=2, noise=1.0).collapsed.any() for k in range(20)]
     assert sum(hits) == 0
     assert drawn("collapsed end", 0).collapsed.any()
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3])
+def test_noise_as_large_as_a_tenth_of_the_loss_is_none(
+    n_seeds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, barrier = np.arange(-3.0, 4.0), np.zeros(7, dtype=bool)
+
+    def hits() -> int:
+        rng = np.random.default_rng(n_seeds)
+        losses = [1 + 0.1 * rng.normal(size=(7, n_seeds)) for _ in range(300)]
+        return sum(bool(collapsed(x, y.mean(axis=1), y, barrier).any()) for y in losses)
+
+    assert hits() <= 3
+    monkeypatch.setattr("mutransfer.analysis.table.collapse.MIN_NOISES", 0.0)
+    assert hits() > 5
 
 
 def test_a_run_of_the_measured_curves_far_above_the_others_is_found_at_every_width() -> None:

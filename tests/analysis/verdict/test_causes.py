@@ -10,7 +10,7 @@ from mutransfer.analysis.fit.curve import fit_slice
 from mutransfer.analysis.table.slice import Slice
 from mutransfer.analysis.transfer.regret import regret
 from mutransfer.analysis.verdict.evidence import Fits
-from mutransfer.analysis.verdict.hp import word_of
+from mutransfer.analysis.verdict.hp import hp_word
 from mutransfer.analysis.verdict.judge import Verdict, judge
 from mutransfer.analysis.verdict.question import Tolerance
 from tests.analysis import planted
@@ -123,7 +123,7 @@ def word(search: Slice, target: Slice, log2_x: float) -> str:
         tolerance=Tolerance(kind="abs_loss", value=TOLERANCE),
         external=True,
     )
-    return word_of(Fits(hp="lr", ladder={("mup", 64): fits[0]}, target=fits[1]), question)
+    return hp_word(Fits(hp="lr", ladder={("mup", 64): fits[0]}, target=fits[1]), question).word
 
 
 def test_several_seeds_of_such_data_give_all_three_words() -> None:

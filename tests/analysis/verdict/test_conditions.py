@@ -8,7 +8,7 @@ import pytest
 from mutransfer.analysis.verdict.causes import causes_of
 from mutransfer.analysis.verdict.conditions import conditions_of
 from mutransfer.analysis.verdict.evidence import Fits
-from mutransfer.analysis.verdict.hp import word_of
+from mutransfer.analysis.verdict.hp import hp_word
 from mutransfer.analysis.verdict.hp_figures import HPFigures, hp_figures
 from tests.analysis import planted
 from tests.analysis.planted import Law
@@ -66,5 +66,5 @@ def test_all_conditions_hold_exactly_where_the_word_is_pass() -> None:
     for law in laws:
         fits = planted.evidence(law, seed=0)
         holds = failed(hp_figures(fits, lr_question())) == ""
-        answers.add((holds, word_of(fits, lr_question())))
+        answers.add((holds, hp_word(fits, lr_question()).word))
     assert answers == {(True, "PASS"), (False, "INCONCLUSIVE"), (False, "FAIL")}
