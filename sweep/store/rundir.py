@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mutransfer.analysis.verdict.cost import ReferenceRuns
 from mutransfer.proxies import data
 from mutransfer.sweep.errors import SpecError, UserError
 from mutransfer.sweep.plan import estimate, settle
@@ -126,6 +127,7 @@ def _write(store: Store, study: Study, history: list[dict[str, Any]]) -> None:
         "history": history,
         "data": data.identity(study.data)["fingerprint"],
         "target_flops": estimate.target_flops(study),
+        "production_flops": estimate.production_flops(study),
         "spec": study.resolved(),
     }
     store.write(json.dumps(content, indent=1).encode(), STUDY_FILE)
@@ -141,7 +143,17 @@ def provenance(store: Store) -> dict[str, Any]:
     return {key: value for key, value in recorded.items() if key != "spec"}
 
 
-def target_flops(store: Store, study: Study) -> float:
-    """FLOPs of one run at the target, as recorded at the start: the data may be gone since."""
-    recorded = provenance(store).get("target_flops") if store.exists(STUDY_FILE) else None
-    return float(recorded) if recorded is not None else estimate.target_flops(study)
+def reference_runs(store: Store, study: Study) -> ReferenceRuns:
+    """The runs that the cost is compared with, as recorded at the start: the data may be gone."""
+    recorded = provenance(store) if store.exists(STUDY_FILE) else {}
+    if recorded.get("target_flops") is None:
+        return estimate.reference_runs(study)
+    if "production_flops" in recorded:
+        production_flops = recorded["production_flops"]
+    else:  # by an earlier version; the user's own code is not run for a number
+        production_flops = None if study.references else estimate.production_flops(study)
+    return ReferenceRuns(
+        target_flops=recorded["target_flops"],
+        production_flops=production_flops,
+        n_searched=study.search.trials,
+    )

@@ -1,6 +1,7 @@
 """The command `status`: trials by stage, the sets that were decided, why trials failed."""
 
 import json
+import re
 import shutil
 
 from mutransfer.sweep.store.store import Store
@@ -14,6 +15,20 @@ def test_status_counts_trials_and_lists_errors(ran):
         Store(str(ran / "runs/tiny")).table()
     )
     assert status["failed"] == []
+    assert status["cost"]["n_trials"] == sum(entry["n"] for entry in status["trials"])
+    assert status["flops_left"] == 0.0
+
+
+def test_status_tells_the_cost_by_stage_and_of_how_much(tiny, ran, tmp_path):
+    store = filled_run(tiny, tmp_path / "tiny")
+    status = json.loads(call(tmp_path, "status", store.root, "--json").stdout)
+    assert status["cost"]["flops"] == store.table()["flops"].sum()
+    assert status["flops_left"] > status["cost"]["flops"] > 0
+    text = call(tmp_path, "status", store.root).stdout
+    planned = (status["cost"]["flops"] + status["flops_left"]) / status["cost"]["target_flops"]
+    assert f"of {planned:.3g} target runs" in text and "tune at target" in text
+    finished = re.search(r"cost: (\S+) of (\S+) target runs", call(ran, "status", "tiny").stdout)
+    assert finished[1] == finished[2]
 
 
 def test_a_damaged_run_directory_is_one_message(ran, tmp_path):
