@@ -4,6 +4,7 @@ Trials that are added once a verdict could have been seen count as another inter
 """
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -149,11 +150,21 @@ def reference_runs(store: Store, study: Study) -> ReferenceRuns:
     if recorded.get("target_flops") is None:
         return estimate.reference_runs(study)
     if "production_flops" in recorded:
-        production_flops = recorded["production_flops"]
+        production_flops = _flops(store, recorded, "production_flops")
     else:  # by an earlier version; the user's own code is not run for a number
         production_flops = None if study.references else estimate.production_flops(study)
     return ReferenceRuns(
-        target_flops=recorded["target_flops"],
+        target_flops=_flops(store, recorded, "target_flops"),
         production_flops=production_flops,
         n_searched=study.search.trials,
+    )
+
+
+def _flops(store: Store, recorded: dict[str, Any], key: str) -> float | None:
+    """A recorded number of FLOPs; raises UserError where it is none."""
+    flops = recorded[key]
+    if flops is None or (type(flops) in (int, float) and 0 < flops < math.inf):
+        return flops
+    raise UserError(
+        f"{store.path(STUDY_FILE)}: {key} must be a number above 0; got {flops!r}; restore the file"
     )
