@@ -3,7 +3,9 @@
 import json
 import re
 import shutil
+import sys
 
+from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 from tests.sweep.command_line import call
 from tests.sweep.planted import filled_run
@@ -49,3 +51,13 @@ def test_the_error_of_a_failed_trial_and_the_decided_sets_are_printed(tiny, ran,
     finished = call(ran, "status", "tiny").stdout
     assert "search best: lr" in finished and "transferred set: lr" in finished
     assert "failed" not in finished
+
+
+def test_the_users_own_code_is_not_run_for_what_is_left(user, tmp_path):
+    study, store = user(), Store(str(tmp_path / "run"))
+    rundir.claim(store, study)
+    assert user.name in sys.modules  # the control: `claim` runs it
+    del sys.modules[user.name]
+    status = json.loads(call(tmp_path, "status", store.root, "--json").stdout)
+    assert status["flops_left"] is None and status["cost"]["target_flops"] > 0
+    assert user.name not in sys.modules
