@@ -1,5 +1,6 @@
 """Writing best.yaml: the transferred set, its verdict first, for the production trainer."""
 
+import dataclasses
 import io
 import math
 import re
@@ -36,6 +37,7 @@ KEYS = (
     "roles",
     "plan",
     "valid_for",
+    "cost",
     "provenance",
 )
 
@@ -147,6 +149,7 @@ def best_yaml(
         "roles": roles,
         "plan": plan,
         "valid_for": dict(valid_for),
+        "cost": dataclasses.asdict(verdict.cost),
         "provenance": dict(provenance),
     }
     return {key: values[key] for key in KEYS}

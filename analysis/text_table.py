@@ -35,6 +35,20 @@ def number(value: float | None, digits: int = 4) -> str:
     return "–" if value is None else f"{value:.{digits}g}"
 
 
+def flops_text(flops: float) -> str:
+    """Return a number of FLOPs with its prefix, such as 3.21 TFLOP."""
+    scales = (("Z", 1e21), ("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
+    for prefix, scale in scales:
+        if flops >= 0.9995 * scale:  # 999.6 G is 1 T
+            return f"{flops / scale:.3g} {prefix}FLOP"
+    return f"{flops:.3g} FLOP"
+
+
+def percent_text(share: float) -> str:
+    """Return a share in % with 3 significant digits, or whole from 100 % on."""
+    return f"{100 * share:,.0f} %" if share >= 1 else f"{100 * share:.3g} %"
+
+
 def signed(value: float) -> str:
     """Return a number with its sign and two decimals; no minus zero."""
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mutransfer.analysis import text_table
 from mutransfer.analysis.reporting import tables
+from mutransfer.analysis.reporting.cost import cost_table
 from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.transfer.drift import Contrast, Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
@@ -139,7 +140,7 @@ def _tables(verdict: Verdict) -> list[str]:
         ),
         tables.drift_table(verdict),
         tables.causes_table(verdict),
-        tables.cost_table(verdict.cost),
+        cost_table(verdict.cost),
     ]
     return [markdown(table) for table in chosen if table.rows]
 

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from mutransfer.analysis.labels import DRIFT_UNIT, SHORT_ARMS
 from mutransfer.analysis.reporting.contents import ReportInputs
+from mutransfer.analysis.reporting.cost import amount_text
 from mutransfer.analysis.table.axis import axis_value_text
-from mutransfer.analysis.text_table import TextTable, number, signed
+from mutransfer.analysis.text_table import TextTable, number, percent_text, signed
 from mutransfer.analysis.transfer.drift import Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.analysis.verdict.judge import Verdict
@@ -79,14 +80,13 @@ def _transferred_set(verdict: Verdict) -> Fact | None:
 
 def _cost(verdict: Verdict) -> Fact | None:
     cost = verdict.cost
-    if cost.share is None or cost.search_share is None:
+    if not cost.target_runs:
         return None
-    note = f"of {cost.denominator}; including the check at the target: {_share(cost.share)}"
-    return Fact("Cost of search and slices", _share(cost.search_share), note)
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.3g} %" if share < 1 else f"{share:.3g} ×"
+    share, tuning = cost.share_of_production, cost.tuning_at_target
+    notes = [] if share is None else [f"{percent_text(share)} of the production run"]
+    notes += [] if tuning is None else [f"tuning at the target instead: {amount_text(tuning)}"]
+    value = f"{number(cost.target_runs, 3)} target runs"
+    return Fact("Cost of all trials", value, "; ".join(notes))
 
 
 def _interval(drift: Drift) -> str:

@@ -11,9 +11,10 @@ from mutransfer.analysis.figures.canvas import Plot
 from mutransfer.analysis.figures.convergence import ConvergenceInfo, convergence_plot
 from mutransfer.analysis.figures.figure_set import FigureData, all_figures, figure_data
 from mutransfer.analysis.reporting.samples import Gallery
-from mutransfer.analysis.table.axis import AXIS_LABELS
+from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.transfer.speed_up import ConvergenceResult
 from mutransfer.analysis.verdict.coordcheck import Check
+from mutransfer.analysis.verdict.cost import Cost
 from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
@@ -30,6 +31,7 @@ class StudyProgress(NamedTuple):
         missing: Stages with missing trials, and the number missing in each.
         note: Why the study cannot continue; empty if it can.
         finished: Nothing is missing.
+        flops_left: FLOPs of the missing trials, as far as these are known; None: not counted.
     """
 
     done: int
@@ -37,6 +39,7 @@ class StudyProgress(NamedTuple):
     missing: tuple[tuple[str, int], ...] = ()
     note: str = ""
     finished: bool = False
+    flops_left: float | None = None
 
     @property
     def sentence(self) -> str:
@@ -55,6 +58,8 @@ class ReportInputs:
             ``command`` reproduces the report.
         df: The results table, of a finished study or one under way.
         search_at: Axis value of the search.
+        target_at: Axis value of the target.
+        cost: The cost of all trials; None: not known.
         verdict: The verdict; None as long as there is no slice to judge.
         question: The question that was judged; None without a verdict.
         fits: The fitted slices that the verdict rests on, by HP; needed with a question.
@@ -71,6 +76,8 @@ class ReportInputs:
     run_info: Mapping[str, Any]
     df: pd.DataFrame
     search_at: int
+    target_at: int | None = None
+    cost: Cost | None = None
     verdict: Verdict | None = None
     question: TransferQuestion | None = None
     fits: Mapping[str, Fits] = field(default_factory=dict)
@@ -94,6 +101,10 @@ class ReportInputs:
     def axis_name(self) -> str:
         """The name of the axis: width, batch size, and so on."""
         return AXIS_LABELS[self.axis].singular
+
+    def axis_text(self, axis_value: int) -> str:
+        """An axis value in words: width 128."""
+        return axis_value_text(self.axis, axis_value)
 
     @property
     def is_external(self) -> bool:

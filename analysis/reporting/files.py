@@ -52,6 +52,8 @@ def table_inputs(result: TableResult) -> ReportInputs:
         run_info=info,
         df=result.table,
         search_at=result.question.search_at,
+        target_at=result.question.target_at,
+        cost=result.full_verdict.cost,
         axis=result.question.axis,
         verdict=result.full_verdict,
         question=result.question,

@@ -10,7 +10,7 @@ from mutransfer.analysis.figures.canvas import Plot
 from mutransfer.analysis.figures.convergence import convergence_plot, convergence_table
 from mutransfer.analysis.figures.figure_set import all_figures, all_tables
 from mutransfer.analysis.labels import hp_label
-from mutransfer.analysis.reporting import convergence, tables
+from mutransfer.analysis.reporting import convergence, cost, tables
 from mutransfer.analysis.reporting.collapsed import collapsed_table
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.samples import Gallery
@@ -226,9 +226,15 @@ def samples_section(inputs: ReportInputs) -> Section:
 
 
 def cost_section(inputs: ReportInputs) -> Section:
-    """FLOPs by stage."""
-    open_tables = (tables.cost_table(inputs.verdict.cost),) if inputs.verdict else ()
-    return Section("cost", "Cost", tables=open_tables)
+    """The cost of each stage, and of tuning at the target instead."""
+    if inputs.cost is None or not (table := cost.cost_table(inputs.cost)).rows:
+        return Section("cost", "Cost")
+    at = "the target" if inputs.target_at is None else inputs.axis_text(inputs.target_at)
+    text = cost.cost_sentences(inputs.cost, at)
+    if inputs.is_under_way and inputs.progress:
+        so_far = cost.progress_text(inputs.cost, inputs.progress.flops_left)
+        text = (f"So far: {so_far}.", *text)
+    return Section("cost", "Cost", text, tables=(table,))
 
 
 def basis_section(inputs: ReportInputs) -> Section:

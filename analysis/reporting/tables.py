@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from mutransfer.analysis.fit.optimum import Optimum
 from mutransfer.analysis.labels import FLAG_TEXTS, arm_label
+from mutransfer.analysis.reporting.cost import cost_table
 from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.text_table import TextTable, number, select_columns
 from mutransfer.analysis.transfer.drift import Drift, FiniteWidth
 from mutransfer.analysis.transfer.scaling_law import Exponent, degradation
-from mutransfer.analysis.verdict.cost import Cost
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.words import STUDY_AXES
@@ -233,26 +233,6 @@ def _exponent(exponent: Exponent) -> str:
     if exponent.estimate is None:
         return "–"
     return f"{exponent.estimate:.3g} ± {number(exponent.error, 2)}"
-
-
-def cost_table(cost: Cost) -> TextTable:
-    """Return the FLOPs by stage and as a share of one target run."""
-    rows = []
-    for stage, n in cost.trials_by_stage.items():
-        flops = cost.by_stage.get(stage, 0.0)
-        rows.append((stage, str(n), number(flops, 3), _share(flops, cost.target_flops)))
-    n_trials = sum(cost.trials_by_stage.values())
-    total = (number(cost.total_flops, 3), _share(cost.total_flops, cost.target_flops))
-    rows.append(("all", str(n_trials), *total))
-    columns = ("stage", "trials", "FLOPs", f"share of {cost.denominator}")
-    return TextTable("Cost", columns, tuple(rows))
-
-
-def _share(flops: float, target_flops: float | None) -> str:
-    if target_flops is None:
-        return "–"
-    percent = 100 * flops / target_flops
-    return f"{percent:,.0f} %" if percent >= 100 else f"{percent:.3g} %"
 
 
 def hps_table(question: TransferQuestion) -> TextTable:

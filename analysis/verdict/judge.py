@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mutransfer.analysis.table.schema import SCHEMA_VERSION
-from mutransfer.analysis.verdict.cost import Cost, cost
+from mutransfer.analysis.verdict.cost import Cost, ReferenceRuns, cost_of_table
 from mutransfer.analysis.verdict.evidence import Fits, gather
 from mutransfer.analysis.verdict.hp import HPVerdict, Word, judge_hp
 from mutransfer.analysis.verdict.proposals import Proposal, proposals
@@ -16,9 +16,10 @@ from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 from mutransfer.analysis.verdict.set_verdict import SetVerdict, judge_set
 from mutransfer.words import Axis
 
-# Of verdict.json. 4: n_collapsed of each optimum. 3: search_at, target_at, axis_value and
-# confidence; 2 and before: search_width, target_width, width and level, on every axis.
-FORMAT = 4
+# Of verdict.json. 5: the cost of each stage in target runs. 4: n_collapsed of each optimum. 3:
+# search_at, target_at, axis_value and confidence; 2 and before: search_width, target_width, width
+# and level, on every axis.
+FORMAT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Verdict:
         set: Verdict on the set.
         flags: Flags of the optima at the search and the target and of the transferred values.
         counts: Rows of the table by status.
-        cost: FLOPs of all trials.
+        cost: The cost of all trials.
         settle: The cheapest trials that would settle an INCONCLUSIVE verdict.
         schema: Version of the table.
         format: Version of this record in verdict.json.
@@ -87,7 +88,7 @@ def judge(
     question: TransferQuestion,
     *,
     fits: Mapping[str, Fits] | None = None,
-    target_flops: float | None = None,
+    cost: Cost | None = None,
 ) -> Verdict:
     """Return the verdict on the transferred set.
 
@@ -101,8 +102,8 @@ def judge(
         df: A validated results table.
         question: What is to be judged.
         fits: The fitted slices, where `gather` has been called already; None: fit them here.
-        target_flops: FLOPs of one target run for the cost; None: the mean of the finished
-            runs at the target.
+        cost: The cost of the study; None: that of the rows, one target run being the mean of the
+            finished ones at the target.
 
     Raises:
         TableError: as `table.slice.slice_of`.
@@ -122,11 +123,7 @@ def judge(
         flags=_flags(entries, question),
         counts={str(k): int(v) for k, v in counts.items()},
         settle=proposals(df, entries, fits, question) if on_set.word == "INCONCLUSIVE" else (),
-        cost=cost(
-            df,
-            _target_flops(df, question) if target_flops is None else target_flops,
-            f"one run at the target {question.axis_name}",
-        ),
+        cost=cost or cost_of_table(df, ReferenceRuns(target_flops=_target_flops(df, question))),
         axis=question.axis,
         rule=question.rule,
         control=question.control,

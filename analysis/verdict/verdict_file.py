@@ -1,5 +1,6 @@
 """Reading a verdict.json back."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from mutransfer.analysis.table.arguments import shown
+from mutransfer.analysis.verdict.cost import ReferenceRuns, total
 from mutransfer.analysis.verdict.judge import FORMAT, Verdict
 
 # What the verdict.json of a study contains besides the verdict (`reporting.files.to_dict`).
@@ -22,7 +24,8 @@ class VerdictError(ValueError):
 def read_verdict(path: str | Path) -> Verdict:
     """Return the verdict in a verdict.json, equal to the one that was written.
 
-    One of format 3 is read too; its ``n_collapsed`` are None.
+    One of format 3 or 4 is read too: ``n_collapsed`` of format 3 are None, and so is what a cost of
+    before format 5 has of the production run.
 
     Example:
         >>> read_verdict("runs/digits-dit/verdict.json").of_hp("lr").drift_mup.estimate
@@ -35,7 +38,7 @@ def read_verdict(path: str | Path) -> Verdict:
     record = {key: value for key, value in content.items() if key not in BESIDE}
     try:
         if record["format"] != FORMAT:
-            record = {**_of_today(record), "format": FORMAT}
+            record = {**_of_today(record), "cost": _cost_of_today(record), "format": FORMAT}
         # Strict: True and "3" are no integers. As JSON, in which a list may stand for a tuple.
         verdict = TypeAdapter(Verdict).validate_json(json.dumps(record), strict=True)
     except RecursionError:
@@ -65,7 +68,7 @@ def _content(path: str | Path) -> Any:
 
 
 def _of_today(value: Any) -> Any:
-    """A record of format 3 with what it lacks: collapsed runs, not counted, and `Tolerance.of`."""
+    """A record of format 3 or 4 with what it lacks: `n_collapsed`, not counted, `Tolerance.of`."""
     if isinstance(value, list):
         return [_of_today(v) for v in value]
     if not isinstance(value, dict):
@@ -78,6 +81,26 @@ def _of_today(value: Any) -> Any:
     return record
 
 
+def _cost_of_today(record: dict[str, Any]) -> Any:
+    """The cost of a record of format 3 or 4; as it stands where it is none, for the validation.
+
+    These formats had no production run. A study that was judged has ended its search, so the
+    trials of that stage are all that it proposed.
+    """
+    old = record.get("cost")
+    try:
+        n_trials, flops = old["trials_by_stage"], old["by_stage"]  # type: ignore[index]
+        runs = ReferenceRuns(
+            target_flops=old["target_flops"],  # type: ignore[index]
+            n_searched=n_trials.get("search"),
+        )
+        by_stage = {stage: (n, flops[stage]) for stage, n in n_trials.items()}
+        n_without = old["trials_without_flops"]  # type: ignore[index]
+        return dataclasses.asdict(total(by_stage, runs, n_trials_without_flops=n_without))
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return old
+
+
 def _check_format(path: str | Path, content: Any) -> None:
     number = content.get("format") if isinstance(content, dict) else None
     if type(number) is int and number in (1, 2):
@@ -86,5 +109,5 @@ def _check_format(path: str | Path, content: Any) -> None:
             "target_width, width and level in place of search_at, target_at, axis_value and "
             f"confidence; {REMEDY}"
         )
-    if type(number) is not int or number not in (3, FORMAT):  # not 3.0, True or "3"
+    if type(number) is not int or number not in (3, 4, FORMAT):  # not 3.0, True or "3"
         raise VerdictError(f"{path}: format must be {FORMAT}; got {shown(number)}; {REMEDY}")

@@ -6,7 +6,8 @@ import typer
 
 from mutransfer.sweep import spec
 from mutransfer.sweep.commands import terminal
-from mutransfer.sweep.commands.options import SPEC, JsonOpt, SpecOpt, attribution, out
+from mutransfer.sweep.commands.options import SPEC, JsonOpt, SpecOpt, attribution, out, warn
+from mutransfer.sweep.spec import design
 
 
 def check(
@@ -18,9 +19,14 @@ def check(
 ) -> None:
     """Check the spec file and print every fault: its line, the rule, the value, the remedy.
 
+    A study that is valid and cannot PASS is warned of, on stderr; the exit code stays 0.
+
     Example: [dim]mutransfer check[/dim] or [dim]mutransfer check digits-dit --spec my.yaml[/dim]
     """
     checked = spec.read(spec_path, tuple(studies or ()))
+    for name, study in checked.items():
+        for warning in design.warnings(study):
+            warn(f"warning: {name}: {warning}")
     if json_:
         terminal.as_json({name: study.resolved() for name, study in checked.items()})
         return

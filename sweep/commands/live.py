@@ -1,4 +1,4 @@
-"""Live progress in the terminal: trials done by stage, failures, the best so far, time left."""
+"""Live progress in the terminal: trials done by stage, failures, cost, best so far, time left."""
 
 import math
 import time
@@ -10,9 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mutransfer.sweep.plan import estimate
+from mutransfer.analysis.reporting.cost import progress_text
+from mutransfer.sweep.plan import estimate, progress
 from mutransfer.sweep.plan.next_trials import nominal
 from mutransfer.sweep.plan.request import TrialRequest
+from mutransfer.sweep.results.cost import spent
 from mutransfer.sweep.run.driver import State
 from mutransfer.sweep.run.worker import Heartbeat
 from mutransfer.sweep.spec.study import Study
@@ -29,6 +31,7 @@ class LiveProgress:
         self._study = study
         self._nominal = nominal(study)
         self._state: State | None = None
+        self._cost = ""
         self._printed_at = -math.inf
         self._live = Live(
             console=console, refresh_per_second=2, get_renderable=self._view, transient=False
@@ -48,6 +51,7 @@ class LiveProgress:
     def planned(self, state: State) -> None:
         """Display the new state from now on."""
         self._state = state
+        self._cost = self._cost_text(state)
 
     def heartbeat(self, heartbeat: Heartbeat) -> None:
         """Print a line every `LINE_EVERY_S` where the output is not a terminal.
@@ -84,23 +88,17 @@ class LiveProgress:
         """Seconds until the end of the study, from measured speeds; None before any is known."""
         state = self._state
         assert state is not None
-        remaining = {
-            request.trial_id: request
-            for request in state.next.trials
-            if request.trial_id not in state.rows
-        }
-        requested = Counter(map(self._stage_and_value, state.next.requested))
-        for request in self._nominal:  # stages that are not requested yet
-            key = self._stage_and_value(request)
-            requested[key] -= 1
-            if requested[key] < 0:
-                remaining.setdefault(request.trial_id, request)
         step_s = estimate.measured_step_s(list(state.rows.values()))
-        serial_s = estimate.seconds(remaining.values(), step_s)
+        serial_s = estimate.seconds(self._remaining(state), step_s)
         return None if serial_s is None else serial_s / max(1, state.slots)
 
-    def _stage_and_value(self, request: TrialRequest) -> tuple[str, int]:
-        return request.asked_by, request.config.axis_value(self._study.axis)
+    def _remaining(self, state: State) -> list[TrialRequest]:
+        return progress.remaining(self._study, state.next, self._nominal, state.rows)
+
+    def _cost_text(self, state: State) -> str:
+        """The cost so far of all that is planned, in runs at the target."""
+        cost = spent(self._study, state.store, state.table)
+        return progress_text(cost, progress.flops_of(self._remaining(state)))
 
     def _facts(self) -> str:
         state = self._state
@@ -108,6 +106,7 @@ class LiveProgress:
         counts = state.counts()
         parts = [f"running {len(state.running)}"]
         parts += [f"{s} {counts[s]}" for s in ("diverged", "failed") if counts[s]]
+        parts.append(f"cost {self._cost}")
         best = _best(state)
         if best:
             parts.append(best)

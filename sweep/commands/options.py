@@ -26,6 +26,11 @@ def say(line: str) -> None:
     out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def warn(line: str) -> None:
+    """Print a line on stderr, as `say` does: the result on stdout may be JSON."""
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def attribution(study: Study) -> str | None:
     """The credit that the licence of the study's data requires; None where it requires none."""
     line = data.attribution(study.data)

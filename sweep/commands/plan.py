@@ -1,4 +1,4 @@
-"""The command `plan`: the trials and the cost of a study, before anything runs."""
+"""The command `plan`: the trials and the whole cost of a study, before anything runs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from mutransfer.analysis.reporting.cost import (
+    AT_TARGET,
+    amount_cells,
+    amount_columns,
+    cost_sentences,
+)
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
+from mutransfer.analysis.text_table import flops_text, percent_text
+from mutransfer.analysis.verdict.cost import Amount, Cost
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.live import clock
 from mutransfer.sweep.commands.options import (
@@ -21,7 +29,7 @@ from mutransfer.sweep.commands.options import (
     say,
 )
 from mutransfer.sweep.plan import estimate
-from mutransfer.sweep.plan.estimate import StageCost
+from mutransfer.sweep.plan.estimate import StagePlan
 from mutransfer.sweep.run import gate
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
@@ -41,70 +49,86 @@ def plan(
 ) -> None:
     """Print the trials, FLOPs and hours of each stage, before anything runs.
 
+    The cost is given in runs at the target and as a share of the production run, beside that of
+    tuning at the target instead.
+
     Example: [dim]mutransfer plan digits-dit[/dim] or [dim]mutransfer plan big --no-time[/dim]
     """
     study, store = rundir.find(name, spec_path, runs)
     step_s, source = estimate.measured_step_s(store.rows().values()), "measured in this run"
     if not step_s and time_it:
         step_s, source = estimate.timed_step_s(study), "a few steps timed on this machine"
-    costs = estimate.stages(study, step_s)
-    summary = _summary(study, costs, source if step_s else None)
+    stages = estimate.stages(study, step_s)
+    cost = estimate.nominal_cost(study, stages)
+    known_source = source if step_s else None
     if json_:
-        terminal.as_json(summary)
+        terminal.as_json(_summary(study, stages, cost, known_source))
     else:
-        _print(study, costs, summary)
+        _print(study, stages, cost, known_source)
 
 
-def _summary(study: Study, costs: list[StageCost], source: str | None) -> dict[str, Any]:
-    target_run, total = estimate.target_flops(study), sum(cost.flops for cost in costs)
+def _summary(
+    study: Study, stages: list[StagePlan], cost: Cost, source: str | None
+) -> dict[str, Any]:
     return {
         "study": study.name,
         "axis": study.axis,
         "coordcheck_flops": gate.flops(study),
-        "stages": [dataclasses.asdict(cost) for cost in costs],
-        "flops": total,
-        "target_run_flops": target_run,
-        "share_of_one_target_run": total / target_run,
+        "stages": [dataclasses.asdict(stage) for stage in stages],
+        "cost": dataclasses.asdict(cost),
         "search_share_by_paper": estimate.paper_share(study),
-        "train_s": estimate.total_s(costs),
+        "train_s": estimate.total_s(stages),
         "speed_source": source,
     }
 
 
-def _print(study: Study, costs: list[StageCost], summary: dict[str, Any]) -> None:
-    axis = AXIS_LABELS[study.axis]
-    rows = [_row(c.stage, c.n_trials, c.axis_values, c.flops, c.train_s) for c in costs]
-    n_trials = sum(cost.n_trials for cost in costs)
-    rows.append(_row("all", n_trials, (), summary["flops"], summary["train_s"]))
-    columns = ("stage", "trials", axis.plural, "FLOPs", "training, one slot")
-    out.print(terminal.table(f"{study.name}: plan", columns, rows))
-    say(
-        f"The sweep costs {summary['share_of_one_target_run']:.2f} × one training run at the "
-        f"target {axis.singular} ({terminal.flops(summary['target_run_flops'])}, "
-        f"{axis_value_text(study.axis, study.target_at)})."
-    )
-    unit = "the production run" if study.production else f"one run at the target {axis.singular}"
-    say(
-        "Counted as parameters × batch × steps, the search costs "
-        f"{100 * summary['search_share_by_paper']:.3g} % of {unit}."
-    )
+def _print(study: Study, stages: list[StagePlan], cost: Cost, source: str | None) -> None:
+    rows = [
+        (s.stage, *_cells(cost, cost.by_stage[s.stage], s.axis_values, s.train_s)) for s in stages
+    ]
+    rows.append(("all", *_cells(cost, cost, (), estimate.total_s(stages))))
+    if cost.tuning_at_target:
+        cells = _cells(cost, cost.tuning_at_target, (study.target_at,), None)
+        rows.append((AT_TARGET, *cells))
+    columns = ("stage", "trials", AXIS_LABELS[study.axis].plural, *amount_columns(cost))
+    out.print(terminal.table(f"{study.name}: plan", (*columns, "time"), rows))
+    at = axis_value_text(study.axis, study.target_at)
+    for sentence in cost_sentences(cost, at, planned=True):
+        say(sentence)
+    say(_production_note(study))
     if gate.is_due(study):
         widths = " ".join(map(str, gate.widths(study)))
-        cost = terminal.flops(summary["coordcheck_flops"])
-        say(f"A coordinate check at widths {widths} comes first: {cost}.")
-    say(_plan_notes(study, summary["speed_source"]))
+        flops = flops_text(gate.flops(study))
+        say(f"A coordinate check at widths {widths} comes first: about {flops}.")
+    say(_plan_notes(study, source))
     if line := attribution(study):
         say(line)
 
 
-def _row(
-    stage: str, n_trials: int, axis_values: Sequence[int], flops: float, train_s: float | None
-) -> tuple[Any, ...]:
+def _cells(
+    cost: Cost, amount: Amount, axis_values: Sequence[int], train_s: float | None
+) -> tuple[str, ...]:
+    n_trials, *cells = amount_cells(cost, amount)
     time = "–" if train_s is None else clock(train_s)
-    return stage, n_trials, " ".join(map(str, axis_values)), terminal.flops(flops), time
+    return n_trials, " ".join(map(str, axis_values)), *cells, time
+
+
+def _production_note(study: Study) -> str:
+    if study.production is None:
+        return (
+            "The spec names no production run, so no share of one is given; with `production: "
+            "{width: …, steps: …, batch_size: …}` it is."
+        )
+    return (
+        "Counted as in arXiv 2505.15270, parameters × batch × steps, the search alone costs "
+        f"{percent_text(estimate.paper_share(study))} of the production run."
+    )
 
 
 def _plan_notes(study: Study, source: str | None) -> str:
     refined = " and are refined" if study.transfer.refine else ""
-    times = f"Times: {source}." if source else "No times: no speed was measured."
-    return f"Slices may be extended{refined} as results come in, so this is a lower bound. {times}"
+    times = f"Times: one slot, {source}." if source else "No times: no speed was measured."
+    return (
+        f"Slices may be extended{refined} as results come in, which adds trials; trials that "
+        f"diverge end early. {times}"
+    )

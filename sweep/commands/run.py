@@ -20,6 +20,7 @@ from mutransfer.sweep.commands.options import (
     err,
     out,
     say,
+    warn,
 )
 from mutransfer.sweep.errors import Stopped, UserError
 from mutransfer.sweep.plan import settle
@@ -72,7 +73,7 @@ def run(
             gate.require_pass(study, store, notify=lambda line: None if json_ else say(line))
         if settle_:
             _decide_to_settle(study, store)
-        with follow.following(study.name, store, study.loggers or (), notify=_note):
+        with follow.following(study.name, store, study.loggers or (), notify=warn):
             state = _run(study, store, inline)
     counts = state.counts()
     if json_:
@@ -103,11 +104,6 @@ def _decide_to_settle(study: Study, store: Store) -> None:
     store.decide(settle.next_name(decisions), content)
     for proposal in verdict.settle:
         say(f"settles {proposal.cause}: {proposal.text}")
-
-
-def _note(line: str) -> None:
-    """Print a line on stderr: the result on stdout may be JSON."""
-    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(study: Study, store: Store, inline: bool) -> State:

@@ -1,14 +1,24 @@
 """The command `status`: how far is a study?"""
 
+import dataclasses
+
+import pandas as pd
+
+from mutransfer.analysis.reporting.cost import cost_table, progress_text
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, out
+from mutransfer.sweep.plan.decisions import Decisions
+from mutransfer.sweep.plan.progress import progress
+from mutransfer.sweep.results.cost import spent
+from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
 
 
 def status(
     name: StudyArg, spec_path: SpecOpt = SPEC, runs: RunsOpt = RUNS, json_: JsonOpt = False
 ) -> None:
-    """Show the number of trials by stage and status, and why trials failed.
+    """Show the number of trials by stage and status, what they cost, and why trials failed.
 
     Example: [dim]mutransfer status digits-dit[/dim]
     """
@@ -17,6 +27,8 @@ def status(
     decisions = store.decisions()
     by_stage = table.groupby(["asked_by", "status"]).size()
     failed = table[table["status"] == "failed"]
+    cost = spent(study, store, table)
+    flops_left = _flops_left(study, decisions, table)
     if json_:
         terminal.as_json(
             {
@@ -26,6 +38,8 @@ def status(
                     {"stage": stage, "status": status_, "n": int(n)}
                     for (stage, status_), n in by_stage.items()
                 ],
+                "cost": dataclasses.asdict(cost),
+                "flops_left": flops_left,
                 "decisions": sorted(decisions),
                 "failed": failed[["trial_id", study.axis, "error"]].to_dict("records"),
             }
@@ -33,6 +47,10 @@ def status(
         return
     rows = [(stage, status_, int(n)) for (stage, status_), n in by_stage.items()]
     out.print(terminal.table(f"{study.name}: {store.root}", ("stage", "status", "trials"), rows))
+    if cost.flops:
+        out.print(terminal.table(*cost_table(cost)))
+        line = f"cost: {progress_text(cost, flops_left)}"
+        out.print(line, highlight=False, markup=False)
     if "centre" in decisions:
         out.print(f"search best: {_hps(decisions['centre']['search_best'])}", highlight=False)
     if "transferred" in decisions:
@@ -41,6 +59,19 @@ def status(
     errors = failed[["trial_id", study.axis, "error"]].itertuples(index=False)
     if len(failed):
         out.print(terminal.table("failed", ("trial", study.axis, "error"), errors))
+
+
+def _flops_left(study: Study, decisions: Decisions, table: pd.DataFrame) -> float | None:
+    """FLOPs of the trials that are still to run; None where nobody can tell without the data.
+
+    A run directory may be a stranger's: the code that its spec names is not run.
+    """
+    if study.references:
+        return None
+    try:
+        return progress(study, decisions, table).flops_left
+    except ConfigError:  # the data are gone
+        return None
 
 
 def _hps(hps: dict[str, float]) -> str:

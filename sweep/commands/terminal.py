@@ -45,14 +45,6 @@ def as_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=1, default=str) + "\n")
 
 
-def flops(number: float) -> str:
-    """A number of FLOPs with its prefix, such as 3.2 TFLOP."""
-    for prefix, scale in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
-        if number >= scale:
-            return f"{number / scale:.3g} {prefix}FLOP"
-    return f"{number:.3g} FLOP"
-
-
 def guarded(run: Callable[[], Any], console: Console, *, debug: bool) -> NoReturn:
     """Run the command and exit with its code; an error is one message, without a traceback."""
     try:

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 
+from mutransfer.analysis.verdict.cost import Cost, ReferenceRuns, total
 from mutransfer.proxies import data
+from mutransfer.proxies.config.model import CustomConfig
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.training.flops import n_params, step_flops, training_flops
 from mutransfer.proxies.training.train import Training
@@ -25,7 +27,7 @@ StepSize = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageCost:
+class StagePlan:
     """One line of `mutransfer plan`; ``train_s`` is None where no speed is known."""
 
     stage: Stage
@@ -38,6 +40,40 @@ class StageCost:
 def target_flops(study: Study) -> float:
     """Training FLOPs of one run at the target: the unit of a sweep's cost."""
     return training_flops(_typical(study, study.target_at))
+
+
+def production_flops(study: Study) -> float | None:
+    """Training FLOPs of the production run; None where the spec names none.
+
+    The depth is that of the target. FLOPs of a user's own model, which is run to count them, are
+    taken to grow with its parameters, as in arXiv 2505.15270: the production model may not fit
+    into this machine.
+    """
+    production = study.production
+    if production is None:
+        return None
+    target = _typical(study, study.target_at)
+    at_production = dataclasses.replace(target, width=production.width)
+    if isinstance(study.model, CustomConfig):
+        one_step = step_flops(target) * n_params(at_production) / n_params(target)
+    else:
+        one_step = step_flops(at_production)
+    n_samples = production.steps * production.batch_size
+    return n_samples * one_step / target.train.batch_size
+
+
+def reference_runs(study: Study) -> ReferenceRuns:
+    """The runs that the cost of a study is compared with."""
+    return ReferenceRuns(
+        target_flops=target_flops(study),
+        production_flops=production_flops(study),
+        n_searched=study.search.trials,
+    )
+
+
+def nominal_cost(study: Study, plans: Iterable[StagePlan]) -> Cost:
+    """The cost of a study that has not run, of which ``plans`` are the stages."""
+    return total({plan.stage: (plan.n_trials, plan.flops) for plan in plans}, reference_runs(study))
 
 
 def _typical(study: Study, axis_value: int) -> TrialConfig:
@@ -64,8 +100,8 @@ def paper_share(study: Study) -> float:
     return search / (n_production * production.batch_size * production.steps)
 
 
-def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StageCost]:
-    """The cost of each stage if no slice has to be extended or refined.
+def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StagePlan]:
+    """The trials and FLOPs of each stage if no slice has to be extended or refined.
 
     Args:
         study: The study.
@@ -75,7 +111,7 @@ def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StageCost]:
     for request in nominal(study):
         by_stage[request.asked_by].append(request)
     return [
-        StageCost(
+        StagePlan(
             stage=stage,
             n_trials=len(requests),
             axis_values=tuple(
@@ -89,9 +125,9 @@ def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StageCost]:
     ]
 
 
-def total_s(costs: Iterable[StageCost]) -> float | None:
+def total_s(plans: Iterable[StagePlan]) -> float | None:
     """Training seconds of all stages, one trial after the other; None where one is unknown."""
-    seconds_of_stages = [cost.train_s for cost in costs]
+    seconds_of_stages = [plan.train_s for plan in plans]
     known_seconds = [s for s in seconds_of_stages if s is not None]
     return sum(known_seconds) if len(known_seconds) == len(seconds_of_stages) else None
 

@@ -1,22 +1,26 @@
 """How far a study is, from its decisions and its table; nothing is decided or written."""
 
 from collections import Counter
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
 from mutransfer.analysis.reporting.contents import StudyProgress
+from mutransfer.proxies.config.model import CustomConfig
+from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.errors import RunError
 from mutransfer.sweep.plan.decisions import Decisions
-from mutransfer.sweep.plan.next_trials import next_trials, nominal
+from mutransfer.sweep.plan.next_trials import Next, next_trials, nominal
+from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import STAGES
 
 
 def progress(study: Study, decisions: Decisions, table: pd.DataFrame) -> StudyProgress:
-    """How many trials ended, how many are planned, and how many each stage still lacks.
+    """How many trials ended, how many are planned, and what each stage still lacks.
 
-    Later requests depend on results, so the planned number is a lower bound as long as the study
-    runs.
+    Later requests depend on results, so what is planned is a lower bound as long as the study runs.
+    FLOPs of a user's own model are not counted here: it would have to be run.
     """
     ended = set(table["trial_id"])
     try:
@@ -26,8 +30,43 @@ def progress(study: Study, decisions: Decisions, table: pd.DataFrame) -> StudyPr
     requested = Counter(request.asked_by for request in coming.requested)
     done = Counter(r.asked_by for r in coming.requested if r.trial_id in ended)
     if coming.finished:
-        return StudyProgress(done.total(), requested.total(), finished=True)
-    expected = Counter(request.asked_by for request in nominal(study))
+        return StudyProgress(done.total(), requested.total(), finished=True, flops_left=0.0)
+    planned_trials = nominal(study)
+    expected = Counter(request.asked_by for request in planned_trials)
     planned = {stage: max(expected[stage], requested[stage]) for stage in STAGES}
     missing = tuple((s, planned[s] - done[s]) for s in STAGES if planned[s] > done[s])
-    return StudyProgress(done.total(), sum(planned.values()), missing)
+    left = remaining(study, coming, planned_trials, ended)
+    flops_left = None if isinstance(study.model, CustomConfig) else flops_of(left)
+    return StudyProgress(done.total(), sum(planned.values()), missing, flops_left=flops_left)
+
+
+def remaining(
+    study: Study, coming: Next, planned: Iterable[TrialRequest], ended: Collection[str]
+) -> list[TrialRequest]:
+    """The trials that are still to run, as far as they are known; none where all is done.
+
+    Args:
+        study: The study.
+        coming: What comes next.
+        planned: The trials of the nominal plan: those of stages that are not requested yet count.
+        ended: The trial_ids that have a row.
+    """
+    if coming.finished:
+        return []
+    left = {r.trial_id: r for r in coming.requested if r.trial_id not in ended}
+    requested = Counter(_stage_and_value(study, request) for request in coming.requested)
+    for request in planned:
+        key = _stage_and_value(study, request)
+        requested[key] -= 1
+        if requested[key] < 0:
+            left.setdefault(request.trial_id, request)
+    return list(left.values())
+
+
+def flops_of(requests: Iterable[TrialRequest]) -> float:
+    """Training FLOPs of requests that run to their end."""
+    return sum(training_flops(request.config) for request in requests)
+
+
+def _stage_and_value(study: Study, request: TrialRequest) -> tuple[str, int]:
+    return request.asked_by, request.config.axis_value(study.axis)

@@ -15,6 +15,7 @@ from mutransfer.analysis.verdict.judge import Verdict, judge
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.plan import convergence, progress
+from mutransfer.sweep.results.cost import spent
 from mutransfer.sweep.results.question import study_question
 from mutransfer.sweep.run import gate
 from mutransfer.sweep.spec.study import Study
@@ -52,8 +53,7 @@ def _judged(
     study: Study, store: Store, table: pd.DataFrame, question: TransferQuestion
 ) -> Analysis:
     fits = gather(table, question)
-    target_flops = rundir.target_flops(store, study)
-    verdict = judge(table, question, fits=fits, target_flops=target_flops)
+    verdict = judge(table, question, fits=fits, cost=spent(study, store, table))
     return Analysis(verdict=verdict, question=question, fits=fits, table=table)
 
 
@@ -76,6 +76,8 @@ def report_inputs(study: Study, store: Store) -> ReportInputs:
         run_info=run_info(study, store),
         df=table,
         search_at=study.search_at,
+        target_at=study.target_at,
+        cost=analysis.verdict.cost if analysis else spent(study, store, table),
         axis=study.axis,
         verdict=analysis.verdict if analysis else None,
         question=question,

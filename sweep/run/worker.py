@@ -23,7 +23,8 @@ from typing import Any
 import torch
 
 from mutransfer.analysis.table import HP_PREFIX, SCHEMA_VERSION
-from mutransfer.proxies.training.flops import n_params
+from mutransfer.proxies.config.trial import TrialConfig
+from mutransfer.proxies.training.flops import n_params, step_flops
 from mutransfer.proxies.training.train import Training
 from mutransfer.sweep.plan.request import TrialRequest, hp_values
 from mutransfer.sweep.run import user_trainer
@@ -54,6 +55,13 @@ class Heartbeat:
     pid: int
 
 
+class _FailedAt(Exception):
+    """Training ended with an exception after some steps."""
+
+    def __init__(self, steps: int, cause: Exception) -> None:
+        self.steps, self.cause = steps, cause
+
+
 class PoisonedProcess(RuntimeError):
     """A CUDA error: the process can run no other trial. The row of this one is written."""
 
@@ -63,8 +71,9 @@ def run(
 ) -> Iterator[Heartbeat]:
     """Run one trial and write its row; yields heartbeats.
 
-    An exception becomes a row of status ``failed``. A trial that has a row is not run again. One
-    that has a checkpoint resumes from it, with bitwise the same result.
+    An exception becomes a row of status ``failed``, with the FLOPs of the steps before it. A trial
+    that has a row is not run again. One that has a checkpoint resumes from it, with bitwise the
+    same result.
 
     Raises:
         PoisonedProcess: no other trial can run in this process; the row is written before.
@@ -75,7 +84,7 @@ def run(
     try:
         row, curve = yield from _train(request, store, checkpoint_every_s)
     except Exception as error:
-        row, curve = {"status": "failed", "error": _error_text(error)}, []
+        row, curve = _failed(request.config, error), []
     row |= {
         **identity_columns(request, study),
         "wall_s": time.time() - started,
@@ -142,24 +151,34 @@ def _train(
     resumed_from = None
     if store.exists("checkpoints", name):
         resumed_from = _restore(training, store.read_bytes("checkpoints", name))
+    try:
+        yield from _steps(training, request.trial_id, store, checkpoint_every_s)
+    except Exception as error:
+        raise _FailedAt(training.step, error) from error
+    row, curve = _result(training, resumed_from)
+    if samples.is_wanted(request) and row["status"] == "done":
+        samples.draw(training, request.trial_id, store)
+    return row, curve
+
+
+def _steps(
+    training: Training, trial_id: str, store: Store, checkpoint_every_s: float
+) -> Iterator[Heartbeat]:
+    """Train to the end, writing checkpoints."""
     saved = time.monotonic()
     for progress in training.run():
         if time.monotonic() - saved > checkpoint_every_s:
             buffer = io.BytesIO()
             torch.save(training.state_dict(), buffer)
-            store.write(buffer.getvalue(), "checkpoints", name)
+            store.write(buffer.getvalue(), "checkpoints", f"{trial_id}.pt")
             saved = time.monotonic()
         yield Heartbeat(
-            trial_id=request.trial_id,
+            trial_id=trial_id,
             step=progress.step,
             steps=progress.steps,
             train_loss=progress.train_loss,
             pid=os.getpid(),
         )
-    row, curve = _result(training, resumed_from)
-    if samples.is_wanted(request) and row["status"] == "done":
-        samples.draw(training, request.trial_id, store)
-    return row, curve
 
 
 def _train_with_user_trainer(
@@ -175,6 +194,8 @@ def _train_with_user_trainer(
             except StopIteration as end:
                 outcome: tuple[dict[str, Any], list[dict[str, Any]]] = end.value
                 return outcome
+            except Exception as error:
+                raise _FailedAt(last.get("step", 0), error) from error
             yield Heartbeat(
                 trial_id=request.trial_id,
                 step=last.get("step", 0),
@@ -218,6 +239,14 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
+
+
+def _failed(config: TrialConfig, error: Exception) -> dict[str, Any]:
+    """The outcome of a trial that ended with an error."""
+    steps, cause = (error.steps, error.cause) if isinstance(error, _FailedAt) else (0, error)
+    # A model that took no step may be one that cannot be built, whose FLOPs cannot be counted.
+    flops = steps * step_flops(config) if steps else 0.0
+    return {"status": "failed", "error": _error_text(cause), "flops": flops}
 
 
 def _finite(value: float | None) -> float | None:

@@ -156,7 +156,7 @@ class Convergence:
 
 @dataclass(frozen=True, kw_only=True)
 class Production:
-    """The run that the HPs are for, used only as the unit of the search's cost."""
+    """The run that the HPs are for, used only as a unit of the study's cost."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     width: Count

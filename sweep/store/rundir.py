@@ -4,10 +4,12 @@ Trials that are added once a verdict could have been seen count as another inter
 """
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mutransfer.analysis.verdict.cost import ReferenceRuns
 from mutransfer.proxies import data
 from mutransfer.sweep.errors import SpecError, UserError
 from mutransfer.sweep.plan import estimate, settle
@@ -126,6 +128,7 @@ def _write(store: Store, study: Study, history: list[dict[str, Any]]) -> None:
         "history": history,
         "data": data.identity(study.data)["fingerprint"],
         "target_flops": estimate.target_flops(study),
+        "production_flops": estimate.production_flops(study),
         "spec": study.resolved(),
     }
     store.write(json.dumps(content, indent=1).encode(), STUDY_FILE)
@@ -141,7 +144,27 @@ def provenance(store: Store) -> dict[str, Any]:
     return {key: value for key, value in recorded.items() if key != "spec"}
 
 
-def target_flops(store: Store, study: Study) -> float:
-    """FLOPs of one run at the target, as recorded at the start: the data may be gone since."""
-    recorded = provenance(store).get("target_flops") if store.exists(STUDY_FILE) else None
-    return float(recorded) if recorded is not None else estimate.target_flops(study)
+def reference_runs(store: Store, study: Study) -> ReferenceRuns:
+    """The runs that the cost is compared with, as recorded at the start: the data may be gone."""
+    recorded = provenance(store) if store.exists(STUDY_FILE) else {}
+    if recorded.get("target_flops") is None:
+        return estimate.reference_runs(study)
+    if "production_flops" in recorded:
+        production_flops = _flops(store, recorded, "production_flops")
+    else:  # by an earlier version; the user's own code is not run for a number
+        production_flops = None if study.references else estimate.production_flops(study)
+    return ReferenceRuns(
+        target_flops=_flops(store, recorded, "target_flops"),
+        production_flops=production_flops,
+        n_searched=study.search.trials,
+    )
+
+
+def _flops(store: Store, recorded: dict[str, Any], key: str) -> float | None:
+    """A recorded number of FLOPs; raises UserError where it is none."""
+    flops = recorded[key]
+    if flops is None or (type(flops) in (int, float) and 0 < flops < math.inf):
+        return flops
+    raise UserError(
+        f"{store.path(STUDY_FILE)}: {key} must be a number above 0; got {flops!r}; restore the file"
+    )

@@ -6,6 +6,7 @@
       trials/           the results table, one Parquet part per trial
       curves/           training curves, one Parquet part per trial
       checkpoints/      only while a trial runs
+      retried.json      failed attempts that were run again: what they cost
 
 A part is written completely or not at all, and the first part written for a trial is kept: a
 worker that is killed or started twice cannot lose, truncate or change a result.
@@ -14,6 +15,7 @@ worker that is killed or started twice cannot lose, truncate or change a result.
 import contextlib
 import io
 import json
+import math
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -27,7 +29,9 @@ from pyarrow import fs as pafs
 
 from mutransfer.analysis import table as results_table
 from mutransfer.sweep.errors import UserError
+from mutransfer.words import STAGES
 
+RETRIED_FILE = "retried.json"
 CURVE_SCHEMA = pa.schema(
     [
         ("trial_id", pa.string()),
@@ -193,12 +197,33 @@ class Store:
         return points
 
     def forget_failed(self) -> int:
-        """Remove the rows of failed trials, so that these run again; returns their number."""
-        failed = self.table().query("status == 'failed'")["trial_id"]
+        """Remove the rows of failed trials, so that these run again; returns their number.
+
+        Their FLOPs were spent all the same, so they are kept (`retried`).
+        """
+        rows = self.table().query("status == 'failed'")
+        known = self.retried()
+        # A row may be there already: `run` was killed before it was removed.
+        new = [attempt for attempt in map(_attempt, rows.itertuples()) if attempt not in known]
+        if new:
+            self.write(json.dumps({"attempts": known + new}, indent=1).encode(), RETRIED_FILE)
+        failed = rows["trial_id"]
         for trial_id in failed:
             self.remove("trials", f"{trial_id}.parquet")
             self.remove("curves", f"{trial_id}.parquet")
         return len(failed)
+
+    def retried(self) -> list[dict[str, Any]]:
+        """The failed attempts whose rows were removed: trial_id, asked_by, flops, started_at."""
+        if not self.exists(RETRIED_FILE):
+            return []
+        attempts: Any = self.read_json(RETRIED_FILE).get("attempts")
+        if not isinstance(attempts, list) or not all(map(_is_attempt, attempts)):
+            raise UserError(
+                f"{self.path(RETRIED_FILE)}: must list failed attempts, each with a stage and its "
+                "FLOPs; restore it, or delete it: what they cost is then not counted"
+            )
+        return attempts
 
     # Decisions -----------------------------------------------------------------------------
 
@@ -258,6 +283,22 @@ class Store:
                     "stop it, or use another --runs directory"
                 ) from None
             yield
+
+
+def _attempt(row: Any) -> dict[str, Any]:
+    """What is kept of a failed attempt, from its row as a named tuple."""
+    return {
+        "trial_id": row.trial_id,
+        "asked_by": "unknown" if pd.isna(row.asked_by) else row.asked_by,
+        "flops": 0.0 if pd.isna(row.flops) else row.flops,
+        "started_at": None if pd.isna(row.started_at) else row.started_at,
+    }
+
+
+def _is_attempt(value: Any) -> bool:
+    flops = value.get("flops") if isinstance(value, dict) else None
+    is_number = isinstance(flops, int | float) and 0 <= flops < math.inf
+    return is_number and value.get("asked_by") in (*STAGES, "unknown")
 
 
 def _parquet(part: pa.Table) -> bytes:

@@ -45,6 +45,15 @@ def test_the_verdict_stands_on_the_first_lines(verdict: Verdict) -> None:
     assert list(best(verdict)) == list(export.KEYS)
 
 
+def test_the_cost_is_the_verdicts_whole_and_by_stage(verdict: Verdict) -> None:
+    cost = yaml.safe_load(export.dump(best(verdict)))["cost"]
+    assert cost == verdict.to_dict()["cost"] and cost["share_of_production"] is None
+    stages = cost["by_stage"].values()
+    assert sum(s["target_runs"] for s in stages) == pytest.approx(cost["target_runs"])
+    without = {key: value for key, value in best(verdict).items() if key != "cost"}
+    assert "cost" not in yaml.safe_load(export.dump(without))  # of an earlier version
+
+
 def test_no_pass_is_shouted_on_the_first_line(study: pd.DataFrame) -> None:
     judged = judge(study[study["seed"] != 2], planted.question())
     text = export.dump(best(judged))

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from mutransfer.analysis import table as results
+from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.plan import next_trials
 from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import worker
@@ -15,13 +16,15 @@ from tests.sweep.conftest import TINY
 CONVERGENCE = "convergence: {default_lr: 2^-10, n_val: 6, seeds: 2, points: 3}"
 WITH_CONVERGENCE = TINY.rstrip() + f"\n    {CONVERGENCE}\n"
 
+SPENT = {"done": 1.0, "diverged": 0.5, "failed": 0.25}  # share of the steps that ran
+
 
 def row(request: TrialRequest, outcome) -> dict:
-    """A row as the worker writes it, with a planted loss (None: diverged)."""
+    """A row as the worker writes it, with a planted loss (None: diverged half-way)."""
     status = "failed" if outcome == "failed" else "diverged" if outcome is None else "done"
     value = outcome if status == "done" else None
     return {**worker.identity_columns(request, "tiny"), "status": status, "val_loss": value,
-            "flops": 1.0, "train_s": 1.0}  # fmt: skip
+            "flops": training_flops(request.config) * SPENT[status], "train_s": 1.0}  # fmt: skip
 
 
 def parabola(config) -> float:

@@ -16,6 +16,8 @@ def inputs(study: pd.DataFrame, verdict: Verdict, fits: dict[str, Fits]) -> Repo
         run_info={"study": "planted", "commit": "abc"},
         df=study,
         search_at=64,
+        target_at=planted.TARGET,
+        cost=verdict.cost,
         verdict=verdict,
         question=planted.question(),
         fits=fits,

@@ -37,6 +37,20 @@ def test_a_verdict_of_format_3_is_read_without_its_collapsed_runs(verdict: Verdi
             read_verdict(written(broken, tmp_path))
 
 
+def test_the_cost_of_an_older_format_is_told_in_target_runs(verdict: Verdict, tmp_path: Path):
+    path = ROOT / "benchmarks/results/digits-dit-full-verdict.json"
+    old, cost = json.loads(path.read_text())["cost"], read_verdict(path).cost
+    assert old["total_flops"] == pytest.approx(cost.flops) and cost.n_trials == 309
+    assert cost.target_runs == pytest.approx(old["share"]) and cost.share_of_production is None
+    assert {s: a.flops for s, a in cost.by_stage.items()} == pytest.approx(old["by_stage"])
+    assert cost.tuning_at_target.target_runs == old["trials_by_stage"]["search"] == 24
+    of_4 = verdict.to_dict() | {"format": 4, "cost": old}
+    assert read_verdict(written(of_4, tmp_path)).cost == cost
+    for broken in (None, 3, {}, old | {"by_stage": None}, old | {"target_flops": -1}):
+        with pytest.raises(VerdictError, match="cost"):
+            read_verdict(written(of_4 | {"cost": broken}, tmp_path))
+
+
 def test_the_recorded_verdict_of_the_full_study_can_be_read():
     recorded = read_verdict(ROOT / "benchmarks/results/digits-dit-full-verdict.json")
     assert (recorded.search_at, recorded.target_at, recorded.verdict) == (32, 256, "INCONCLUSIVE")
@@ -74,9 +88,9 @@ def test_other_files_are_refused_in_one_message(verdict: Verdict, tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3.0}, "format must be 4; got 3.0"),
-        ({"format": True}, "format must be 4; got True"),
-        ({"format": "3"}, "format must be 4; got '3'"),
+        ({"format": 3.0}, "format must be 5; got 3.0"),
+        ({"format": True}, "format must be 5; got True"),
+        ({"format": "3"}, "format must be 5; got '3'"),
         ({"search_at": True}, "search_at: Input should be a valid integer; got True"),
         ({"search_at": 64.0}, "search_at: Input should be a valid integer; got 64.0"),
         ({"target_at": "512"}, "target_at: Input should be a valid integer; got '512'"),

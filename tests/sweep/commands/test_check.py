@@ -52,3 +52,12 @@ def test_json_is_the_resolved_study(tiny, tiny_spec):
     (plain,) = json.loads(call(tiny_spec.parent, "check", "--json").stdout).values()
     assert spec.from_resolved(plain) == tiny
     assert spec.from_resolved(plain | {"method": "random"}) != tiny  # the control
+
+
+def test_a_design_that_cannot_pass_is_a_warning_on_stderr_and_no_fault(tmp_path):
+    write_spec(tmp_path, TINY.replace("rel_loss: 0.02", "rel_loss: 0.6"))
+    done = call(tmp_path, "check")
+    assert done.returncode == 0 and "no faults" in done.stdout and "warning" not in done.stdout
+    assert "warning: tiny: target.tolerance.rel_loss: below 50 %" in done.stderr
+    as_json = call(tmp_path, "check", "--json")
+    assert json.loads(as_json.stdout) and "warning: tiny" in as_json.stderr

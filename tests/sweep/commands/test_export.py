@@ -3,6 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
+from mutransfer.sweep.store.store import Store
 from tests.sweep.command_line import call
 
 
@@ -14,6 +15,8 @@ def test_export_needs_force_unless_it_passes(ran):
     text = (ran / "a.yaml").read_text()
     assert "VERDICT" in text.splitlines()[0]
     best = YAML(typ="safe").load(text)
+    assert best["cost"]["flops"] == Store(str(ran / "runs/tiny")).table()["flops"].sum()
+    assert set(best["cost"]["by_stage"]) == {"search", "slices", "set", "target"}
     assert best["width"] == 1152 and best["plan"]["width_mult"] == 72
     assert best["roles"]["hidden"]["lr"] == pytest.approx(best["hps"]["lr"] / 72, rel=1e-5)
 

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from tests.sweep.command_line import call
-from tests.sweep.conftest import write_spec
+from tests.sweep.conftest import TINY, write_spec
 from tests.sweep.data_studies import LATENTS, shards, tiny_with
 
 
@@ -11,25 +13,46 @@ def test_plan_counts_trials_flops_and_the_share_of_a_target_run(tiny_spec):
     plan = json.loads(call(tiny_spec.parent, "plan", "tiny", "--json").stdout)
     by_stage = {stage["stage"]: stage["n_trials"] for stage in plan["stages"]}
     assert by_stage == {"search": 4, "slices": 3 * 2 * 3, "set": 4, "target": 6}
-    assert plan["share_of_one_target_run"] == plan["flops"] / plan["target_run_flops"]
-    assert plan["train_s"] > 0
+    cost = plan["cost"]
+    assert cost["target_runs"] == cost["flops"] / cost["target_flops"]
+    assert cost["flops"] == pytest.approx(sum(stage["flops"] for stage in plan["stages"]))
+    assert {s: a["n_trials"] for s, a in cost["by_stage"].items()} == by_stage
+    assert cost["share_of_production"] is None and plan["train_s"] > 0
+
+
+def test_the_whole_cost_stands_beside_production_and_tuning_at_the_target(tmp_path):
+    production = "    production: {width: 64, steps: 600, batch_size: 32}\n"
+    write_spec(tmp_path, TINY.rstrip() + "\n" + production)
+    cost = json.loads(call(tmp_path, "plan", "tiny", "--no-time", "--json").stdout)["cost"]
+    assert cost["share_of_production"] == cost["flops"] / cost["production_flops"]
+    assert cost["tuning_at_target"]["target_runs"] == 4
+    text = call(tmp_path, "plan", "tiny", "--no-time").stdout
+    assert f"All trials will cost about {cost['target_runs']:.3g} target runs (" in text
+    assert f"({100 * cost['share_of_production']:.3g} % of the production run)" in text
+    assert "Tuning at the target instead costs 4 target runs" in text
+    assert "names no production run" not in text
+    write_spec(tmp_path)  # the control
+    text = call(tmp_path, "plan", "tiny", "--no-time").stdout
+    assert "names no production run" in text and "of the production run" not in text
 
 
 def test_latents_can_be_checked_and_planned_before_they_exist(tmp_path):
     write_spec(tmp_path, tiny_with(LATENTS))
     assert call(tmp_path, "check").returncode == 0
     planned = json.loads(call(tmp_path, "plan", "tiny", "--json").stdout)
-    assert planned["flops"] > 0 and planned["speed_source"] is None
+    assert planned["cost"]["flops"] > 0 and planned["speed_source"] is None
     refused = call(tmp_path, "run", "tiny", "--inline")
     assert refused.returncode == 2 and "safetensors shards" in refused.stderr
     assert "Traceback" not in refused.stderr and not (tmp_path / "runs").exists()
     shards(tmp_path)
     timed = json.loads(call(tmp_path, "plan", "tiny", "--json").stdout)
-    assert timed["train_s"] > 0 and timed["flops"] == planned["flops"]
+    assert timed["train_s"] > 0 and timed["cost"] == planned["cost"]
 
 
 def test_the_hours_are_those_of_a_measured_speed_and_its_source_is_named(ran, tiny_spec):
     measured = call(ran, "plan", "tiny", "--no-time").stdout
-    assert "Times: measured in this run." in measured and "–" not in measured
     unmeasured = call(tiny_spec.parent, "plan", "tiny", "--no-time").stdout
-    assert "No times: no speed was measured." in unmeasured and "–" in unmeasured
+    assert "Times: one slot, measured in this run." in measured
+    times = [[line.split()[-1] for line in t.splitlines()[2:6]] for t in (measured, unmeasured)]
+    assert "–" not in times[0] and set(times[1]) == {"–"}
+    assert "No times: no speed was measured." in unmeasured

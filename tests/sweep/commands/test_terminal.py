@@ -36,7 +36,3 @@ def test_numbers_are_aligned_to_the_right_and_texts_to_the_left():
     assert [column.justify for column in table.columns] == ["left", "right", "left"]
     table = terminal.table("title", ("name", "share"), [("a", "2 %"), ("b", "1,000")])
     assert [column.justify for column in table.columns] == ["left", "right"]
-
-
-def test_flops_have_a_prefix():
-    assert terminal.flops(3.21e12) == "3.21 TFLOP" and terminal.flops(5) == "5 FLOP"

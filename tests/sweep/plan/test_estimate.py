@@ -4,11 +4,14 @@ import dataclasses
 
 import pytest
 
+from mutransfer.proxies.training.flops import n_params, training_flops
 from mutransfer.sweep import spec
 from mutransfer.sweep.plan import estimate
+from mutransfer.sweep.plan.request import trial
 from mutransfer.sweep.run import gate
+from mutransfer.sweep.spec.sections import Production
 from tests.sweep.axis_studies import text_of
-from tests.sweep.conftest import study_of
+from tests.sweep.conftest import TINY, study_of
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +28,55 @@ def test_the_papers_searches_have_the_cost_of_the_paper(shipped, name, low, high
     assert low < 100 * estimate.paper_share(shipped[name]) < high
     with_itself = dataclasses.replace(shipped[name], production=None)
     assert estimate.paper_share(with_itself) > estimate.paper_share(shipped[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "search", "whole"),  # of the production run
+    [
+        ("paper-dit", 0.0288, 1.33),
+        pytest.param("paper-pixart", 0.0585, 2.65, marks=pytest.mark.slow),
+        pytest.param("paper-mmdit", 0.134, 0.494, marks=pytest.mark.slow),
+    ],
+)
+def test_the_papers_searches_are_a_small_part_of_their_studies(shipped, name, search, whole):
+    study = shipped[name]
+    cost = estimate.nominal_cost(study, estimate.stages(study, {}))
+    assert cost.by_stage["search"].share_of_production == pytest.approx(search, rel=0.01)
+    assert cost.share_of_production == pytest.approx(whole, rel=0.01)
+    assert cost.tuning_at_target.target_runs == study.search.trials
+
+
+def test_a_production_run_has_its_own_width_steps_and_batch_size():
+    study = study_of(TINY)
+    assert estimate.production_flops(study) is None
+    target = training_flops(trial(study, axis_value=32, arm="mup", hps={"lr": 0.01}, seed=0))
+    like_target = Production(width=32, steps=study.train.steps, batch_size=study.train.batch_size)
+    same, larger = (
+        estimate.production_flops(dataclasses.replace(study, production=production))
+        for production in (like_target, Production(width=64, steps=12, batch_size=48))
+    )
+    assert same == target == estimate.target_flops(study)
+    at_64 = training_flops(trial(study, axis_value=64, arm="mup", hps={"lr": 0.01}, seed=0))
+    assert larger == pytest.approx(at_64 * (12 / 6) * (48 / 16))
+
+
+def test_the_flops_of_a_users_own_production_model_grow_with_its_parameters(user):
+    study = user()
+    target = trial(study, axis_value=64, arm="mup", hps={"lr": 0.01}, seed=0)
+    steps, batch_size = study.train.steps, study.train.batch_size
+    at = {
+        width: estimate.production_flops(
+            dataclasses.replace(
+                study, production=Production(width=width, steps=steps, batch_size=batch_size)
+            )
+        )
+        for width in (64, 1024)
+    }
+    assert at[64] == pytest.approx(training_flops(target))
+    wide = dataclasses.replace(target, width=1024)
+    assert at[1024] / at[64] == pytest.approx(n_params(wide) / n_params(target))
+    # The control: so do those that are counted, nearly.
+    assert at[1024] == pytest.approx(training_flops(wide), rel=0.2)
 
 
 def test_the_cost_is_given_by_axis_value_and_grows_in_proportion_to_steps():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mutransfer.sweep.plan import progress
+from mutransfer.sweep.plan import estimate, progress
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play
 
@@ -23,6 +23,9 @@ def test_what_later_stages_lack_is_estimated_from_the_nominal_plan(searched):
     after_search = progress.progress(STUDY, decisions, table)
     assert (after_search.done, after_search.planned) == (N_SEARCH, N_ALL)
     assert dict(at_start.missing) == {"search": N_SEARCH, **dict(after_search.missing)}
+    whole = estimate.nominal_cost(STUDY, estimate.stages(STUDY, {})).flops
+    assert at_start.flops_left == pytest.approx(whole)
+    assert after_search.flops_left == pytest.approx(whole - table["flops"].sum())
 
 
 def test_a_search_without_a_loss_says_why_it_cannot_go_on(searched):
@@ -36,3 +39,4 @@ def test_a_finished_study_is_not_under_way():
     decisions, table, _ = play(STUDY)
     at_end = progress.progress(STUDY, decisions, table)
     assert at_end.finished and at_end.done == at_end.planned == len(table) >= N_ALL
+    assert at_end.flops_left == 0.0

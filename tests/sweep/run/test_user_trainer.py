@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mutransfer.proxies.config.trial import TrainerConfig
+from mutransfer.proxies.training.flops import step_flops
 from mutransfer.proxies.training.identity import identity
 from mutransfer.sweep import spec
 from mutransfer.sweep.errors import SpecError
@@ -86,6 +87,13 @@ def test_every_end_of_a_program_is_a_status(tmp_path, code, status, text):
     assert text is None or text in row["error"]
     if status == "diverged":
         assert row["diverged_step"] in (4, 6)
+
+
+@pytest.mark.parametrize("end", ["killed", "no last point", "exit code"])
+def test_a_program_that_fails_costs_the_steps_that_it_reported(tmp_path, end):
+    row, _ = row_of(tmp_path, ENDS[end][0])
+    config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
+    assert row["flops"] == (0 if end == "exit code" else 3) * step_flops(config)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")

@@ -4,6 +4,7 @@ import pytest
 
 from mutransfer.analysis.table import from_rows, validate
 from mutransfer.proxies.training import train
+from mutransfer.proxies.training.flops import step_flops
 from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.store.store import Store
@@ -77,7 +78,29 @@ def test_a_failing_trial_is_a_row_with_its_error(tmp_path, monkeypatch):
     monkeypatch.setattr(train.Training, "run", raise_error)
     row = run_to_row(a_request(), Store(str(tmp_path)))
     assert row["status"] == "failed" and "MemoryError: no memory" in row["error"]
-    assert row["val_loss"] is None
+    assert row["val_loss"] is None and row["flops"] == 0.0
+
+
+def test_a_trial_that_fails_costs_the_steps_that_it_took(tmp_path, monkeypatch):
+    take_step = train.Training.take_step
+
+    def until_step_4(self):
+        if self.step == 4:
+            raise MemoryError("no memory")
+        take_step(self)
+
+    monkeypatch.setattr(train.Training, "take_step", until_step_4)
+    row = run_to_row(a_request(), Store(str(tmp_path)))
+    assert row["status"] == "failed" and "MemoryError: no memory (test_worker.py" in row["error"]
+    assert row["flops"] == 4 * step_flops(a_request().config)
+
+
+def test_a_diverged_trial_costs_the_steps_that_it_took(tmp_path):
+    request = a_request(LONG, hps={"lr": 64.0})
+    row = run_to_row(request, Store(str(tmp_path)))
+    steps = row["flops"] / step_flops(request.config)
+    assert row["status"] == "diverged" and steps == int(steps)
+    assert row["diverged_step"] <= steps <= 30
 
 
 def test_after_a_cuda_error_the_row_is_written_and_the_process_is_given_up(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from PIL import Image
 from mutransfer.proxies import data
 from mutransfer.sweep import spec
 from mutransfer.sweep.errors import UserError
-from mutransfer.sweep.plan import next_trials
+from mutransfer.sweep.plan import estimate, next_trials
 from mutransfer.sweep.results.question import study_question
 from mutransfer.sweep.spec.sections import Convergence
 from mutransfer.sweep.store import rundir
@@ -124,3 +124,22 @@ def test_a_spec_that_grows_once_a_verdict_could_be_seen_counts_as_an_interim_ana
     assert study_question(wider, recorded).confidence > study_question(grown, decisions).confidence
     assert recorded["settle-000"]["grown"] == ["target.seeds: 3 there, 4 in the spec"]
     assert next_trials.next_trials(wider, recorded, table).trials, "and its trials are requested"
+
+
+def test_the_recorded_flops_are_the_units_of_the_cost_and_damaged_ones_one_message(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    assert rundir.reference_runs(store, tiny) == estimate.reference_runs(tiny)  # not started
+    rundir.claim(store, tiny)
+    content = store.read_json("study.json")
+    for changes in ({}, {"target_flops": 5.0}, {"production_flops": 7.0}):
+        store.write(json.dumps(content | changes).encode(), "study.json")
+        runs = rundir.reference_runs(store, tiny)
+        assert runs.target_flops == changes.get("target_flops", estimate.target_flops(tiny))
+        assert runs.production_flops == changes.get("production_flops")
+    earlier = {key: value for key, value in content.items() if key != "production_flops"}
+    store.write(json.dumps(earlier).encode(), "study.json")
+    assert rundir.reference_runs(store, tiny) == estimate.reference_runs(tiny)
+    for wrong in ("1", -1, True, [1], float("nan")):
+        store.write(json.dumps(content | {"target_flops": wrong}).encode(), "study.json")
+        with pytest.raises(UserError, match=r"study\.json: target_flops must be a number above 0"):
+            rundir.reference_runs(store, tiny)

@@ -1,5 +1,6 @@
 """Results and decisions are written once, completely or not at all."""
 
+import json
 import multiprocessing
 
 import pytest
@@ -80,3 +81,28 @@ def test_failed_rows_can_be_forgotten_and_others_not(tiny, tmp_path):
     store.write_row(a_row(tiny, seed=2, status="failed", val_loss=None, error="x"), [])
     assert store.forget_failed() == 1
     assert store.table()["seed"].tolist() == [1]
+
+
+def test_what_a_forgotten_attempt_cost_is_kept_and_counted_once(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    failed = a_row(tiny, seed=2, status="failed", val_loss=None, flops=7.0, started_at="first")
+    store.write_row(failed, [])
+    content = store.read_bytes("trials", f"{failed['trial_id']}.parquet")
+    assert store.retried() == [] and store.forget_failed() == 1
+    assert [(a["asked_by"], a["flops"]) for a in store.retried()] == [("set", 7.0)]
+    store.write(content, "trials", f"{failed['trial_id']}.parquet")  # killed before the removal
+    assert store.forget_failed() == 1 and len(store.retried()) == 1
+    store.write_row(failed | {"started_at": "second", "flops": None}, [])
+    assert store.forget_failed() == 1
+    assert [a["flops"] for a in store.retried()] == [7.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "attempts", [None, 3, [3], [{}], [{"asked_by": "set"}], [{"asked_by": "<b>", "flops": 1.0}],
+                 [{"asked_by": "set", "flops": -1.0}], [{"asked_by": "set", "flops": "1"}]]
+)  # fmt: skip
+def test_a_damaged_list_of_attempts_is_one_message(tmp_path, attempts):
+    store = Store(str(tmp_path))
+    store.write(json.dumps({"attempts": attempts}).encode(), "retried.json")
+    with pytest.raises(UserError, match=r"retried\.json: must list failed attempts"):
+        store.retried()

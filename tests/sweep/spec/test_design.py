@@ -1,0 +1,43 @@
+"""Designs that cannot PASS are valid and warned of; others are not."""
+
+import pytest
+
+from mutransfer.sweep import spec
+from mutransfer.sweep.spec import design
+from tests.sweep.conftest import TINY, study_of
+
+GOOD = TINY.replace("widths: [8, 16], points: 3", "widths: [8, 16, 24], points: 5").replace(
+    "width: 32, points: 3", "width: 32, points: 5"
+)
+SEEDS_OF_TARGET = "points: 5, seeds: 2, tolerance"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("seeds: 2, max_extend", "seeds: 1, max_extend", "transfer.seeds"),
+        (SEEDS_OF_TARGET, "points: 5, seeds: 1, tolerance", "target.seeds"),
+        (SEEDS_OF_TARGET, "points: 4, seeds: 2, tolerance", "target.points"),
+        ("widths: [8, 16, 24]", "widths: [8, 16]", "transfer.widths"),
+        ("rel_loss: 0.02", "rel_loss: 0.5", "target.tolerance.rel_loss"),
+        (
+            "rel_loss: 0.02",
+            "share_of_width_gain: 0.9",
+            "target.tolerance.share_of_width_gain",
+        ),
+    ],
+)
+def test_a_design_that_cannot_pass_is_warned_of_by_its_key(old: str, new: str, path: str):
+    assert old in GOOD and design.warnings(study_of(GOOD)) == []
+    (warning,) = design.warnings(study_of(GOOD.replace(old, new)))
+    assert ".".join(warning.path) == path and warning.rule and warning.remedy
+
+
+def test_an_absolute_tolerance_has_no_scale_to_be_judged_by():
+    assert design.warnings(study_of(GOOD.replace("rel_loss: 0.02", "abs_loss: 0.9"))) == []
+
+
+def test_of_the_shipped_studies_only_those_that_are_not_for_a_verdict_are_warned_of(request):
+    studies = spec.read(request.config.rootpath / "sweeps.yaml")
+    warned = {name for name, study in studies.items() if design.warnings(study)}
+    assert warned == {"digits-dit-convergence", "smoke"}
