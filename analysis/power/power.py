@@ -16,8 +16,8 @@ from mutransfer.analysis.verdict.set_verdict import judge_set
 
 # True regrets of the set, tolerances, and the word that is counted at each.
 REGRETS: tuple[tuple[float, Word], ...] = ((0.0, "PASS"), (0.5, "PASS"), (2.0, "FAIL"))
-# Each of `assumption.CURVES` is drawn as often; the standard error of a share is at most 6 %.
-N_DRAWS = 60
+# Each of `assumption.CURVES` is drawn as often; the standard error of a share is at most 9 %.
+N_DRAWS = 30
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mutransfer.analysis.power.power import Power
 from mutransfer.analysis.reporting.cost import (
     AT_TARGET,
     amount_cells,
@@ -30,6 +31,7 @@ from mutransfer.sweep.commands.options import (
 )
 from mutransfer.sweep.plan import estimate
 from mutransfer.sweep.plan.estimate import StagePlan
+from mutransfer.sweep.plan.power import power_of, power_sentence
 from mutransfer.sweep.run import gate
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
@@ -45,12 +47,17 @@ def plan(
             "--time/--no-time", help="Time a few steps on this machine to estimate hours."
         ),
     ] = True,
+    with_power: Annotated[
+        bool,
+        typer.Option("--power/--no-power", help="Simulate studies to tell the chance of a PASS."),
+    ] = True,
     json_: JsonOpt = False,
 ) -> None:
-    """Print the trials, FLOPs and hours of each stage, before anything runs.
+    """Print the trials, FLOPs and hours of each stage, and the power, before anything runs.
 
     The cost is given in runs at the target and as a share of the production run, beside that of
-    tuning at the target instead.
+    tuning at the target instead. The power is the chance of a PASS, with the noise that the slices
+    at the search show or that `assume: {noise_rel: …, gain_rel: …}` names.
 
     Example: [dim]mutransfer plan digits-dit[/dim] or [dim]mutransfer plan big --no-time[/dim]
     """
@@ -60,15 +67,18 @@ def plan(
         step_s, source = estimate.timed_step_s(study), "a few steps timed on this machine"
     stages = estimate.stages(study, step_s)
     cost = estimate.nominal_cost(study, stages)
+    chances = power_of(study, store.decisions(), store.table()) if with_power else None
     known_source = source if step_s else None
     if json_:
-        terminal.as_json(_summary(study, stages, cost, known_source))
+        terminal.as_json(_summary(study, stages, cost, chances, known_source))
     else:
         _print(study, stages, cost, known_source)
+        if with_power:
+            say(power_sentence(study, chances))
 
 
 def _summary(
-    study: Study, stages: list[StagePlan], cost: Cost, source: str | None
+    study: Study, stages: list[StagePlan], cost: Cost, chances: Power | None, source: str | None
 ) -> dict[str, Any]:
     return {
         "study": study.name,
@@ -76,6 +86,7 @@ def _summary(
         "coordcheck_flops": gate.flops(study),
         "stages": [dataclasses.asdict(stage) for stage in stages],
         "cost": dataclasses.asdict(cost),
+        "power": dataclasses.asdict(chances) if chances else None,
         "search_share_by_paper": estimate.paper_share(study),
         "train_s": estimate.total_s(stages),
         "speed_source": source,

@@ -13,6 +13,11 @@ from mutransfer.sweep.plan.decisions import CENTRE, Decisions, gives_transferred
 from mutransfer.sweep.spec.sections import Assume
 from mutransfer.sweep.spec.study import Study
 
+# A design that passes less often than this when all is well is not worth its cost.
+MIN_POWER = 0.5
+# Where curves are steep, values further apart leave the optimum open whatever the noise.
+CLOSE = 0.5
+
 
 def power_of(
     study: Study, decisions: Decisions, table: pd.DataFrame, *, n_draws: int = N_DRAWS
@@ -30,7 +35,7 @@ def power_of(
     tolerance = _tolerance_rel(study, fits)
     if tolerance is None:
         return None
-    assumption = _measured(fits, tolerance) or _assumed(study.assume)
+    assumption = _assumption(study, fits, tolerance)
     return power(_design(study, tolerance), assumption, n_draws=n_draws)
 
 
@@ -66,35 +71,60 @@ def _tolerance_rel(study: Study, fits: list[Fit]) -> float | None:
     if tolerance.kind == "rel_loss":
         return tolerance.value
     if tolerance.kind == "abs_loss" and fits:
-        return tolerance.value / abs(min(float(fit.means.min()) for fit in fits))
+        return tolerance.value / min(_best(fit) for fit in fits)
     return None
 
 
-def _measured(fits: list[Fit], tolerance_rel: float) -> Assumption | None:
-    """Noise and curve of the slices at the search; None where no curve has a minimum."""
-    noises, gains = [], []
-    for fit in fits:
-        best = abs(float(fit.means.min()))
-        noises.append(fit.noise_var / best**2)
-        lowest = lowest_point(fit)
-        if lowest is not None:
-            low, middle, high = fit.value(lowest + np.array([-1.0, 0.0, 1.0]))
-            gains.append(((low + high) / 2 - middle) / best)
+def _assumption(study: Study, fits: list[Fit], tolerance_rel: float) -> Assumption:
+    """Noise and curve as the slices at the search show them; what they do not show is assumed."""
+    assume = study.assume or Assume()
+    assumed = "assumed (`assume:`)" if study.assume else "assumed, as in our dense sweeps"
+    if not fits:
+        return Assumption(noise_rel=assume.noise_rel, gain_rel=assume.gain_rel, source=assumed)
+    noise_rel = float(np.mean([fit.noise_var / _best(fit) ** 2 for fit in fits])) ** 0.5
     # An HP whose curve is flat within the tolerance does not keep a set from a PASS.
-    steep = [gain for gain in gains if gain > tolerance_rel]
-    if not steep:
-        return None
-    return Assumption(
-        noise_rel=float(np.mean(noises)) ** 0.5,
-        gain_rel=float(min(steep)),
-        source="measured in the slices at the search",
+    gains = [gain for fit in fits if (gain := _gain_rel(fit)) > tolerance_rel]
+    if not gains:
+        source = f"noise measured in the slices at the search, the cost of an octave {assumed}"
+        return Assumption(noise_rel=noise_rel, gain_rel=assume.gain_rel, source=source)
+    source = "measured in the slices at the search"
+    return Assumption(noise_rel=noise_rel, gain_rel=min(gains), source=source)
+
+
+def _best(fit: Fit) -> float:
+    return abs(float(fit.means.min()))
+
+
+def _gain_rel(fit: Fit) -> float:
+    """What an octave from the optimum costs, the mean of both sides; 0 without a minimum."""
+    lowest = lowest_point(fit)
+    if lowest is None:
+        return 0.0
+    low, middle, high = fit.value(lowest + np.array([-1.0, 0.0, 1.0]))
+    return float((low + high) / 2 - middle) / _best(fit)
+
+
+def power_sentence(study: Study, chances: Power | None) -> str:
+    """The chances in words, and what to change where they are low."""
+    if chances is None:
+        return "Power: unknown, for the tolerance is no share of the loss and no loss is known yet."
+    at_0, at_half, at_2 = (
+        f"{100 * chance:.0f} %"
+        for chance in (chances.pass_at_0, chances.pass_at_half, chances.fail_at_2)
     )
+    text = (
+        f"Power: a chance of PASS of {at_0} where the set loses nothing, of {at_half} at half the "
+        f"tolerance, and of FAIL of {at_2} at twice the tolerance ({chances.n_draws} simulated "
+        f"studies; noise of one run {100 * chances.noise_rel:.2g} % of the loss, an octave off "
+        f"costs {100 * chances.gain_rel:.2g} %: {chances.source})."
+    )
+    return text if chances.pass_at_0 >= MIN_POWER else f"{text} {_remedy(study)}"
 
 
-def _assumed(assume: Assume | None) -> Assumption:
-    given = assume or Assume()
-    return Assumption(
-        noise_rel=given.noise_rel,
-        gain_rel=given.gain_rel,
-        source="assumed (`assume:`)" if assume else "assumed, as in our dense sweeps",
+def _remedy(study: Study) -> str:
+    closer = study.transfer.spacing_log2 > CLOSE or not study.transfer.refine
+    values = f"values {CLOSE:g} octaves apart (`spacing_log2`), " if closer else ""
+    return (
+        f"Under {100 * MIN_POWER:.0f} % a study rarely decides. What helps: {values}more seeds, "
+        "less noise between seeds (a longer anneal, larger batches), a larger tolerance."
     )

@@ -10,7 +10,7 @@ from tests.sweep.data_studies import LATENTS, shards, tiny_with
 
 
 def test_plan_counts_trials_flops_and_the_share_of_a_target_run(tiny_spec):
-    plan = json.loads(call(tiny_spec.parent, "plan", "tiny", "--json").stdout)
+    plan = json.loads(call(tiny_spec.parent, "plan", "tiny", "--no-power", "--json").stdout)
     by_stage = {stage["stage"]: stage["n_trials"] for stage in plan["stages"]}
     assert by_stage == {"search": 4, "slices": 3 * 2 * 3, "set": 4, "target": 6}
     cost = plan["cost"]
@@ -23,36 +23,56 @@ def test_plan_counts_trials_flops_and_the_share_of_a_target_run(tiny_spec):
 def test_the_whole_cost_stands_beside_production_and_tuning_at_the_target(tmp_path):
     production = "    production: {width: 64, steps: 600, batch_size: 32}\n"
     write_spec(tmp_path, TINY.rstrip() + "\n" + production)
-    cost = json.loads(call(tmp_path, "plan", "tiny", "--no-time", "--json").stdout)["cost"]
+    cost = json.loads(call(tmp_path, "plan", "tiny", "--no-time", "--no-power", "--json").stdout)[
+        "cost"
+    ]
     assert cost["share_of_production"] == cost["flops"] / cost["production_flops"]
     assert cost["tuning_at_target"]["target_runs"] == 4
-    text = call(tmp_path, "plan", "tiny", "--no-time").stdout
+    text = call(tmp_path, "plan", "tiny", "--no-time", "--no-power").stdout
     assert f"All trials will cost about {cost['target_runs']:.3g} target runs (" in text
     assert f"({100 * cost['share_of_production']:.3g} % of the production run)" in text
     assert "Tuning at the target instead costs 4 target runs" in text
     assert "names no production run" not in text
     write_spec(tmp_path)  # the control
-    text = call(tmp_path, "plan", "tiny", "--no-time").stdout
+    text = call(tmp_path, "plan", "tiny", "--no-time", "--no-power").stdout
     assert "names no production run" in text and "of the production run" not in text
 
 
 def test_latents_can_be_checked_and_planned_before_they_exist(tmp_path):
     write_spec(tmp_path, tiny_with(LATENTS))
     assert call(tmp_path, "check").returncode == 0
-    planned = json.loads(call(tmp_path, "plan", "tiny", "--json").stdout)
+    planned = json.loads(call(tmp_path, "plan", "tiny", "--no-power", "--json").stdout)
     assert planned["cost"]["flops"] > 0 and planned["speed_source"] is None
     refused = call(tmp_path, "run", "tiny", "--inline")
     assert refused.returncode == 2 and "safetensors shards" in refused.stderr
     assert "Traceback" not in refused.stderr and not (tmp_path / "runs").exists()
     shards(tmp_path)
-    timed = json.loads(call(tmp_path, "plan", "tiny", "--json").stdout)
+    timed = json.loads(call(tmp_path, "plan", "tiny", "--no-power", "--json").stdout)
     assert timed["train_s"] > 0 and timed["cost"] == planned["cost"]
 
 
 def test_the_hours_are_those_of_a_measured_speed_and_its_source_is_named(ran, tiny_spec):
-    measured = call(ran, "plan", "tiny", "--no-time").stdout
-    unmeasured = call(tiny_spec.parent, "plan", "tiny", "--no-time").stdout
+    measured = call(ran, "plan", "tiny", "--no-time", "--no-power").stdout
+    unmeasured = call(tiny_spec.parent, "plan", "tiny", "--no-time", "--no-power").stdout
     assert "Times: one slot, measured in this run." in measured
     times = [[line.split()[-1] for line in t.splitlines()[2:6]] for t in (measured, unmeasured)]
     assert "–" not in times[0] and set(times[1]) == {"–"}
     assert "No times: no speed was measured." in unmeasured
+
+
+def test_the_power_is_told_with_what_it_assumes_and_what_helps(tmp_path):
+    write_spec(tmp_path, TINY.rstrip() + "\n    assume: {noise_rel: 0.0001, gain_rel: 0.02}\n")
+    chances = json.loads(call(tmp_path, "plan", "tiny", "--no-time", "--json").stdout)["power"]
+    assert chances["noise_rel"] == 1e-4 and chances["source"] == "assumed (`assume:`)"
+    assert 0 <= chances["pass_at_half"] <= chances["pass_at_0"] <= 1
+    write_spec(tmp_path, TINY.rstrip() + "\n    assume: {noise_rel: 0.2}\n")
+    hopeless = call(tmp_path, "plan", "tiny", "--no-time").stdout
+    assert "chance of PASS of 0 % where the set loses nothing" in hopeless
+    assert "noise of one run 20 % of the loss" in hopeless and "`spacing_log2`" in hopeless
+    assert "chance of PASS of 0 %" in call(tmp_path, "check", "tiny").stderr
+
+
+def test_after_the_slices_at_the_search_noise_and_curve_are_measured(ran):
+    chances = json.loads(call(ran, "plan", "tiny", "--no-time", "--json").stdout)["power"]
+    assert "measured in the slices at the search" in chances["source"]
+    assert 0 < chances["noise_rel"] != 0.01

@@ -1,0 +1,64 @@
+"""The power of a study rests on what its slices show, and else on what is assumed."""
+
+import math
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mutransfer.analysis.verdict.judge import judge
+from mutransfer.sweep.plan.power import power_of
+from mutransfer.sweep.results.question import study_question
+from tests.sweep.conftest import TINY, study_of
+from tests.sweep.planted import play
+
+EMPTY = pd.DataFrame()
+GAIN_REL, NOISE_REL = 0.02, 0.0002
+HALF_OCTAVES = TINY.replace("max_extend: 1", "max_extend: 3, spacing_log2: 0.5")
+
+
+def noisy(optimum: float, draw: int):
+    """A parabola with noise that depends on the trial alone."""
+
+    def law(config) -> float:
+        key = zlib.crc32(f"{config.width} {config.hps.lr} {config.seed}".encode())
+        noise = np.random.default_rng((draw, key)).normal()
+        return 1 + GAIN_REL * (math.log2(config.hps.lr) - optimum) ** 2 + NOISE_REL * noise
+
+    return law
+
+
+def test_noise_and_curve_are_measured_where_the_slices_at_the_search_have_run():
+    study = study_of(HALF_OCTAVES)
+    assumed = power_of(study, {}, EMPTY, n_draws=3)
+    assert (assumed.noise_rel, assumed.gain_rel) == (0.01, 0.05)
+    decisions, table, _ = play(study, noisy(-6.2, 0))
+    measured = power_of(study, decisions, table, n_draws=3)
+    assert measured.gain_rel == pytest.approx(GAIN_REL, rel=0.5)
+    assert measured.noise_rel == pytest.approx(NOISE_REL, rel=0.7)
+    flat, table, _ = play(study, lambda config: 1 + 1e-5 * config.seed * config.hps.lr)
+    of_flat = power_of(study, flat, table, n_draws=3)
+    assert of_flat.gain_rel == 0.05 and of_flat.noise_rel < 1e-4
+
+
+def test_a_tolerance_in_loss_needs_a_loss():
+    study = study_of(HALF_OCTAVES.replace("rel_loss: 0.02", "abs_loss: 0.02"))
+    assert power_of(study, {}, EMPTY) is None
+    decisions, table, _ = play(study, noisy(-6.2, 0))
+    assert power_of(study, decisions, table, n_draws=3) is not None
+
+
+@pytest.mark.slow
+def test_studies_that_are_played_pass_as_often_as_simulated_ones():
+    """The whole way from the plan to the verdict, with the same curve and noise."""
+    study, n = study_of(HALF_OCTAVES), 30
+    words = []
+    for draw in range(n):
+        decisions, table, _ = play(study, noisy(-6.5 + draw / n, draw))
+        words.append(judge(table, study_question(study, decisions)).verdict)
+    assumed = f"    assume: {{noise_rel: {NOISE_REL}, gain_rel: {GAIN_REL}}}\n"
+    simulated = power_of(study_of(HALF_OCTAVES.rstrip() + "\n" + assumed), {}, EMPTY, n_draws=n)
+    assert words.count("PASS") / n == pytest.approx(simulated.pass_at_0, abs=0.25)
+    louder = power_of(study, {}, EMPTY, n_draws=n)  # the control
+    assert words.count("PASS") / n > louder.pass_at_0 + 0.25
