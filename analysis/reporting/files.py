@@ -74,11 +74,13 @@ def report_files(inputs: ReportInputs) -> dict[str, bytes]:
 def to_dict(inputs: ReportInputs) -> dict[str, Any]:
     """Return the answer as plain data: verdict.json, or verdict None where there is none yet.
 
-    Convergence is reported beside the verdict and does not enter it; ``progress`` stands there
-    while trials are missing.
+    Beside it stand ``notes``, what was assumed of a table; convergence, which does not enter the
+    verdict; and ``progress`` while trials are missing.
     """
     verdict = inputs.verdict
     content: dict[str, Any] = {"verdict": None} if verdict is None else verdict.to_dict()
+    if inputs.notes:
+        content["notes"] = list(inputs.notes)
     if inputs.convergence is not None:
         content["convergence"] = inputs.convergence.to_dict()
     if inputs.is_under_way and inputs.progress:

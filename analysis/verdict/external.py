@@ -75,7 +75,8 @@ class TableResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, equal to that of `mutransfer analyze TABLE --json`."""
-        return self.full_verdict.to_dict()
+        notes = {"notes": self.caveats} if self.caveats else {}
+        return {**self.full_verdict.to_dict(), **notes}
 
     @property
     def caveats(self) -> list[str]:

@@ -11,8 +11,8 @@ from mutransfer.analysis.table.arguments import shown
 from mutransfer.analysis.verdict.cost import ReferenceRuns, total
 from mutransfer.analysis.verdict.judge import FORMAT, Verdict
 
-# What the verdict.json of a study contains besides the verdict (`reporting.files.to_dict`).
-BESIDE = frozenset({"convergence", "progress"})
+# What a verdict.json contains besides the verdict (`reporting.files.to_dict`).
+BESIDE = frozenset({"convergence", "notes", "progress"})
 REMEDY = "write it anew with `mutransfer analyze STUDY` or `mutransfer analyze TABLE -o FOLDER`"
 TOO_DEEP = "must be a verdict.json; got lists or objects nested too deeply"
 

@@ -24,6 +24,7 @@ def test_a_frame_and_both_files_give_equal_results(tmp_path: Path) -> None:
         assert result.to_dict() == frame.to_dict()
         assert result.caveats == frame.caveats
         assert result.caveats == ["27 run(s) without a finite loss are taken for diverged."]
+        assert result.to_dict()["notes"] == result.caveats
         assert result.name == Path(file).name
     assert frame.name == "table"
 

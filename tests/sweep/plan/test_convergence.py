@@ -97,17 +97,23 @@ def test_with_the_same_number_of_validations_the_trials_of_the_set_are_shared():
     assert "mup" not in set(stage["arm"])  # the transferred set's runs at the target serve
 
 
+def parabolas(*, mup: float, tuned: float):
+    """A law with these log2 of the best LR, ``tuned`` for SP above the base width."""
+
+    def law(config):
+        best = tuned if config.arm == "sp" and config.width > 16 else mup
+        return 1 + 0.02 * (math.log2(config.hps.lr) - best) ** 2 + 1e-4 * config.seed
+
+    return law
+
+
 @pytest.mark.parametrize("default_lr", ["2^-8", "0.00390001", "0.0039"])
 def test_a_tuned_lr_that_rounds_to_the_default_is_the_default(default_lr):
     """Both are curves of one arm: at the same LR they are the same runs."""
     text = WITH_CONVERGENCE.replace("default_lr: 2^-10", f"default_lr: {default_lr}")
     study = study_of(text.replace("n_val: 1}", "n_val: 6}"))
 
-    def beside(config):
-        best = -8.0005 if config.arm == "sp" and config.width > 16 else -7.0
-        return 1 + 0.02 * (math.log2(config.hps.lr) - best) ** 2 + 1e-4 * config.seed
-
-    decisions, table, plan = play(study, beside, at_once=99)
+    decisions, table, plan = play(study, parabolas(mup=-7.0, tuned=-8.0005), at_once=99)
     assert plan.finished
     default = convergence.default_set(study)["lr"]
     candidates = {default, 2**-8}
@@ -123,11 +129,7 @@ def test_a_default_that_differs_from_a_lattice_value_in_its_last_digit_ends_noth
     text = WITH_CONVERGENCE.replace("default_lr: 2^-10", "default_lr: 0.000976563")
     study = study_of(text.replace("n_val: 1}", "n_val: 6}"))
 
-    def low(config):
-        best = -10.0 if config.arm == "sp" and config.width > 16 else -9.0
-        return 1 + 0.02 * (math.log2(config.hps.lr) - best) ** 2 + 1e-4 * config.seed
-
-    decisions, table, plan = play(study, low, at_once=99)
+    decisions, table, plan = play(study, parabolas(mup=-9.0, tuned=-10.0), at_once=99)
     assert plan.finished
     assert {0.000976562, 0.000976563} <= set(table.loc[table["arm"] == "sp", "hp.lr"])
     assert judge(table, study_question(study, decisions)).verdict
