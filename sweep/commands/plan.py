@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
+from mutransfer.proxies.config.recorded import NotRecordedError
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.live import clock
 from mutransfer.sweep.commands.options import (
@@ -60,7 +61,7 @@ def _summary(study: Study, costs: list[StageCost], source: str | None) -> dict[s
     return {
         "study": study.name,
         "axis": study.axis,
-        "coordcheck_flops": gate.flops(study),
+        "coordcheck_flops": _check_flops(study),
         "stages": [dataclasses.asdict(cost) for cost in costs],
         "flops": total,
         "target_run_flops": target_run,
@@ -69,6 +70,14 @@ def _summary(study: Study, costs: list[StageCost], source: str | None) -> dict[s
         "train_s": estimate.total_s(costs),
         "speed_source": source,
     }
+
+
+def _check_flops(study: Study) -> float | None:
+    """FLOPs of the coordinate check; None where a run directory does not record them."""
+    try:
+        return gate.flops(study)
+    except NotRecordedError:
+        return None
 
 
 def _print(study: Study, costs: list[StageCost], summary: dict[str, Any]) -> None:
@@ -88,7 +97,9 @@ def _print(study: Study, costs: list[StageCost], summary: dict[str, Any]) -> Non
         "Counted as parameters × batch × steps, the search costs "
         f"{100 * summary['search_share_by_paper']:.3g} % of {unit}."
     )
-    if gate.is_due(study):
+    if gate.is_due(study) and summary["coordcheck_flops"] is None:
+        say("A coordinate check comes first; its cost is not recorded in this run directory.")
+    elif gate.is_due(study):
         widths = " ".join(map(str, gate.widths(study)))
         cost = terminal.flops(summary["coordcheck_flops"])
         say(f"A coordinate check at widths {widths} comes first: {cost}.")

@@ -58,7 +58,7 @@ def run(
     Example: [dim]mutransfer run digits-dit[/dim] or
     [dim]mutransfer run runs/digits-dit --retry-failed[/dim]
     """
-    study, store = rundir.find(name, spec_path, runs)
+    study, store = rundir.find_to_train(name, spec_path, runs)
     data.load(study.data)  # faults of the data are raised before anything is written
     if not json_ and (line := attribution(study)):
         out.print(line, highlight=False)

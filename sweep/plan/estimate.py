@@ -37,10 +37,10 @@ class StageCost:
 
 def target_flops(study: Study) -> float:
     """Training FLOPs of one run at the target: the unit of a sweep's cost."""
-    return training_flops(_typical(study, study.target_at))
+    return training_flops(typical(study, study.target_at))
 
 
-def _typical(study: Study, axis_value: int) -> TrialConfig:
+def typical(study: Study, axis_value: int) -> TrialConfig:
     """A trial at an axis value, each HP in the middle of its range."""
     hps = {name: distribution.middle for name, distribution in study.parameters.items()}
     return trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
@@ -56,8 +56,8 @@ def paper_share(study: Study) -> float:
     def volume(config: TrialConfig) -> int:
         return n_params(config) * config.train.batch_size * config.train.steps
 
-    search = study.search.trials * volume(_typical(study, study.search_at))
-    target, production = _typical(study, study.target_at), study.production
+    search = study.search.trials * volume(typical(study, study.search_at))
+    target, production = typical(study, study.target_at), study.production
     if production is None:
         return search / volume(target)
     n_production = n_params(dataclasses.replace(target, width=production.width))
@@ -146,15 +146,15 @@ def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[StepSize, float]:
 def timed_step_s(study: Study) -> dict[StepSize, float]:
     """Seconds of a training step by size, from a few real steps on this machine.
 
-    Empty where this machine lacks the study's device or data; sizes of more than
-    ``MAX_TIMED_FLOPS`` a step are left out.
+    Empty where this machine lacks the study's device or data, and for the study of a run directory,
+    whose data and code are not used; sizes of more than ``MAX_TIMED_FLOPS`` a step are left out.
     """
-    if not data.is_present(study.data):
+    if study.recorded is not None or not data.is_present(study.data):
         return {}
     if study.resources.device == "cuda" and not torch.cuda.is_available():
         return {}
     timed: dict[StepSize, float] = {}
-    for config in (_typical(study, axis_value) for axis_value in study.axis_values):
+    for config in (typical(study, axis_value) for axis_value in study.axis_values):
         if step_flops(config) <= MAX_TIMED_FLOPS and size_of(config) not in timed:
             timed[size_of(config)] = _step_s(config)
     return timed

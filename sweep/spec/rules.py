@@ -1,7 +1,8 @@
 """The rules between the sections of a study, listed in ``RULES``, and the faults they give.
 
 A rule is a function whose parameters are named as the sections it needs. It runs where all of these
-are valid.
+are valid. Those of ``DATA_RULES`` open the data, which may be the user's own code, and those of
+``CODE_RULES`` import such code.
 """
 
 import inspect
@@ -16,6 +17,7 @@ from mutransfer.sweep.spec.loggers import missing
 from mutransfer.sweep.spec.sections import Convergence, Logger, Target, Transfer
 
 MAX_EPS = 1e-10
+Rule = Callable[..., Iterator[Fault]]
 
 
 def one_tolerance_is_given(target: Target) -> Iterator[Fault]:
@@ -69,12 +71,9 @@ def loggers_are_installed(loggers: Sequence[Logger] | None) -> Iterator[Fault]:
         yield Fault(("loggers",), rule, "not installed", remedy)
 
 
-RULES: tuple[Callable[..., Iterator[Fault]], ...] = (
+RULES: tuple[Rule, ...] = (
     model_rules.widths_can_be_built,
-    model_rules.model_fits_data,
-    model_rules.data_can_be_loaded,
     model_rules.trainer_is_function_or_command,
-    model_rules.custom_model_works,
     axis_rules.keys_match_axis,
     axis_rules.control_fits_axis,
     convergence_is_along_width,
@@ -93,16 +92,25 @@ RULES: tuple[Callable[..., Iterator[Fault]], ...] = (
     hp_rules.grid_is_large_enough,
     hp_rules.limits_leave_room,
 )
+DATA_RULES: tuple[Rule, ...] = (
+    model_rules.model_fits_data,
+    model_rules.data_can_be_loaded,
+)
+CODE_RULES: tuple[Rule, ...] = (
+    model_rules.trainer_can_be_imported,
+    model_rules.custom_model_works,
+)
 
 
-def faults(valid: Mapping[str, Any]) -> list[Fault]:
-    """All faults between the sections of one study, in the order of ``RULES``.
+def faults(valid: Mapping[str, Any], rules: Sequence[Rule] = RULES) -> list[Fault]:
+    """All faults between the sections of one study, in the order of ``rules``.
 
     Args:
         valid: The valid sections, by name. A rule that needs any other section does not run.
+        rules: The rules.
     """
     result: list[Fault] = []
-    for rule in RULES:
+    for rule in rules:
         needed = inspect.signature(rule).parameters
         if valid.keys() >= needed.keys():
             result += rule(**{name: valid[name] for name in needed})
