@@ -182,7 +182,8 @@ class Store:
         """All training curves, one row per point."""
         if not self.names("curves", ".parquet"):
             return CURVE_SCHEMA.empty_table().to_pandas()
-        return pq.read_table(self.path("curves"), filesystem=self.fs).to_pandas()
+        curves = pq.read_table(self.path("curves"), filesystem=self.fs)
+        return curves.to_pandas(ignore_metadata=True)
 
     def curve(self, trial_id: str) -> list[dict[str, Any]]:
         """The training curve of one trial, one dict per point; empty where it has none."""

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mutransfer.sweep.cli import app
+from mutransfer.sweep.commands.dashboard import SERVE
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.store.store import Store
 from tests.sweep.planted import filled_run
@@ -74,3 +75,16 @@ def wait_for(url: str, server: subprocess.Popen):
         except OSError:
             time.sleep(0.5)
     raise AssertionError(f"no answer from {url}")
+
+
+def test_the_server_imports_nothing_from_the_working_directory(tmp_path):
+    """As where a user changed into a stranger's run directory and types `dashboard .`."""
+    marker = tmp_path / "imported"
+    for name in ("optuna_dashboard", "argparse", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    help_ = [*SERVE, "--help"]
+    done = subprocess.run([sys.executable, *help_], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "--port" in done.stdout and not marker.exists()
+    help_.remove("-P")  # the control
+    subprocess.run([sys.executable, *help_], cwd=tmp_path, capture_output=True)
+    assert marker.exists()

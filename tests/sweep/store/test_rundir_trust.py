@@ -5,13 +5,19 @@ modules are replaced by ones that leave a marker when they are imported or start
 """
 
 import json
+import pickle
+import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests.environments import FOLDERS, ROOT
 from tests.sweep.command_line import CLI, call
 from tests.sweep.custom_model import MODULE, SPEC
 
@@ -155,4 +161,51 @@ def test_an_older_run_directory_is_read_with_a_sentence_for_what_it_lacks(strang
     for word in ("plan", "roles", "export"):
         done = call(stranger, word, "runs/own", *READING[word][0][1:])
         assert done.returncode == 2 and "got no such record" in done.stderr
+    assert not marker(stranger).exists()
+
+
+PICKLES = re.compile(
+    r"\bpickle\.loads?\(|\bnp\.load\((?!.*allow_pickle=False)|\btorch\.load\((?!.*weights_only=True)"
+    r"|\beval\((?!\))|\bexec\(|read_pickle|joblib|enable_unsafe|PyExtensionType"
+)
+
+
+def test_no_file_is_read_in_a_form_that_can_hold_code():
+    for line in ("torch.load(file)", "np.load(p, mmap_mode='r')", "pickle.load(f)"):
+        assert PICKLES.search(line)  # the controls
+    assert not PICKLES.search("torch.load(file, weights_only=True)")
+    files = [path for top in FOLDERS for path in (ROOT / top).rglob("*.py")]
+    assert [str(path) for path in files if PICKLES.search(path.read_text())] == []
+
+
+class Payload:
+    """Its pickle, when it is read, leaves a marker."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+def test_metadata_of_parquet_parts_are_data(stranger, tmp_path):
+    """Old pyarrow unpickled the type of a column from its metadata (CVE-2023-47248)."""
+    pickled = pickle.dumps(Payload(marker(stranger)))
+    pickle.loads(pickled).close()  # the control
+    marker(stranger).unlink()
+    hostile = {
+        b"ARROW:extension:name": b"arrow.py_extension_type",
+        b"ARROW:extension:metadata": pickled,
+    }
+    for folder in ("trials", "curves"):
+        for path in (stranger / "runs/own" / folder).glob("*.parquet"):
+            part = pq.read_table(path)
+            fields = [field.with_metadata(hostile) for field in part.schema]
+            schema = pa.schema(fields, metadata={b"pandas": b'{"attrs": {"a": 1}, "columns": 3}'})
+            pq.write_table(part.cast(schema), path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pyarrow warns that it did not unpickle
+        for word in ("analyze", "status", "log", "dashboard"):
+            done = call(stranger, word, "runs/own", *READING[word][0][1:])
+            assert "Traceback" not in done.stderr
     assert not marker(stranger).exists()
