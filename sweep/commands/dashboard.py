@@ -23,7 +23,7 @@ def dashboard(
     name: StudyArg,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8080,
     journal_only: Annotated[
         bool, typer.Option("--journal-only", help="Write the journal, start no server.")
     ] = False,

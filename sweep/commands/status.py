@@ -34,10 +34,10 @@ def status(
     rows = [(stage, status_, int(n)) for (stage, status_), n in by_stage.items()]
     out.print(terminal.table(f"{study.name}: {store.root}", ("stage", "status", "trials"), rows))
     if "centre" in decisions:
-        out.print(f"search best: {_hps(decisions['centre']['search_best'])}", highlight=False)
+        out.print(f"search best: {_hps(decisions['centre']['search_best'])}")
     if "transferred" in decisions:
         transferred = decisions["transferred"]["transferred"]
-        out.print(f"transferred set: {_hps(transferred)}", highlight=False)
+        out.print(f"transferred set: {_hps(transferred)}")
     errors = failed[["trial_id", study.axis, "error"]].itertuples(index=False)
     if len(failed):
         out.print(terminal.table("failed", ("trial", study.axis, "error"), errors))

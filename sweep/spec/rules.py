@@ -14,7 +14,14 @@ from mutransfer.proxies.config.model import ModelConfig
 from mutransfer.proxies.errors import Fault
 from mutransfer.sweep.spec import axis_rules, hp_rules, model_rules
 from mutransfer.sweep.spec.loggers import missing
-from mutransfer.sweep.spec.sections import Convergence, Logger, Target, Transfer
+from mutransfer.sweep.spec.sections import (
+    MAX_TRIALS,
+    Convergence,
+    Logger,
+    Search,
+    Target,
+    Transfer,
+)
 
 MAX_EPS = 1e-10
 Rule = Callable[..., Iterator[Fault]]
@@ -27,6 +34,31 @@ def one_tolerance_is_given(target: Target) -> Iterator[Fault]:
         rule = "exactly one of rel_loss, abs_loss, share_of_width_gain"
         got = ", ".join(given) or "none"
         yield Fault(("target", "tolerance"), rule, got, "e.g. `tolerance: {rel_loss: 0.005}`")
+
+
+def trials_are_countable(
+    search: Search, transfer: Transfer, target: Target, convergence: Convergence | None
+) -> Iterator[Fault]:
+    """The study has at most ``MAX_TRIALS`` trials, before any slice is extended."""
+    n_arms = 1 if transfer.control == "none" else 2
+    n_hps = len(transfer.parameters)
+    counts = {
+        ("search", "trials"): search.trials,
+        ("transfer",): n_hps
+        * n_arms
+        * len(transfer.axis_values)
+        * transfer.points
+        * transfer.seeds,
+        ("target",): (n_hps * target.points + 1) * target.seeds,
+    }
+    if convergence is not None:
+        counts["convergence",] = (convergence.points + 3) * convergence.seeds
+    if sum(counts.values()) <= MAX_TRIALS:
+        return
+    path = max(counts, key=lambda key: counts[key])
+    rule = f"a study has at most {MAX_TRIALS:,} trials (values × seeds × sizes × HPs × arms)"
+    got = f"{sum(counts.values()):,}, of which {counts[path]:,} by `{'.'.join(path)}`"
+    yield Fault(path, rule, got, "lower its numbers, or make two studies of it")
 
 
 def eps_is_small(train: TrainConfig) -> Iterator[Fault]:
@@ -81,6 +113,7 @@ RULES: tuple[Rule, ...] = (
     axis_rules.depths_can_be_built,
     axis_rules.scaling_fits_axis,
     one_tolerance_is_given,
+    trials_are_countable,
     hp_rules.sliced_hps_are_given,
     hp_rules.lr_is_given,
     hp_rules.init_std_is_given_once,

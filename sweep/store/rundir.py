@@ -110,7 +110,7 @@ def _study_of(store: Store) -> Study:
     try:
         recorded = RECORDED.validate_python({**facts, "fingerprint": content.get("data")})
         study = from_resolved(plain, recorded)
-    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+    except (ValidationError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         text = " ".join(str(error).split())[:300]
         raise UserError(
             f"{store.path(STUDY_FILE)}: is damaged ({text}); restore the file"

@@ -76,7 +76,23 @@ class Store:
 
         Returns:
             Whether this call wrote the file.
+
+        Raises:
+            UserError: the place cannot be written.
         """
+        try:
+            return self._write(content, *parts, keep_first=keep_first)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> UserError:
+        reason = error.strerror or " ".join(str(error).split())
+        return UserError(
+            f"{self.root}: cannot be written: {reason}; make it writable, or choose another place "
+            "with --runs"
+        )
+
+    def _write(self, content: bytes, *parts: str, keep_first: bool) -> bool:
         target = self.path(*parts)
         self.fs.create_dir(target.rsplit("/", 1)[0], recursive=True)
         if not self.local:  # an object appears when its stream is closed
@@ -218,7 +234,7 @@ class Store:
         """A JSON file. Raises FileNotFoundError, or UserError where it is not JSON."""
         try:
             content: dict[str, Any] = json.loads(self.read_bytes(*parts))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{self.path(*parts)}: is not JSON ({error}); restore it, or move the run "
                 "directory away and run again"
@@ -242,15 +258,19 @@ class Store:
         Object stores have no lock, but there, too, the first part written for a trial is kept.
 
         Raises:
-            UserError: another process runs this study.
+            UserError: another process runs this study, or the place cannot be written.
         """
         if not self.local:
             yield
             return
         import fcntl
 
-        Path(self.root).mkdir(parents=True, exist_ok=True)
-        with Path(self.path(".lock")).open("a") as file:
+        try:
+            Path(self.root).mkdir(parents=True, exist_ok=True)
+            file = Path(self.path(".lock")).open("a")  # noqa: SIM115  # closed below
+        except OSError as error:
+            raise self._unwritable(error) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
