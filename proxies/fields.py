@@ -18,6 +18,9 @@ Depth = Annotated[int, Ge(1), Le(MAX_DEPTH)]
 
 Positive = Annotated[float, Gt(0)]
 
+# Of one size of a model to another; published ones are 2 to 8.
+Ratio = Annotated[float, Gt(0), Le(1000)]
+
 NonNegative = Annotated[float, Ge(0)]
 
 # Excludes 0: a decay or a horizon of zero steps has no meaning.

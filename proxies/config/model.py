@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from mutransfer.proxies.fields import STRICT, Depth, Frozen, Positive, Width
+from mutransfer.proxies.fields import STRICT, Depth, Frozen, Positive, Ratio, Width
 
 # Index of a block, counted from 0.
 BlockIndex = Annotated[int, Ge(0)]
@@ -45,7 +45,7 @@ class DiTConfig:
     head_dim: Width
     base_width: Width
     patch_size: Width
-    mlp_ratio: Positive = 4.0
+    mlp_ratio: Ratio = 4.0
     adaln: Literal["fan_in", "zero"] = "fan_in"
     zero_readout: bool = True
     learn_sigma: bool = False
@@ -82,7 +82,7 @@ class UViTConfig:
     head_dim: Width
     base_width: Width
     patch_size: Width
-    mlp_ratio: Positive = 4.0
+    mlp_ratio: Ratio = 4.0
     affine_norm: bool = False
     mlp_time_embed: bool = False
     conv: bool = True
@@ -119,7 +119,7 @@ class PixArtConfig:
     head_dim: Width
     base_width: Width
     patch_size: Width
-    mlp_ratio: Positive = 4.0
+    mlp_ratio: Ratio = 4.0
     table_std: Positive = 0.02
     embedder_std: Positive | None = 0.02
     zero_cross_attention: bool = True
@@ -156,7 +156,7 @@ class MMDiTConfig:
     head_dim: Width
     base_width: Width
     patch_size: Width
-    mlp_ratio: Positive = 4.0
+    mlp_ratio: Ratio = 4.0
     adaln: Literal["fan_in", "zero"] = "fan_in"
     qk_norm: bool = True
     pooled: bool = True

@@ -233,7 +233,10 @@ class Store:
     def read_json(self, *parts: str) -> dict[str, Any]:
         """A JSON file. Raises FileNotFoundError, or UserError where it is not JSON."""
         try:
-            content: dict[str, Any] = json.loads(self.read_bytes(*parts))
+            content = json.loads(self.read_bytes(*parts))
+            json.dumps(content, ensure_ascii=False).encode()  # JSON can hold half a character
+            if not isinstance(content, dict):
+                raise ValueError("its content is no object")
         except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{self.path(*parts)}: is not JSON ({error}); restore it, or move the run "

@@ -80,3 +80,24 @@ def test_failed_rows_can_be_forgotten_and_others_not(tiny, tmp_path):
     store.write_row(a_row(tiny, seed=2, status="failed", val_loss=None, error="x"), [])
     assert store.forget_failed() == 1
     assert store.table()["seed"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", '{"a": "\\ud800"}', "[" * 100_000, "1e999", b"\xff".decode("latin1")]
+)
+def test_a_file_that_is_no_json_object_is_named(tmp_path, content):
+    store = Store(str(tmp_path))
+    store.write(content.encode("latin1"), "decisions", "centre.json")
+    with pytest.raises(UserError, match=r"centre\.json: is not JSON"):
+        store.decisions()
+    store.write(b'{"a": "\\u03bc"}', "decisions", "centre.json")  # the control
+    assert store.decisions() == {"centre": {"a": "μ"}}
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("where a folder should be")
+    store = Store(str(tmp_path / "file" / "tiny"))
+    with pytest.raises(UserError, match=r"cannot be written: .*Not a directory; .* --runs"):
+        store.write(b"", "plots", "a.png")
+    with pytest.raises(UserError, match="cannot be written"), store.lock():
+        pass
