@@ -209,3 +209,19 @@ def test_metadata_of_parquet_parts_are_data(stranger, tmp_path):
             done = call(stranger, word, "runs/own", *READING[word][0][1:])
             assert "Traceback" not in done.stderr
     assert not marker(stranger).exists()
+
+
+def test_user_code_has_one_gate_that_a_spec_opens_alone():
+    """Names in code are constants elsewhere; programs are started where they are listed here."""
+    wanted = {
+        r"user_code\.allow\(": {"reader.py", "ray_actor.py"},
+        r"\bimport_module\((?!\")": {"user_code.py", "log_writer.py", "__init__.py"},
+        r"__import__|run_path|run_module|exec_module|os\.system": set(),
+        r"subprocess\.(Popen|run|call|check)|os\.(exec|spawn)": {
+            "dashboard.py", "follow.py", "provenance.py", "supervise.py", "user_trainer.py",
+        },
+    }  # fmt: skip
+    sources = [path for top in FOLDERS for path in (ROOT / top).rglob("*.py")]
+    for pattern, names in wanted.items():
+        found = {path.name for path in sources if re.search(pattern, path.read_text())}
+        assert found == names, pattern
