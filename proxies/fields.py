@@ -5,9 +5,21 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
-Count = Annotated[int, Ge(1)]
+# Limits keep a slip of the pen from filling the memory before anything is said about it. A million
+# is 50 times the widest layer published; the deepest Transformer published has 1,000 layers
+# (arXiv 2203.00555); a longer training than 10^9 steps is not in sight.
+MAX_COUNT, MAX_WIDTH, MAX_DEPTH = 10**9, 10**6, 4000
+
+Count = Annotated[int, Ge(1), Le(MAX_COUNT)]
+
+Width = Annotated[int, Ge(1), Le(MAX_WIDTH)]
+
+Depth = Annotated[int, Ge(1), Le(MAX_DEPTH)]
 
 Positive = Annotated[float, Gt(0)]
+
+# Of one size of a model to another; published ones are 2 to 8.
+Ratio = Annotated[float, Gt(0), Le(1000)]
 
 NonNegative = Annotated[float, Ge(0)]
 

@@ -1,4 +1,9 @@
-"""The user's own functions, named as `package.module:function`, and a digest of their source."""
+"""The user's own functions, named as `package.module:function`, and a digest of their source.
+
+All code that a study names passes one gate, `require`, which is closed at first. A spec that the
+user named on the command line opens it for its own names (`allow`); a run directory, which may be a
+stranger's, opens it for none.
+"""
 
 import hashlib
 import importlib
@@ -14,9 +19,40 @@ from mutransfer.proxies.errors import ConfigError
 # What the user's code may raise when it is imported or called; a script may call sys.exit.
 USER_ERRORS = (Exception, SystemExit)
 
+_allowed: set[str] = set()
+
+
+class NotAllowedError(ConfigError):
+    """Code that no spec of the user's names, so it is neither imported nor executed."""
+
+
+def allow(names: Iterable[str], folders: Iterable[str] = ()) -> None:
+    """Open the gate for functions and commands that a spec of the user's names.
+
+    Args:
+        names: Functions as `package.module:function`, and commands of trainers.
+        folders: Where the functions are imported from, besides the import path.
+    """
+    _allowed.update(names)
+    add_paths(folders)
+
+
+def require(name: str) -> None:
+    """Return where a spec of the user's names this function or command.
+
+    Raises:
+        NotAllowedError: none does.
+    """
+    if name not in _allowed:
+        raise NotAllowedError(
+            f"{name}: code is imported and executed only where a spec of yours names it; got a "
+            "run directory, which may be a stranger's; if the code is yours, name its study and "
+            "spec: `mutransfer run STUDY --spec FILE`"
+        )
+
 
 def add_paths(folders: Iterable[str]) -> None:
-    """Append folders to the end of the import path, so that they hide no installed package."""
+    """Append the user's own folders to the import path; at its end they hide no package."""
     folders = [str(Path(folder).absolute()) for folder in folders]
     for folder in folders:
         if folder not in sys.path:
@@ -36,6 +72,7 @@ def function(reference: str) -> Callable[..., Any]:
     """Return the function that `package.module:function` names.
 
     Raises:
+        NotAllowedError: no spec of the user's names it.
         ConfigError: no such module or function, or the import fails.
     """
     module_name, colon, attribute = reference.partition(":")
@@ -44,6 +81,7 @@ def function(reference: str) -> Callable[..., Any]:
             f"{reference}: a function is named as package.module:function; got no ':'; write for "
             "example `mypackage.models:build`"
         )
+    require(reference)
     try:
         module = importlib.import_module(module_name)
     except USER_ERRORS as error:

@@ -13,13 +13,13 @@ class RunError(RuntimeError):
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM asked the run to stop.
+    """Ctrl-C or SIGTERM asked the run to stop; the text is the command line's last.
 
     A ``BaseException``: Ray Tune catches ``Exception`` and would then wait for blocked trials.
     """
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"signal {signal_number}")
+    def __init__(self, signal_number: int, text: str = "stopped") -> None:
+        super().__init__(text)
         self.signal_number = signal_number
 
 

@@ -225,4 +225,4 @@ def read(path: str | Path, filesystem: pafs.FileSystem | None = None) -> pd.Data
         return empty()
     schema = pa.unify_schemas([p.physical_schema for p in parts], promote_options="permissive")
     data = ds.dataset(name, filesystem=files, format="parquet", schema=schema)
-    return validate(data.to_table().to_pandas())
+    return validate(data.to_table().to_pandas(ignore_metadata=True))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from mutransfer.proxies.fields import STRICT, Count, Frozen, Positive
+from mutransfer.proxies.fields import STRICT, Depth, Frozen, Positive, Ratio, Width
 
 # Index of a block, counted from 0.
 BlockIndex = Annotated[int, Ge(0)]
@@ -41,17 +41,17 @@ class DiTConfig:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     family: Literal["dit"] = "dit"
-    depth: Count
-    head_dim: Count
-    base_width: Count
-    patch_size: Count
-    mlp_ratio: Positive = 4.0
+    depth: Depth
+    head_dim: Width
+    base_width: Width
+    patch_size: Width
+    mlp_ratio: Ratio = 4.0
     adaln: Literal["fan_in", "zero"] = "fan_in"
     zero_readout: bool = True
     learn_sigma: bool = False
     embedding_std: Positive = 1.0
     repa_block: BlockIndex | None = None
-    repa_hidden: Count = REPA_HIDDEN
+    repa_hidden: Width = REPA_HIDDEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +78,11 @@ class UViTConfig:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     family: Literal["uvit"] = "uvit"
-    depth: Count
-    head_dim: Count
-    base_width: Count
-    patch_size: Count
-    mlp_ratio: Positive = 4.0
+    depth: Depth
+    head_dim: Width
+    base_width: Width
+    patch_size: Width
+    mlp_ratio: Ratio = 4.0
     affine_norm: bool = False
     mlp_time_embed: bool = False
     conv: bool = True
@@ -115,11 +115,11 @@ class PixArtConfig:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     family: Literal["pixart"] = "pixart"
-    depth: Count
-    head_dim: Count
-    base_width: Count
-    patch_size: Count
-    mlp_ratio: Positive = 4.0
+    depth: Depth
+    head_dim: Width
+    base_width: Width
+    patch_size: Width
+    mlp_ratio: Ratio = 4.0
     table_std: Positive = 0.02
     embedder_std: Positive | None = 0.02
     zero_cross_attention: bool = True
@@ -152,11 +152,11 @@ class MMDiTConfig:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     family: Literal["mmdit"] = "mmdit"
-    depth: Count
-    head_dim: Count
-    base_width: Count
-    patch_size: Count
-    mlp_ratio: Positive = 4.0
+    depth: Depth
+    head_dim: Width
+    base_width: Width
+    patch_size: Width
+    mlp_ratio: Ratio = 4.0
     adaln: Literal["fan_in", "zero"] = "fan_in"
     qk_norm: bool = True
     pooled: bool = True
@@ -164,7 +164,7 @@ class MMDiTConfig:
     zero_readout: bool = True
     learn_sigma: bool = False
     repa_block: BlockIndex | None = None
-    repa_hidden: Count = REPA_HIDDEN
+    repa_hidden: Width = REPA_HIDDEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +185,7 @@ class CustomConfig:
     family: Literal["custom"] = "custom"
     build: str
     loss: str
-    base_width: Count
+    base_width: Width
     roles: Mapping[str, str] = field(default_factory=Frozen)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from annotated_types import Ge, Le
 
 from mutransfer.proxies.config.data import DATA_CONFIGS, DataConfig, DigitsConfig
 from mutransfer.proxies.config.model import MODEL_CONFIGS, ModelConfig, repa_block
+from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.proxies.config.scaling import Scaling, ScalingRule
 from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.fields import STRICT, Beta, Count, Fraction, NonNegative, Positive
@@ -138,9 +139,30 @@ class TrainerConfig:
     silence_s: Positive = 600.0
 
 
+def references(
+    model: ModelConfig, data: DataConfig, trainer: TrainerConfig | None
+) -> tuple[str, ...]:
+    """Return the user's own functions in a configuration, as `package.module:function`."""
+    keys: list[tuple[object, str]] = [(model, "build"), (model, "loss"), (data, "build")]
+    named = (getattr(section, key, None) for section, key in [*keys, (trainer, "run")])
+    return tuple(name for name in named if name)
+
+
+def code_names(
+    model: ModelConfig, data: DataConfig, trainer: TrainerConfig | None
+) -> tuple[str, ...]:
+    """Return the user's own functions and command in a configuration, for `user_code.allow`."""
+    command = trainer.command if trainer else None
+    return references(model, data, trainer) + ((command,) if command else ())
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrialConfig:
-    """Everything that determines one trial."""
+    """Everything that determines one trial.
+
+    `recorded`: facts to use instead of the data and of the user's own code, which are then neither
+    opened nor imported; None: the data and the code themselves.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
@@ -156,6 +178,7 @@ class TrialConfig:
     threads: Count = 1
     trainer: TrainerConfig | None = None
     scaling: Scaling | None = None  # applies in the arm "mup" only
+    recorded: Recorded | None = None
 
     def __post_init__(self) -> None:
         """Fill in the default weight of REPA where the model has a projector."""
@@ -180,7 +203,9 @@ class TrialConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON data from which `from_dict` makes an equal configuration."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        plain = dataclasses.asdict(dataclasses.replace(self, recorded=None))
+        del plain["recorded"]
+        return json.loads(json.dumps(plain))
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:

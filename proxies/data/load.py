@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from mutransfer.proxies.batch import Condition, DataInfo
-from mutransfer.proxies.config.data import DataConfig, LatentsConfig
+from mutransfer.proxies.batch import UNKNOWN, Condition, DataInfo
+from mutransfer.proxies.config.data import CustomDataConfig, DataConfig, LatentsConfig, is_name
+from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.proxies.data import custom, digits, images, latents, openmoji
 
 _LOAD: dict[str, Callable[[Any], "Data"]] = {
@@ -57,14 +58,29 @@ def info(config: DataConfig) -> DataInfo:
     return latents.info(config) if isinstance(config, LatentsConfig) else load(config).info
 
 
-def identity(config: DataConfig) -> dict[str, Any]:
+def declared_info(config: DataConfig) -> DataInfo | None:
+    """Return the shapes of a data set where no file that the configuration names tells them."""
+    if isinstance(config, CustomDataConfig):
+        return UNKNOWN
+    if isinstance(config, LatentsConfig):
+        return latents.info(config)
+    named = ((name, getattr(config, name)) for name in config.paths)
+    is_of_files = any(value is not None and not is_name(name, value) for name, value in named)
+    return None if is_of_files else load(config).info
+
+
+def identity(config: DataConfig, recorded: Recorded | None = None) -> dict[str, Any]:
     """Return what a trial's result depends on: the content, not its path, and options of feeding.
+
+    With `recorded` the data are not opened.
 
     Raises:
         DataError: as `load`, except for absent latents, whose fingerprint is `latents.ABSENT`;
             no trial can run with it.
     """
-    if isinstance(config, LatentsConfig):
+    if recorded is not None:
+        fingerprint = recorded.data_fingerprint()
+    elif isinstance(config, LatentsConfig):
         fingerprint = latents.fingerprint(config)
     else:
         fingerprint = load(config).fingerprint

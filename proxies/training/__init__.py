@@ -1,7 +1,7 @@
 """The training of one trial: plan, identity, loop, result, samples and cost.
 
 Public: `plan`, `build`, `factors`, `betas`, `resolve` and `identity`, functions of a `TrialConfig`;
-`train.Training`, which runs one; `flops` and `samples`.
+`train.Training`, which runs one; `flops`, `record` and `samples`.
 """
 
 from mutransfer.proxies.training.identity import identity, resolve

@@ -11,6 +11,7 @@ from mutransfer.proxies.config.data import DataConfig
 from mutransfer.proxies.config.model import CustomConfig, ModelConfig
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.models import custom
+from mutransfer.proxies.training.trial import data_info
 
 
 def training_flops(config: TrialConfig) -> float:
@@ -23,17 +24,23 @@ def training_flops(config: TrialConfig) -> float:
 
 def step_flops(config: TrialConfig) -> float:
     """Return the FLOPs of one training step; see `training_flops`."""
-    if isinstance(config.model, CustomConfig):
-        return config.train.batch_size * _custom_sample_flops(
-            config.model, config.data, config.width
-        )
-    info = data.info(config.data)
-    return config.train.batch_size * _sample_flops(config.model, config.width, info)
+    return config.train.batch_size * sample_flops(config)
+
+
+def sample_flops(config: TrialConfig) -> float:
+    """Return the FLOPs of one training step per sample; see `training_flops`."""
+    if not isinstance(config.model, CustomConfig):
+        return _sample_flops(config.model, config.width, data_info(config))
+    if config.recorded is not None:
+        return config.recorded.sample_flops(config.width)
+    return _custom_sample_flops(config.model, config.data, config.width)
 
 
 def n_params(config: TrialConfig) -> int:
     """Return the number of trainable parameters."""
-    return _n_params(config.model, config.width, data.info(config.data))
+    if config.recorded is not None and isinstance(config.model, CustomConfig):
+        return config.recorded.n_params(config.width)
+    return _n_params(config.model, config.width, data_info(config))
 
 
 @lru_cache

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mutransfer.proxies import data, user_code
-from mutransfer.proxies.config.trial import TrialConfig
+from mutransfer.proxies.config.trial import TrialConfig, references
 from mutransfer.proxies.training.trial import betas, plan
 
 # Raise this whenever a change of the code changes what a trial computes.
@@ -34,7 +34,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
         "model": model,
         "objective": dataclasses.asdict(config.objective),
         **_code(config),
-        "data": data.identity(config.data),
+        "data": data.identity(config.data, config.recorded),
         "train": train,
         "hps": config.hps.outside_plan(),
         "seed": config.seed,
@@ -45,11 +45,12 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
 
 def _code(config: TrialConfig) -> dict[str, str]:
     """Return a digest of the user's own code, and their trainer, if the trial runs any."""
-    references = [getattr(config.model, "build", None), getattr(config.model, "loss", None)]
-    references.append(getattr(config.data, "build", None))
-    references.append(config.trainer and config.trainer.run)
-    named = tuple(name for name in references if name)
-    code = {"code": user_code.source_digest(named)} if named else {}
+    named = references(config.model, config.data, config.trainer)
+    code = {}
+    if named and config.recorded is not None:
+        code["code"] = config.recorded.code_digest()
+    elif named:
+        code["code"] = user_code.source_digest(named)
     if config.trainer is not None:
         code["trainer"] = config.trainer.run or config.trainer.command or ""
     return code

@@ -6,7 +6,7 @@ from torch import nn
 
 from mutransfer.proxies import data, models
 from mutransfer.proxies.batch import DataInfo
-from mutransfer.proxies.config.model import ModelConfig
+from mutransfer.proxies.config.model import CustomConfig, ModelConfig
 from mutransfer.proxies.config.scaling import Scaling
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.mup import scaling
@@ -20,9 +20,8 @@ def plan(config: TrialConfig) -> Plan:
     Raises:
         ConfigError: the width or the images do not fit the model.
     """
-    info = data.info(config.data)
     return plan_of(
-        _facts(config.model, config.width, info),
+        _tensors(config),
         base_width=config.base_width,
         width=config.width,
         arm=config.arm,
@@ -30,6 +29,17 @@ def plan(config: TrialConfig) -> Plan:
         factors=factors(config),
         **config.hps.of_plan(),
     )
+
+
+def data_info(config: TrialConfig) -> DataInfo:
+    """Return the shapes of a trial's data."""
+    return data.info(config.data) if config.recorded is None else config.recorded.data_info()
+
+
+def _tensors(config: TrialConfig) -> tuple[TensorFacts, ...]:
+    if config.recorded is not None and isinstance(config.model, CustomConfig):
+        return config.recorded.tensors(config.width, is_exact=config.arm == "sp")
+    return _facts(config.model, config.width, data_info(config))
 
 
 def factors(config: TrialConfig) -> scaling.Factors:
@@ -54,7 +64,7 @@ def _growth(config: TrialConfig, by: Scaling) -> float:
 
 def build(config: TrialConfig) -> nn.Module:
     """Return the model of a trial before its plan is applied; draws from torch's global RNG."""
-    return models.build(config.model, config.width, data.info(config.data))
+    return models.build(config.model, config.width, data_info(config))
 
 
 @lru_cache(maxsize=256)

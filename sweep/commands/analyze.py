@@ -154,7 +154,7 @@ def print_answer(inputs: ReportInputs, notes: Iterable[str], *, tables: bool) ->
         say(line)
     if inputs.is_under_way and inputs.progress:
         say(inputs.progress.sentence)
-    out.print(answer.sentence(inputs), style="bold", highlight=False, soft_wrap=True, markup=False)
+    out.print(answer.sentence(inputs), style="bold", soft_wrap=True)
     if inputs.convergence is not None:
         for line in convergence.summary(inputs.convergence).sentences:
             say(line)
@@ -176,4 +176,4 @@ def open_in_browser(path: str) -> None:
     except (webbrowser.Error, OSError):
         opened = False
     if not opened:
-        err.print(f"no browser could be opened; the report is {path}", markup=False, soft_wrap=True)
+        err.print(f"no browser could be opened; the report is {path}", soft_wrap=True)

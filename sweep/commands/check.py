@@ -52,4 +52,4 @@ def check(
     out.print(terminal.table(f"{spec_path}: no faults", columns, rows))
     for line in dict.fromkeys(map(attribution, checked.values())):
         if line:
-            out.print(line, highlight=False)
+            out.print(line)

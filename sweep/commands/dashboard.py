@@ -15,14 +15,15 @@ from mutransfer.sweep.store import rundir
 
 HOST, LOG = "127.0.0.1", "dashboard.log"
 REFRESH_S = 10.0
-SERVE = "import optuna_dashboard._cli as c; c.main()"
+# -P: without it a module in the working directory, which may be a stranger's, is imported first.
+SERVE = ["-P", "-c", "import optuna_dashboard._cli as c; c.main()"]
 
 
 def dashboard(
     name: StudyArg,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8080,
     journal_only: Annotated[
         bool, typer.Option("--journal-only", help="Write the journal, start no server.")
     ] = False,
@@ -44,9 +45,10 @@ def dashboard(
     if journal_only:
         say(f"open it with: optuna-dashboard {journal.path}")
         return
-    command = [sys.executable, "-c", SERVE, str(journal.path), "--host", HOST, "--port", str(port)]
+    command = [sys.executable, *SERVE, str(journal.path), "--host", HOST, "--port", str(port)]
     command += ["--server", "wsgiref"]
     log = journal.path.with_name(LOG)
+    log.unlink(missing_ok=True)  # of a stranger's run directory it may be a link to another file
     say(f"http://{HOST}:{port}/ answers in a few seconds; Ctrl-C ends it")
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as server:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # then `finally` ends the server

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mutransfer.analysis.export import dump
+from mutransfer.proxies.fields import MAX_COUNT, MAX_WIDTH
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.options import (
     RUNS,
@@ -23,11 +24,16 @@ from mutransfer.sweep.store import rundir
 
 def export(
     name: StudyArg,
-    width: Annotated[int | None, typer.Option("--width", help="The production width.")] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", min=1, max=MAX_WIDTH, help="The production width.")
+    ] = None,
     at: Annotated[
         int | None,
         typer.Option(
-            "--at", help="Along another axis: the production value; by default the target's."
+            "--at",
+            min=1,
+            max=MAX_COUNT,
+            help="Along another axis: the production value; by default the target's.",
         ),
     ] = None,
     spec_path: SpecOpt = SPEC,
@@ -68,8 +74,7 @@ def export(
     if not (is_good or force):
         err.print(
             f"mutransfer: not written: {content['verdict_text']}\n--force writes it anyway, with "
-            "the verdict in its first lines",
-            markup=False, highlight=False, soft_wrap=True,
+            "the verdict in its first lines", soft_wrap=True,
         )  # fmt: skip
         raise typer.Exit(terminal.EXIT_NOT_PASS)
     if output is None:
@@ -77,8 +82,8 @@ def export(
     else:
         _write_text(output, text)
     if not json_:
-        out.print(content["verdict_text"], soft_wrap=True, highlight=False, markup=False)
-        out.print(f"written: {output or store.path('best.yaml')}", highlight=False, soft_wrap=True)
+        out.print(content["verdict_text"], soft_wrap=True)
+        out.print(f"written: {output or store.path('best.yaml')}", soft_wrap=True)
     if not is_good:
         raise typer.Exit(terminal.EXIT_NOT_PASS)
 

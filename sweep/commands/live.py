@@ -46,7 +46,7 @@ class LiveProgress:
         if self._console.is_terminal:
             self._live.stop()
         elif self._state is not None:
-            self._console.print(self._line(), highlight=False, soft_wrap=True)
+            self._console.print(self._line(), soft_wrap=True)
 
     def planned(self, state: State) -> None:
         """Display the new state from now on."""
@@ -61,7 +61,7 @@ class LiveProgress:
         is_due = time.monotonic() - self._printed_at > LINE_EVERY_S
         if is_due and self._state is not None and not self._console.is_terminal:
             self._printed_at = time.monotonic()
-            self._console.print(self._line(), highlight=False, soft_wrap=True)
+            self._console.print(self._line(), soft_wrap=True)
 
     def _stages(self) -> list[tuple[str, int, int]]:
         """(stage, done, planned) of each stage that the study has."""

@@ -3,11 +3,11 @@
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from mutransfer.proxies import mup, training
 from mutransfer.sweep.commands import terminal
+from mutransfer.sweep.commands.console import PlainConsole
 from mutransfer.sweep.commands.options import (
     RUNS,
     SPEC,
@@ -37,7 +37,7 @@ def coordcheck(
 
     Example: [dim]mutransfer coordcheck digits-dit[/dim]
     """
-    study, store = rundir.find(name, spec_path, runs)
+    study, store = rundir.find_to_train(name, spec_path, runs)
     result = gate.measure(study, (lambda line: None) if json_ else say)
     content = gate.write(study, store, result)
     if json_:
@@ -106,4 +106,4 @@ def roles(
 
 def _print_wide(table: Table) -> None:
     """Print a table without wrapping names, even where the terminal is narrow."""
-    Console(width=max(out.width, MIN_COLUMNS)).print(table)
+    PlainConsole(width=max(out.width, MIN_COLUMNS)).print(table)

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mutransfer.proxies import data
+from mutransfer.sweep.commands.console import PlainConsole
 from mutransfer.sweep.spec.study import Study
 
-out = Console()
-err = Console(stderr=True)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 StudyArg = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study of the spec file, or a run directory.")
@@ -22,8 +22,8 @@ SPEC, RUNS = Path("sweeps.yaml"), "runs"
 
 
 def say(line: str) -> None:
-    """Print a line without markup, colour or line breaks."""
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print a line without line breaks."""
+    out.print(line, soft_wrap=True)
 
 
 def warn(line: str) -> None:

@@ -16,6 +16,7 @@ from mutransfer.analysis.reporting.cost import (
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.text_table import flops_text, percent_text
 from mutransfer.analysis.verdict.cost import Amount, Cost
+from mutransfer.proxies.config.recorded import NotRecordedError
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.live import clock
 from mutransfer.sweep.commands.options import (
@@ -83,7 +84,7 @@ def _summary(
     return {
         "study": study.name,
         "axis": study.axis,
-        "coordcheck_flops": gate.flops(study),
+        "coordcheck_flops": _check_flops(study),
         "stages": [dataclasses.asdict(stage) for stage in stages],
         "cost": dataclasses.asdict(cost),
         "power": dataclasses.asdict(chances) if chances else None,
@@ -91,6 +92,14 @@ def _summary(
         "train_s": estimate.total_s(stages),
         "speed_source": source,
     }
+
+
+def _check_flops(study: Study) -> float | None:
+    """FLOPs of the coordinate check; None where a run directory does not record them."""
+    try:
+        return gate.flops(study)
+    except NotRecordedError:
+        return None
 
 
 def _print(study: Study, stages: list[StagePlan], cost: Cost, source: str | None) -> None:
@@ -108,9 +117,7 @@ def _print(study: Study, stages: list[StagePlan], cost: Cost, source: str | None
         say(sentence)
     say(_production_note(study))
     if gate.is_due(study):
-        widths = " ".join(map(str, gate.widths(study)))
-        flops = flops_text(gate.flops(study))
-        say(f"A coordinate check at widths {widths} comes first: about {flops}.")
+        say(_check_note(study))
     say(_plan_notes(study, source))
     if line := attribution(study):
         say(line)
@@ -122,6 +129,14 @@ def _cells(
     n_trials, *cells = amount_cells(cost, amount)
     time = "–" if train_s is None else clock(train_s)
     return n_trials, " ".join(map(str, axis_values)), *cells, time
+
+
+def _check_note(study: Study) -> str:
+    flops = _check_flops(study)
+    if flops is None:
+        return "A coordinate check comes first; its cost is not recorded in this run directory."
+    widths = " ".join(map(str, gate.widths(study)))
+    return f"A coordinate check at widths {widths} comes first: about {flops_text(flops)}."
 
 
 def _production_note(study: Study) -> str:

@@ -1,13 +1,14 @@
 """The command `run`: run a study, or continue it."""
 
+import signal
 import sys
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from mutransfer.proxies import data
 from mutransfer.sweep.commands import terminal
+from mutransfer.sweep.commands.console import PlainConsole
 from mutransfer.sweep.commands.live import LiveProgress
 from mutransfer.sweep.commands.options import (
     RUNS,
@@ -17,7 +18,6 @@ from mutransfer.sweep.commands.options import (
     SpecOpt,
     StudyArg,
     attribution,
-    err,
     out,
     say,
     warn,
@@ -59,13 +59,13 @@ def run(
     Example: [dim]mutransfer run digits-dit[/dim] or
     [dim]mutransfer run runs/digits-dit --retry-failed[/dim]
     """
-    study, store = rundir.find(name, spec_path, runs)
+    study, store = rundir.find_to_train(name, spec_path, runs)
     data.load(study.data)  # faults of the data are raised before anything is written
     if not json_ and (line := attribution(study)):
-        out.print(line, highlight=False)
+        out.print(line)
     with store.lock():
         for change in rundir.claim(store, study):
-            out.print(f"extended: {change}", markup=False, highlight=False)
+            out.print(f"extended: {change}")
         store.sweep_temporaries()
         if retry_failed:
             out.print(f"failed trials to run again: {store.forget_failed()}")
@@ -80,10 +80,10 @@ def run(
         terminal.as_json({"run_directory": store.root, "status": counts})
         return
     text = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
-    out.print(f"{study.name}: finished in {store.root}: {text}", highlight=False, soft_wrap=True)
+    out.print(f"{study.name}: finished in {store.root}: {text}", soft_wrap=True)
     if counts["failed"]:
         out.print("`mutransfer status` shows why trials failed; --retry-failed runs them again.")
-    out.print(f"next: mutransfer analyze {name}", highlight=False)
+    out.print(f"next: mutransfer analyze {name}")
 
 
 def _decide_to_settle(study: Study, store: Store) -> None:
@@ -107,23 +107,23 @@ def _decide_to_settle(study: Study, store: Store) -> None:
 
 
 def _run(study: Study, store: Store, inline: bool) -> State:
-    # The console keeps this stdout: `ray_tune` replaces sys.stdout to redirect Ray's output.
-    with LiveProgress(Console(file=sys.stdout), study) as watcher:
-        try:
+    """Run the remaining trials; a stop is told once, after the last line of progress."""
+    try:
+        # The console keeps this stdout: `ray_tune` replaces sys.stdout to redirect Ray's output.
+        with LiveProgress(PlainConsole(file=sys.stdout), study) as watcher:
             state = State.load(study, store, watcher)
             if not state.next.finished:  # Ray takes seconds to start
                 if inline:
                     memory.check(study, memory.of_this_machine(), "this machine")
                 _executor(inline)(state)
-        except (Stopped, KeyboardInterrupt):
-            err.print(
-                f"mutransfer: stopped; every finished trial is kept in {store.root}; "
-                "type the same command again to continue",
-                highlight=False,
-                soft_wrap=True,
-            )
-            raise
-    return state
+            return state
+    except (Stopped, KeyboardInterrupt) as stop:
+        number = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT
+        text = (
+            f"stopped; every finished trial is kept in {store.root}; type the same command again "
+            "to continue"
+        )
+        raise Stopped(number, text) from None
 
 
 def _executor(inline: bool) -> Any:

@@ -52,10 +52,10 @@ def status(
         line = f"cost: {progress_text(cost, flops_left)}"
         out.print(line, highlight=False, markup=False)
     if "centre" in decisions:
-        out.print(f"search best: {_hps(decisions['centre']['search_best'])}", highlight=False)
+        out.print(f"search best: {_hps(decisions['centre']['search_best'])}")
     if "transferred" in decisions:
         transferred = decisions["transferred"]["transferred"]
-        out.print(f"transferred set: {_hps(transferred)}", highlight=False)
+        out.print(f"transferred set: {_hps(transferred)}")
     errors = failed[["trial_id", study.axis, "error"]].itertuples(index=False)
     if len(failed):
         out.print(terminal.table("failed", ("trial", study.axis, "error"), errors))

@@ -54,12 +54,19 @@ def guarded(run: Callable[[], Any], console: Console, *, debug: bool) -> NoRetur
     except RunError as error:
         _leave(console, str(error), EXIT_FAILED, error, debug)
     except Stopped as stop:
-        _leave(console, "stopped", 128 + stop.signal_number, stop, debug=False)
+        _leave(console, str(stop), 128 + stop.signal_number, stop, debug=False)
     except KeyboardInterrupt as error:
         _leave(console, "stopped", 130, error, debug=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
+    except MemoryError as error:
+        text = "not enough memory on this machine; lower widths, batch sizes or other counts"
+        _leave(console, text, EXIT_FAILED, error, debug)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror or error}; correct this on the machine, and repeat"
+        _leave(console, text, EXIT_FAILED, error, debug)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         remedy = "this is a bug in mutransfer; --debug shows the traceback"
@@ -70,5 +77,5 @@ def guarded(run: Callable[[], Any], console: Console, *, debug: bool) -> NoRetur
 def _leave(console: Console, text: str, code: int, error: BaseException, debug: bool) -> NoReturn:
     if debug:
         raise error
-    console.print(f"mutransfer: {text}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"mutransfer: {text}", soft_wrap=True)
     sys.exit(code)

@@ -39,7 +39,7 @@ class StagePlan:
 
 def target_flops(study: Study) -> float:
     """Training FLOPs of one run at the target: the unit of a sweep's cost."""
-    return training_flops(_typical(study, study.target_at))
+    return training_flops(typical(study, study.target_at))
 
 
 def production_flops(study: Study) -> float | None:
@@ -52,7 +52,7 @@ def production_flops(study: Study) -> float | None:
     production = study.production
     if production is None:
         return None
-    target = _typical(study, study.target_at)
+    target = typical(study, study.target_at)
     at_production = dataclasses.replace(target, width=production.width)
     if isinstance(study.model, CustomConfig):
         one_step = step_flops(target) * n_params(at_production) / n_params(target)
@@ -76,7 +76,7 @@ def nominal_cost(study: Study, plans: Iterable[StagePlan]) -> Cost:
     return total({plan.stage: (plan.n_trials, plan.flops) for plan in plans}, reference_runs(study))
 
 
-def _typical(study: Study, axis_value: int) -> TrialConfig:
+def typical(study: Study, axis_value: int) -> TrialConfig:
     """A trial at an axis value, each HP in the middle of its range."""
     hps = {name: distribution.middle for name, distribution in study.parameters.items()}
     return trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
@@ -92,8 +92,8 @@ def paper_share(study: Study) -> float:
     def volume(config: TrialConfig) -> int:
         return n_params(config) * config.train.batch_size * config.train.steps
 
-    search = study.search.trials * volume(_typical(study, study.search_at))
-    target, production = _typical(study, study.target_at), study.production
+    search = study.search.trials * volume(typical(study, study.search_at))
+    target, production = typical(study, study.target_at), study.production
     if production is None:
         return search / volume(target)
     n_production = n_params(dataclasses.replace(target, width=production.width))
@@ -182,15 +182,15 @@ def measured_step_s(rows: Iterable[Mapping[str, Any]]) -> dict[StepSize, float]:
 def timed_step_s(study: Study) -> dict[StepSize, float]:
     """Seconds of a training step by size, from a few real steps on this machine.
 
-    Empty where this machine lacks the study's device or data; sizes of more than
-    ``MAX_TIMED_FLOPS`` a step are left out.
+    Empty where this machine lacks the study's device or data, and for the study of a run directory,
+    whose data and code are not used; sizes of more than ``MAX_TIMED_FLOPS`` a step are left out.
     """
-    if not data.is_present(study.data):
+    if study.recorded is not None or not data.is_present(study.data):
         return {}
     if study.resources.device == "cuda" and not torch.cuda.is_available():
         return {}
     timed: dict[StepSize, float] = {}
-    for config in (_typical(study, axis_value) for axis_value in study.axis_values):
+    for config in (typical(study, axis_value) for axis_value in study.axis_values):
         if step_flops(config) <= MAX_TIMED_FLOPS and size_of(config) not in timed:
             timed[size_of(config)] = _step_s(config)
     return timed

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mutransfer.analysis.reporting.contents import StudyProgress
 from mutransfer.proxies.config.model import CustomConfig
+from mutransfer.proxies.config.recorded import NotRecordedError
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.errors import RunError
 from mutransfer.sweep.plan.decisions import Decisions
@@ -27,6 +28,8 @@ def progress(study: Study, decisions: Decisions, table: pd.DataFrame) -> StudyPr
         coming = next_trials(study, decisions, table)
     except RunError as error:
         return StudyProgress(len(ended), len(ended), note=f"It cannot go on: {error}")
+    except NotRecordedError as error:
+        return StudyProgress(len(ended), len(ended), note=f"What is missing is unknown: {error}")
     requested = Counter(request.asked_by for request in coming.requested)
     done = Counter(r.asked_by for r in coming.requested if r.trial_id in ended)
     if coming.finished:

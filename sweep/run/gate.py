@@ -104,6 +104,7 @@ def config(study: Study, arm: Arm, width: int, seed: int, lr: float) -> TrialCon
         seed=seed,
         device=_device(study),
         threads=study.resources.threads,
+        recorded=study.recorded,
     )
 
 

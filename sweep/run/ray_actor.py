@@ -39,7 +39,7 @@ class TrialWorker(tune.Trainable):
             self._barrier = StartBarrier(config["location"], config["n_processes"])
             self._barrier.arrive(config["barrier_index"])
             return
-        user_code.add_paths(config["imports"])
+        user_code.allow(config["code_names"], config["imports"])  # the driver's spec names them
         self._heartbeats = worker.run(
             request_from_plain(config["request"]),
             config["study"],

@@ -1,7 +1,9 @@
 """The Ray cluster of a run: connecting to it, and how many trials fit on its nodes."""
 
+import contextlib
 import logging
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,36 +22,73 @@ from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.spec.sections import Resources
 from mutransfer.sweep.spec.study import Study
 
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+# Of the clusters that this process starts. Ray's servers listen on every interface and run any code
+# that they are sent, so they ask for it. Ray reads a token once per process.
+TOKEN = secrets.token_hex(32)
+AUTH_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
 
 @contextmanager
 def connected(study: Study) -> Iterator[None]:
     """Connect to the cluster at ``resources.address``, or to one started on this machine.
 
-    A cluster at an address is sent `sent_packages`, so they need not be installed on its nodes.
+    A cluster at an address is sent `sent_packages`, so they need not be installed on its nodes. It
+    is given the token that the environment has for it; one started here has a token of its own.
 
     Raises:
-        UserError: no cluster answers at the address.
+        UserError: no cluster answers at the address, or it refuses the token.
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     address = study.resources.address or os.environ.get("RAY_ADDRESS")
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address:
-        options |= {"address": address, "runtime_env": {"py_modules": sent_packages(study)}}
-    else:
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else Ray writes to the home directory
-        options |= {"address": "local", "include_dashboard": False}
-        options |= {"object_store_memory": 100 * 2**20}  # rows are small and go to disk
+    with contextlib.ExitStack() as stack:
+        if address:
+            _connect(address, study)
+        else:
+            stack.enter_context(_own_token())
+            _start()
+        stack.callback(ray.shutdown)
+        yield
+
+
+def _start() -> None:
+    """Start a cluster on this machine; rows are small and go to disk, so its memory is small."""
+    ray.init(address="local", include_dashboard=False, object_store_memory=100 * 2**20, **QUIET)
+
+
+def _connect(address: str, study: Study) -> None:
     try:
-        ray.init(**options)
-    except ConnectionError as error:
+        ray.init(address=address, runtime_env={"py_modules": sent_packages(study)}, **QUIET)
+    except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())
+        if "token" in reason.lower():
+            raise UserError(
+                f"resources.address: the Ray cluster at {address} asks for a token; got none, or "
+                "another; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to "
+                "the token of the cluster"
+            ) from None
         raise UserError(
-            f"resources.address: no Ray cluster answers at {address} ({error}); start it, correct "
-            "the address, or set RAY_AUTH_TOKEN where the cluster asks for a token"
+            f"resources.address: no Ray cluster answers at {address} ({reason[:500]}); start it, "
+            "correct the address, or set RAY_AUTH_TOKEN where the cluster asks for a token"
         ) from None
+
+
+@contextmanager
+def _own_token() -> Iterator[None]:
+    """The environment of a cluster of our own, in which every process inherits its token.
+
+    Without a mode in the environment Ray asks for tokens. Were there no token in it, Ray would
+    write one to the home directory.
+    """
+    before = {name: os.environ.pop(name, None) for name in AUTH_VARIABLES}
+    os.environ["RAY_AUTH_TOKEN"] = TOKEN
     try:
         yield
     finally:
-        ray.shutdown()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def sent_packages(study: Study) -> list[str]:

@@ -75,6 +75,7 @@ class PlanSearcher(Searcher):
         return {
             "request": plain_of_request(request),
             "study": self._state.study.name,
+            "code_names": self._state.study.code_names,
             "imports": self._state.study.imports,
             "location": self._state.store.location_on_workers,
             "checkpoint_every_s": self._state.study.resources.checkpoint_every_s,

@@ -120,6 +120,7 @@ def _points(
 def _program_points(
     command: str, silence_s: float, trial: TrialSettings, scratch: Path
 ) -> Generator[Point | None, None, None]:
+    user_code.require(command)
     progress, errors = scratch / "progress.jsonl", scratch / "stderr.txt"
     progress.touch()
     trial_json = scratch / "trial.json"

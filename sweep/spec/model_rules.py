@@ -54,21 +54,25 @@ def data_can_be_loaded(data: DataConfig) -> Iterator[Fault]:
 
 
 def trainer_is_function_or_command(trial: TrainerConfig | None) -> Iterator[Fault]:
-    """The user's trainer is a function that can be imported, or a command."""
+    """The user's trainer is either a function or a command with {config_json}."""
     if trial is None:
         return
     if (trial.run is None) == (trial.command is None):
         rule, remedy = "either a function or a command", "e.g. `trial: 'mypackage.train:run'`"
         yield Fault(("trial",), rule, "both" if trial.run else "neither", remedy)
-    elif trial.run is not None:
-        try:
-            user_code.function(trial.run)
-        except ConfigError as error:
-            rule = "a function that can be imported"
-            yield Fault(("trial",), rule, str(error), "correct it")
     elif trial.command is not None and "{config_json}" not in trial.command:
         rule = "a command contains {config_json}: the path of the file that describes the trial"
         yield Fault(("trial", "command"), rule, trial.command, "add {config_json}")
+
+
+def trainer_can_be_imported(trial: TrainerConfig | None) -> Iterator[Fault]:
+    """The user's trainer, where it is a function, can be imported."""
+    if trial is None or trial.run is None:
+        return
+    try:
+        user_code.function(trial.run)
+    except ConfigError as error:
+        yield Fault(("trial",), "a function that can be imported", str(error), "correct it")
 
 
 def custom_model_works(

@@ -1,10 +1,12 @@
 """`sweeps.yaml` as validated studies, or all of its faults together."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mutransfer.proxies import user_code
+from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.sweep.errors import SpecError, SpecFault, UserError
 from mutransfer.sweep.spec import rules
 from mutransfer.sweep.spec.section_reader import (
@@ -20,7 +22,6 @@ from mutransfer.sweep.spec.yaml_file import YamlFile, YamlPath, load
 KEYS = ("parameters", *SECTIONS)
 TOP_KEYS = ("version", "studies")
 MAX_NAME_LENGTH = 80  # it names the run directory
-MACHINE_DEPENDENT = ("data", "loggers")  # sections whose rules depend on the machine
 
 
 def read(path: str | Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
@@ -40,30 +41,63 @@ def read(path: str | Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
 def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
     """As ``read``, but from a parsed file."""
     faults = _top_faults(file)
-    entries = file.data.get("studies")
-    entries = entries if isinstance(entries, dict) else {}
-    for name in names:
-        if name not in entries:
-            study_names = ", ".join(map(str, entries)) or "none"
-            hint = nearest(name, entries)
-            raise UserError(f"{file.name}: no study '{name}'{hint}; studies here: {study_names}")
-    studies: dict[str, Study] = {}
     imports = (str(Path(file.name).absolute().parent), str(Path.cwd()))
+    entries = _entries(file)
+    for name in names:
+        _require_name(file, name)
+    studies: dict[str, Study] = {}
     for name in names or tuple(entries):
         study, study_faults = _study(file, name, entries[name], imports=imports)
         faults += study_faults
         if study is not None:
             studies[name] = study
+    if not faults:
+        faults = [fault for study in studies.values() for fault in _faults_of_code(file, study)]
     if faults:
         raise SpecError(faults)
     return studies
 
 
-def from_resolved(plain: Mapping[str, Any]) -> Study:
+def _faults_of_code(file: YamlFile, study: Study) -> list[SpecFault]:
+    """The faults of the user's own code, which is imported once all else in the spec is right."""
+    if not study.code_names:
+        return []
+    user_code.allow(study.code_names, study.imports)
+    found = rules.faults(vars(study), (*rules.DATA_RULES, *rules.CODE_RULES))
+    return [file.below(("studies", study.name), fault) for fault in found]
+
+
+def require_name(path: str | Path, name: str) -> None:
+    """Return where the spec at ``path`` has a study of that name; the study is not looked at.
+
+    Raises:
+        UserError: the file cannot be read, or has no such study.
+    """
+    _require_name(load(Path(path)), name)
+
+
+def _require_name(file: YamlFile, name: str) -> None:
+    if name not in (entries := _entries(file)):
+        study_names = ", ".join(map(str, entries)) or "none"
+        hint = nearest(name, entries)
+        raise UserError(f"{file.name}: no study '{name}'{hint}; studies here: {study_names}")
+
+
+def _entries(file: YamlFile) -> dict[Any, Any]:
+    entries = file.data.get("studies")
+    return entries if isinstance(entries, dict) else {}
+
+
+def from_resolved(plain: Mapping[str, Any], recorded: Recorded | None = None) -> Study:
     """The study whose ``Study.resolved`` is ``plain``, as the run directory stores it.
 
-    Its data and loggers are not checked: the data may be gone since the study began, and its
-    results can still be analyzed.
+    Its data, code and loggers are not looked at: the data may be gone since the study began, and
+    the run directory may be a stranger's. So such a study opens and imports nothing that it names,
+    and facts that follow from them come from ``recorded``.
+
+    Args:
+        plain: The resolved study.
+        recorded: What the run directory records of its data and code.
 
     Raises:
         SpecError: the stored study is not valid under today's rules.
@@ -75,10 +109,10 @@ def from_resolved(plain: Mapping[str, Any]) -> Study:
     }
     file = YamlFile(name="run directory's spec", data={}, marks={})
     imports = tuple(plain.get("imports", ()))
-    study, faults = _study(file, str(plain["name"]), entry, imports=imports, skip=MACHINE_DEPENDENT)
+    study, faults = _study(file, str(plain["name"]), entry, imports=imports, is_recorded=True)
     if study is None:
         raise SpecError(faults)
-    return study
+    return dataclasses.replace(study, recorded=recorded)
 
 
 def _top_faults(file: YamlFile) -> list[SpecFault]:
@@ -99,9 +133,12 @@ def _top_faults(file: YamlFile) -> list[SpecFault]:
 
 
 def _study(
-    file: YamlFile, name: Any, entry: Any, *, imports: tuple[str, ...], skip: tuple[str, ...] = ()
+    file: YamlFile, name: Any, entry: Any, *, imports: tuple[str, ...], is_recorded: bool = False
 ) -> tuple[Study | None, list[SpecFault]]:
-    """The study, or None and all its faults; rules about the sections ``skip`` do not run."""
+    """The study, or None and all its faults but those of the user's own code.
+
+    Of a recorded study the rules that depend on this machine, its data and loggers, do not run.
+    """
     path: YamlPath = ("studies", name)
     faults = _name_faults(file, path, name)
     if not isinstance(entry, dict):
@@ -113,11 +150,15 @@ def _study(
         if key not in KEYS
     ]
     valid, section_faults = _sections(file, path, entry)
-    if valid.get("trial") or any("build" in vars(valid.get(k, file)) for k in ("model", "data")):
+    is_own = bool(valid.get("trial")) or any(
+        "build" in vars(valid.get(key, file)) for key in ("model", "data")
+    )
+    if is_own:
         valid["imports"] = tuple(dict.fromkeys(imports))
-        user_code.add_paths(imports)
-    checked = {key: section for key, section in valid.items() if key not in skip}
-    faults += section_faults + [file.below(path, fault) for fault in rules.faults(checked)]
+    checked = {key: s for key, s in valid.items() if not (is_recorded and key == "loggers")}
+    of_rules = rules.RULES if is_own or is_recorded else (*rules.RULES, *rules.DATA_RULES)
+    found = rules.faults(checked, of_rules)
+    faults += section_faults + [file.below(path, fault) for fault in found]
     return (None, faults) if faults else (Study(name=name, **valid), [])
 
 

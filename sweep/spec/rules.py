@@ -1,7 +1,8 @@
 """The rules between the sections of a study, listed in ``RULES``, and the faults they give.
 
 A rule is a function whose parameters are named as the sections it needs. It runs where all of these
-are valid.
+are valid. Those of ``DATA_RULES`` open the data, which may be the user's own code, and those of
+``CODE_RULES`` import such code.
 """
 
 import inspect
@@ -13,9 +14,17 @@ from mutransfer.proxies.config.model import ModelConfig
 from mutransfer.proxies.errors import Fault
 from mutransfer.sweep.spec import axis_rules, hp_rules, model_rules
 from mutransfer.sweep.spec.loggers import missing
-from mutransfer.sweep.spec.sections import Convergence, Logger, Target, Transfer
+from mutransfer.sweep.spec.sections import (
+    MAX_TRIALS,
+    Convergence,
+    Logger,
+    Search,
+    Target,
+    Transfer,
+)
 
 MAX_EPS = 1e-10
+Rule = Callable[..., Iterator[Fault]]
 
 
 def one_tolerance_is_given(target: Target) -> Iterator[Fault]:
@@ -25,6 +34,31 @@ def one_tolerance_is_given(target: Target) -> Iterator[Fault]:
         rule = "exactly one of rel_loss, abs_loss, share_of_width_gain"
         got = ", ".join(given) or "none"
         yield Fault(("target", "tolerance"), rule, got, "e.g. `tolerance: {rel_loss: 0.005}`")
+
+
+def trials_are_countable(
+    search: Search, transfer: Transfer, target: Target, convergence: Convergence | None
+) -> Iterator[Fault]:
+    """The study has at most ``MAX_TRIALS`` trials, before any slice is extended."""
+    n_arms = 1 if transfer.control == "none" else 2
+    n_hps = len(transfer.parameters)
+    counts = {
+        ("search", "trials"): search.trials,
+        ("transfer",): n_hps
+        * n_arms
+        * len(transfer.axis_values)
+        * transfer.points
+        * transfer.seeds,
+        ("target",): (n_hps * target.points + 1) * target.seeds,
+    }
+    if convergence is not None:
+        counts["convergence",] = (convergence.points + 3) * convergence.seeds
+    if sum(counts.values()) <= MAX_TRIALS:
+        return
+    path = max(counts, key=lambda key: counts[key])
+    rule = f"a study has at most {MAX_TRIALS:,} trials (values × seeds × sizes × HPs × arms)"
+    got = f"{sum(counts.values()):,}, of which {counts[path]:,} by `{'.'.join(path)}`"
+    yield Fault(path, rule, got, "lower its numbers, or make two studies of it")
 
 
 def eps_is_small(train: TrainConfig) -> Iterator[Fault]:
@@ -69,12 +103,9 @@ def loggers_are_installed(loggers: Sequence[Logger] | None) -> Iterator[Fault]:
         yield Fault(("loggers",), rule, "not installed", remedy)
 
 
-RULES: tuple[Callable[..., Iterator[Fault]], ...] = (
+RULES: tuple[Rule, ...] = (
     model_rules.widths_can_be_built,
-    model_rules.model_fits_data,
-    model_rules.data_can_be_loaded,
     model_rules.trainer_is_function_or_command,
-    model_rules.custom_model_works,
     axis_rules.keys_match_axis,
     axis_rules.control_fits_axis,
     convergence_is_along_width,
@@ -82,6 +113,7 @@ RULES: tuple[Callable[..., Iterator[Fault]], ...] = (
     axis_rules.depths_can_be_built,
     axis_rules.scaling_fits_axis,
     one_tolerance_is_given,
+    trials_are_countable,
     hp_rules.sliced_hps_are_given,
     hp_rules.lr_is_given,
     hp_rules.init_std_is_given_once,
@@ -93,16 +125,25 @@ RULES: tuple[Callable[..., Iterator[Fault]], ...] = (
     hp_rules.grid_is_large_enough,
     hp_rules.limits_leave_room,
 )
+DATA_RULES: tuple[Rule, ...] = (
+    model_rules.model_fits_data,
+    model_rules.data_can_be_loaded,
+)
+CODE_RULES: tuple[Rule, ...] = (
+    model_rules.trainer_can_be_imported,
+    model_rules.custom_model_works,
+)
 
 
-def faults(valid: Mapping[str, Any]) -> list[Fault]:
-    """All faults between the sections of one study, in the order of ``RULES``.
+def faults(valid: Mapping[str, Any], rules: Sequence[Rule] = RULES) -> list[Fault]:
+    """All faults between the sections of one study, in the order of ``rules``.
 
     Args:
         valid: The valid sections, by name. A rule that needs any other section does not run.
+        rules: The rules.
     """
     result: list[Fault] = []
-    for rule in RULES:
+    for rule in rules:
         needed = inspect.signature(rule).parameters
         if valid.keys() >= needed.keys():
             result += rule(**{name: valid[name] for name in needed})

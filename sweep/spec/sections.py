@@ -6,18 +6,29 @@ Defaults of models, data, objectives and training are in ``proxies.config``.
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from mutransfer.proxies.config import Device
 from mutransfer.proxies.config.model import CustomConfig, ModelConfig
 from mutransfer.proxies.config.scaling import ScalingRule
 from mutransfer.proxies.config.trial import TrainConfig
-from mutransfer.proxies.fields import STRICT, Count, NonNegative, Positive
+from mutransfer.proxies.fields import (
+    MAX_COUNT,
+    STRICT,
+    Count,
+    Depth,
+    NonNegative,
+    Positive,
+    Width,
+)
 from mutransfer.words import HPName, StudyAxis
 
 Logger = Literal["tensorboard", "wandb", "mlflow"]
 Method = Literal["tpe", "gp", "qmc", "random", "grid"]
 AxisValues = tuple[Count, ...]
+Points = Annotated[int, Ge(3), Le(MAX_COUNT)]
+# Rows of one study that are read and planned in minutes; each is a training run.
+MAX_TRIALS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +48,7 @@ class Search:
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    width: Count
+    width: Width
     trials: Count
     generation: Count = 8
 
@@ -65,15 +76,15 @@ class Transfer:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     axis: StudyAxis = "width"
     parameters: tuple[HPName, ...] = ("lr",)
-    widths: AxisValues | None = None
+    widths: tuple[Width, ...] | None = None
     batch_sizes: AxisValues | None = None
     steps: AxisValues | None = None
-    depths: AxisValues | None = None
+    depths: tuple[Depth, ...] | None = None
     rule: ScalingRule | None = None
-    points: Annotated[int, Ge(3)] = 7
+    points: Points = 7
     spacing_log2: Positive = 1.0
     refine: bool = True
-    max_extend: Annotated[int, Ge(0)] = 4
+    max_extend: Annotated[int, Ge(0), Le(MAX_COUNT)] = 4
     seeds: Count = 3
     control: Control | None = None
     control_parameters: tuple[HPName, ...] | None = None
@@ -129,11 +140,11 @@ class Target:
     """Stage `target`: the largest axis value that is trained, where the transfer is checked."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    width: Count | None = None
+    width: Width | None = None
     batch_size: Count | None = None
     steps: Count | None = None
-    depth: Count | None = None
-    points: Annotated[int, Ge(3)] = 5
+    depth: Depth | None = None
+    points: Points = 5
     seeds: Count = 3
     tolerance: Tolerance
 
@@ -149,9 +160,9 @@ class Convergence:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     default_lr: Positive
-    n_val: Annotated[int, Ge(5)] = 20
+    n_val: Annotated[int, Ge(5), Le(MAX_COUNT)] = 20
     seeds: Count = 3
-    points: Annotated[int, Ge(3)] = 5
+    points: Points = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +170,7 @@ class Production:
     """The run that the HPs are for, used only as a unit of the study's cost."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    width: Count
+    width: Width
     steps: Count
     batch_size: Count
 
@@ -191,10 +202,10 @@ class CoordCheck:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     gate: Literal["stop", "warn", "skip"] = "stop"
-    widths: tuple[Count, ...] | None = None
-    seeds: Annotated[int, Ge(2)] = 3
-    max_seeds: Annotated[int, Ge(2)] = 16
-    steps: Annotated[int, Ge(3)] = 4
+    widths: tuple[Width, ...] | None = None
+    seeds: Annotated[int, Ge(2), Le(MAX_COUNT)] = 3
+    max_seeds: Annotated[int, Ge(2), Le(MAX_COUNT)] = 16
+    steps: Points = 4
     batch_size: Count = 16
     lr: Positive | None = None
     tolerance: Positive = 0.15
@@ -212,7 +223,7 @@ class Resources:
     gpus_per_trial: NonNegative = 0
     max_concurrent: Count | None = None
     address: str | None = None
-    max_failures: Annotated[int, Ge(0)] = 2
+    max_failures: Annotated[int, Ge(0), Le(MAX_COUNT)] = 2
     checkpoint_every_s: Positive = 30
 
     @property

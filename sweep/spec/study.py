@@ -9,6 +9,8 @@ from typing import Any
 
 from mutransfer.proxies.config import DataConfig, ObjectiveConfig, TrainConfig, TrainerConfig
 from mutransfer.proxies.config.model import ModelConfig
+from mutransfer.proxies.config.recorded import Recorded
+from mutransfer.proxies.config.trial import code_names, references
 from mutransfer.sweep.spec import space
 from mutransfer.sweep.spec.sections import (
     Assume,
@@ -35,6 +37,8 @@ class Study:
         loggers: Viewers that finished trials are written to; None: none.
         trial: The user's own trainer; None: ours.
         imports: Folders that the user's own code is imported from.
+        recorded: Of a study that a run directory holds, the facts to use instead of its data and
+            its code; None: a study of the user's own spec.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Study:
     loggers: tuple[Logger, ...] | None = None
     trial: TrainerConfig | None = None
     imports: tuple[str, ...] = ()
+    recorded: Recorded | None = None
 
     @property
     def control_parameters(self) -> tuple[str, ...]:
@@ -90,10 +95,12 @@ class Study:
     @property
     def references(self) -> tuple[str, ...]:
         """The user's own functions, as `package.module:function`."""
-        keys: list[tuple[object, str]] = [(self.model, "build"), (self.model, "loss")]
-        keys += [(self.data, "build"), (self.trial, "run")]
-        references = (getattr(section, key, None) for section, key in keys)
-        return tuple(reference for reference in references if reference)
+        return references(self.model, self.data, self.trial)
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """The user's own functions, and the command of their trainer."""
+        return code_names(self.model, self.data, self.trial)
 
     def limits_log2(self, hp: str) -> tuple[float, float]:
         """log2 of the hard limits of ``hp``; infinite where none is declared."""
@@ -104,7 +111,8 @@ class Study:
 
     def resolved(self) -> dict[str, Any]:
         """The study as plain data that JSON can hold, defaults included."""
-        plain = dataclasses.asdict(dataclasses.replace(self, parameters={}))
+        plain = dataclasses.asdict(dataclasses.replace(self, parameters={}, recorded=None))
+        del plain["recorded"]  # it follows from the rest, the data and the code
         plain["parameters"] = {
             name: {"distribution": space.kind_of(distribution), **dataclasses.asdict(distribution)}
             for name, distribution in self.parameters.items()

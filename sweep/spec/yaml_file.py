@@ -4,6 +4,7 @@ ruamel.yaml's safe loader reads `3e-4` as a number (PyYAML, a YAML 1.1 parser, r
 refuses duplicate keys and object tags. A plain scalar such as `2^-10` is a power of two.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from mutransfer.sweep.errors import SpecError, SpecFault, UserError
 POWER = re.compile(r"^(\d+(?:\.\d+)?)\^([-+]?\d{1,3}(?:\.\d+)?)$")
 MAX_BYTES = 4_000_000
 MAX_NODES, MAX_DEPTH = 100_000, 32  # aliases can make a small file expand without end
+MAX_NUMBER = 10**18  # of a whole number: fits 64 bits, and any float
 
 YamlPath = tuple[str | int, ...]
 
@@ -74,11 +76,18 @@ def parse(text: str, name: str) -> YamlFile:
         data = _powers(YAML(typ="safe", pure=True).load(text)) if node is not None else None
     except (YAMLError, ValueError) as error:
         raise SpecError([_syntax_fault(error, name)]) from None
+    except RecursionError:
+        raise SpecError([_depth_fault(name)]) from None
     file = YamlFile(name=name, data=data, marks=marks)
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"
         remedy = "start with `version: 1` and `studies:`"
         raise SpecError([file.fault((), "the file is a mapping", got, remedy)])
+    if huge := list(_huge_numbers(data)):
+        rule = f"a whole number lies between -{MAX_NUMBER:,} and {MAX_NUMBER:,}"
+        raise SpecError(
+            [file.fault(path, rule, f"{n_digits} digits", "lower it") for path, n_digits in huge]
+        )
     return file
 
 
@@ -107,7 +116,10 @@ def _marks(root: Node) -> Iterator[tuple[YamlPath, tuple[int, int]]]:
         n_nodes += 1
         path, key, node = stack.pop()
         if n_nodes > MAX_NODES or len(path) > MAX_DEPTH:
-            raise ValueError("too many or too deep nodes: is there an alias within itself?")
+            raise ValueError(
+                f"more than {MAX_NODES:,} values, or nested more than {MAX_DEPTH} deep: is there "
+                "an alias within itself?"
+            )
         yield path, (key.start_mark.line + 1, key.start_mark.column + 1)
         if isinstance(node, MappingNode):
             pairs = [(k, v) for k, v in node.value if isinstance(k, ScalarNode)]
@@ -131,6 +143,31 @@ def _powers(value: Any) -> Any:
         return float(match[1]) ** float(match[2])
     except (OverflowError, ZeroDivisionError):
         return value
+
+
+def _huge_numbers(value: Any, path: YamlPath = ()) -> Iterator[tuple[YamlPath, int]]:
+    """The path of every whole number beyond ``MAX_NUMBER``, with its number of digits."""
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    elif isinstance(value, int) and abs(value) > MAX_NUMBER:
+        yield path, int(math.log10(abs(value))) + 1
+    for key, item in items:
+        yield from _huge_numbers(item, (*path, key))
+
+
+def _depth_fault(name: str) -> SpecFault:
+    return SpecFault(
+        file=name,
+        line=None,
+        column=None,
+        path="",
+        rule=f"lists and mappings are nested at most {MAX_DEPTH} deep",
+        got="more than a thousand levels",
+        remedy="correct the file: it is no spec",
+    )
 
 
 def _syntax_fault(error: Exception, name: str) -> SpecFault:

@@ -80,7 +80,23 @@ class Store:
 
         Returns:
             Whether this call wrote the file.
+
+        Raises:
+            UserError: the place cannot be written.
         """
+        try:
+            return self._write(content, *parts, keep_first=keep_first)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> UserError:
+        reason = error.strerror or " ".join(str(error).split())
+        return UserError(
+            f"{self.root}: cannot be written: {reason}; make it writable, or choose another place "
+            "with --runs"
+        )
+
+    def _write(self, content: bytes, *parts: str, keep_first: bool) -> bool:
         target = self.path(*parts)
         self.fs.create_dir(target.rsplit("/", 1)[0], recursive=True)
         if not self.local:  # an object appears when its stream is closed
@@ -186,7 +202,8 @@ class Store:
         """All training curves, one row per point."""
         if not self.names("curves", ".parquet"):
             return CURVE_SCHEMA.empty_table().to_pandas()
-        return pq.read_table(self.path("curves"), filesystem=self.fs).to_pandas()
+        curves = pq.read_table(self.path("curves"), filesystem=self.fs)
+        return curves.to_pandas(ignore_metadata=True)
 
     def curve(self, trial_id: str) -> list[dict[str, Any]]:
         """The training curve of one trial, one dict per point; empty where it has none."""
@@ -241,8 +258,11 @@ class Store:
     def read_json(self, *parts: str) -> dict[str, Any]:
         """A JSON file. Raises FileNotFoundError, or UserError where it is not JSON."""
         try:
-            content: dict[str, Any] = json.loads(self.read_bytes(*parts))
-        except ValueError as error:
+            content = json.loads(self.read_bytes(*parts))
+            json.dumps(content, ensure_ascii=False).encode()  # JSON can hold half a character
+            if not isinstance(content, dict):
+                raise ValueError("its content is no object")
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{self.path(*parts)}: is not JSON ({error}); restore it, or move the run "
                 "directory away and run again"
@@ -266,15 +286,19 @@ class Store:
         Object stores have no lock, but there, too, the first part written for a trial is kept.
 
         Raises:
-            UserError: another process runs this study.
+            UserError: another process runs this study, or the place cannot be written.
         """
         if not self.local:
             yield
             return
         import fcntl
 
-        Path(self.root).mkdir(parents=True, exist_ok=True)
-        with Path(self.path(".lock")).open("a") as file:
+        try:
+            Path(self.root).mkdir(parents=True, exist_ok=True)
+            file = Path(self.path(".lock")).open("a")  # noqa: SIM115  # closed below
+        except OSError as error:
+            raise self._unwritable(error) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

@@ -61,6 +61,7 @@ def following(
 def _start(study: str, store: Store, names: Sequence[str]) -> subprocess.Popen[str]:
     command = [
         sys.executable,
+        "-P",  # a module in the working directory is none of ours
         "-m",
         "mutransfer.sweep.viewers.follow",
         store.location_on_workers,

@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from mutransfer.proxies import data
+from mutransfer.proxies import data, user_code
 from mutransfer.proxies.config.data import DigitsConfig, LatentsConfig
 from mutransfer.proxies.config.model import DiTConfig
 from mutransfer.proxies.config.trial import HPs, ObjectiveConfig, TrainConfig, TrialConfig
+from tests.proxies import own_model
 
 # Digits with features: how many, tokens along a side, features of a token.
 N, GRID, N_FEATURES = 600, 2, 8
@@ -32,6 +33,13 @@ NAMES = {
     DigitsConfig: "data",
     ObjectiveConfig: "objective",
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_code() -> None:
+    """The user's code of these tests is theirs; `tests.proxies.test_user_code` has the control."""
+    names = [*vars(own_model), "absent"]
+    user_code.allow([*(f"{own_model.NAME}:{name}" for name in names), "own_data:build"])
 
 
 @pytest.fixture(scope="session")

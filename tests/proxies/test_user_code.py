@@ -7,6 +7,12 @@ import pytest
 from mutransfer.proxies import user_code
 from mutransfer.proxies.errors import ConfigError
 
+NAMES = [
+    *(f"own_module:{name}" for name in ("build", "absent", "CONSTANT")),
+    *("own_absent:build", "own_broken:build", "own_package.models:build"),
+    "own_namespace.models:build",
+]
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -16,7 +22,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "own_package" / "__init__.py").write_text("")
     (tmp_path / "own_package" / "models.py").write_text("def build(): return 3\n")
     monkeypatch.setattr(sys, "path", [*sys.path])
-    user_code.add_paths([str(tmp_path)])
+    user_code.allow(NAMES, [str(tmp_path)])
     yield tmp_path
     for name in [n for n in sys.modules if n.startswith("own_")]:
         del sys.modules[name]
@@ -25,6 +31,18 @@ def folder(tmp_path, monkeypatch):
 def test_a_function_is_found_by_its_name(folder):
     assert user_code.function("own_module:build")() == 1
     assert user_code.function("own_package.models:build")() == 3
+
+
+def test_code_that_no_spec_of_the_users_names_is_not_imported(folder):
+    marker = folder / "imported"
+    (folder / "own_stranger.py").write_text(f"open({str(marker)!r}, 'w')\ndef build(): ...\n")
+    for use in (user_code.function, user_code.require, lambda n: user_code.source_digest((n,))):
+        with pytest.raises(user_code.NotAllowedError, match="may be a stranger's"):
+            use("own_stranger:build")
+    assert not marker.exists()
+    user_code.allow(["own_stranger:build"])  # the control
+    user_code.function("own_stranger:build")
+    assert marker.exists()
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,29 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from mutransfer.sweep.cli import app
+from mutransfer.sweep.commands.dashboard import SERVE
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.store.store import Store
+from tests.sweep.command_line import call
 from tests.sweep.planted import filled_run
 
 
 @pytest.fixture
 def filled(tiny, tmp_path) -> Store:
     return filled_run(tiny, tmp_path / "tiny")
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "99999"])
+def test_a_port_that_does_not_exist_is_refused_with_the_limits(filled, port):
+    done = call(Path(filled.root), "dashboard", filled.root, "--port", port)
+    limit = "or equal to 65535" if int(port) > 0 else "or equal to 1 "
+    assert done.returncode == 2 and limit in done.stderr and "--port" in done.stderr
 
 
 def test_without_the_package_only_the_journal_is_written(filled, monkeypatch):
@@ -74,3 +84,16 @@ def wait_for(url: str, server: subprocess.Popen):
         except OSError:
             time.sleep(0.5)
     raise AssertionError(f"no answer from {url}")
+
+
+def test_the_server_imports_nothing_from_the_working_directory(tmp_path):
+    """As where a user changed into a stranger's run directory and types `dashboard .`."""
+    marker = tmp_path / "imported"
+    for name in ("optuna_dashboard", "argparse", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    help_ = [*SERVE, "--help"]
+    done = subprocess.run([sys.executable, *help_], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "--port" in done.stdout and not marker.exists()
+    help_.remove("-P")  # the control
+    subprocess.run([sys.executable, *help_], cwd=tmp_path, capture_output=True)
+    assert marker.exists()

@@ -21,6 +21,16 @@ def test_export_needs_force_unless_it_passes(ran):
     assert best["roles"]["hidden"]["lr"] == pytest.approx(best["hps"]["lr"] / 72, rel=1e-5)
 
 
+@pytest.mark.parametrize("width", ["0", "-64", "1000001", "9" * 30])
+@pytest.mark.parametrize("option", ["--width", "--at"])
+def test_a_width_beyond_the_limits_is_refused_with_them(ran, option, width):
+    if option == "--at" and width == "1000001":
+        width = str(10**9 + 1)
+    done = call(ran, "export", "tiny", option, width)
+    limit = "or equal to 1000000" if int(width) > 0 else "or equal to 1 "
+    assert done.returncode == 2 and limit in done.stderr and option in done.stderr
+
+
 def test_export_of_a_width_that_cannot_be_built_is_refused(ran):
     done = call(ran, "export", "tiny", "--width", "1153")
     assert done.returncode == 2 and "multiple of head_dim" in done.stderr

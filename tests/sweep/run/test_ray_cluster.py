@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
 from ray._private.runtime_env.packaging import create_package
 
 import mutransfer
@@ -155,3 +156,49 @@ def test_a_cluster_without_mutransfer_runs_a_study_with_the_code_that_it_is_sent
     assert set(Store(str(folder / "runs/own")).table()["status"]) == {"done"}
     files = (folder / "notes").read_text().splitlines()
     assert all("/py_modules_files/" in file for file in files), files
+
+
+CONNECT = """
+import sys, ray
+ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
+print(ray.get(ray.remote(lambda: "ran")._remote((), num_cpus=0)))
+"""
+
+
+def without_a_token(**variables: str) -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in ray_cluster.AUTH_VARIABLES} | variables
+
+
+@pytest.mark.slow
+def test_a_cluster_of_ours_runs_code_for_its_token_alone(tiny, tiny_spec, monkeypatch, tmp_path):
+    """Another process of this machine or its network finds Ray's servers, and no way in."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # as some set it for clusters of their own
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with ray_cluster.connected(tiny):
+        address = ray.get_runtime_context().gcs_address
+
+        def connect(**variables: str) -> subprocess.CompletedProcess:
+            command = [sys.executable, "-c", CONNECT, address]
+            env = without_a_token(**variables)
+            return subprocess.run(command, env=env, capture_output=True, text=True, timeout=100)
+
+        for variables in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "0" * 64}):
+            assert "ran" not in connect(**variables).stdout
+        own = connect(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=ray_cluster.TOKEN)  # the control
+        assert own.stdout == "ran\n", own.stderr
+        # A cluster at an address that asks for a token, for a user who has none.
+        at_address = f"    resources: {{address: '{address}'}}\n"
+        tiny_spec.write_text(tiny_spec.read_text() + at_address)
+        command = [*CLI, "run", "tiny"]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=without_a_token(),
+            text=True,
+            capture_output=True,
+            timeout=100,
+        )
+    assert done.returncode == 2 and "token" in done.stderr and "RAY_AUTH_TOKEN" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert os.environ["RAY_AUTH_MODE"] == "disabled" and "RAY_AUTH_TOKEN" not in os.environ
+    assert not (tmp_path / "home/.ray").exists()  # no token is left behind

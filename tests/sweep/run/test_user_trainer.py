@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mutransfer.proxies import user_code
 from mutransfer.proxies.config.trial import TrainerConfig
 from mutransfer.proxies.training.flops import step_flops
 from mutransfer.proxies.training.identity import identity
@@ -39,6 +40,7 @@ def row_of(tmp_path, code: str, silence_s: float = 30.0):
     command = f"{sys.executable} {program} {{config_json}}"
     config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     trainer = TrainerConfig(command=command, silence_s=silence_s)
+    user_code.allow([command])
     object.__setattr__(config, "trainer", trainer)
     request, store = TrialRequest(config=config, asked_by="search"), Store(str(tmp_path / "run"))
     for _ in worker.run(request, "tiny", store, checkpoint_every_s=30):
@@ -111,6 +113,7 @@ def test_the_processes_of_a_silent_program_end_with_it(tmp_path, monkeypatch):
 def test_a_program_that_cannot_be_started_fails_by_name(tmp_path):
     config = trial(study_of(TINY), axis_value=32, arm="mup", hps={"lr": 0.01}, seed=1)
     object.__setattr__(config, "trainer", TrainerConfig(command="no-such-program {config_json}"))
+    user_code.allow([config.trainer.command])
     request, store = TrialRequest(config=config, asked_by="search"), Store(str(tmp_path / "run"))
     list(worker.run(request, "tiny", store, checkpoint_every_s=30))
     assert "no-such-program: cannot be started" in store.read_row(request.trial_id)["error"]

@@ -169,10 +169,9 @@ def test_the_examples_trainers_run_on_ray_and_their_best_yaml_is_loaded(tmp_path
 
 def loads_and_trains(best: dict) -> None:
     """A minimal production trainer: it needs only what best.yaml holds."""
-    user_code.add_paths([str(EXAMPLE.parent)])
-    build, loss, data = (
-        user_code.function(f"transformer:{part}") for part in ("build", "loss", "data")
-    )
+    names = [f"transformer:{part}" for part in ("build", "loss", "data")]
+    user_code.allow(names, [str(EXAMPLE.parent)])
+    build, loss, data = map(user_code.function, names)
     torch.manual_seed(0)
     model, plan, hps = build(best["width"]), best["plan"], best["hps"]
     mup.init_(model, plan)

@@ -56,6 +56,13 @@ CASES = [
     ("large eps", ("steps: 6", "steps: 6, eps: 1e-8"), "train.eps", "1e-12"),
     ("tight limits", ("max: 2^-5", "max: 2^-5, hard_min: 2^-9, hard_max: 2^-8"),
      "parameters.lr.hard_max", "raise"),
+    ("huge count", ("steps: 6", "steps: 10^10"), "train.steps", "1000000000"),
+    ("huge width", ("widths: [8, 16]", "widths: [8, 16, 10^9]"), "transfer.widths.2", "1000000"),
+    ("huge depth", ("depth: 1,", "depth: 10^6,"), "model.depth", "4000"),
+    ("huge points", ("{width: 32, points: 3", "{width: 32, points: 10^8"), "target", "100,000"),
+    ("huge search", ("trials: 4", "trials: 10^8"), "search.trials", "100,000"),
+    ("huge slices", ("points: 3, refine", "points: 10^5, refine"), "transfer", "100,000"),
+    ("huge ratio", ("patch_size: 4", "patch_size: 4, mlp_ratio: 1e300"), "model.mlp_ratio", "1000"),
     ("version", ("version: 1", "version: 2"), "version", "version: 1"),
 ]  # fmt: skip
 

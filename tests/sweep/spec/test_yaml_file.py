@@ -60,3 +60,22 @@ def test_unreadable_files_are_named(tmp_path):
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="not UTF-8"):
         load(tmp_path / "bytes")
+
+
+@pytest.mark.parametrize("depth", [40, 5000, 50_000])
+@pytest.mark.parametrize("pair", ["[]", "{}"])
+def test_a_file_that_is_nested_too_deep_is_refused_with_the_limit(depth, pair):
+    opening = "{a: " if pair == "{}" else "["
+    with pytest.raises(SpecError, match="32 deep"):
+        parse("a: " + opening * depth + "1" + pair[1] * depth, "x")
+    assert parse("a: " + opening * 20 + "1" + pair[1] * 20, "x").data  # the control
+
+
+def test_a_whole_number_beyond_the_limit_is_refused_at_its_path():
+    text = f"a: 1\nb:\n  c: [1, {10**400}]\n  d: -{10**19}\n  e: 10^900\n  f: {10**18}\n"
+    with pytest.raises(SpecError) as error:
+        parse(text, "x")
+    assert [(f.path, f.line, f.got) for f in error.value.faults] == [
+        ("b.c.1", 3, "401 digits"), ("b.d", 4, "20 digits"), ("b.e", 5, "901 digits"),
+    ]  # fmt: skip
+    assert "1,000,000,000,000,000,000" in str(error.value)

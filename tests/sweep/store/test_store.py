@@ -106,3 +106,24 @@ def test_a_damaged_list_of_attempts_is_one_message(tmp_path, attempts):
     store.write(json.dumps({"attempts": attempts}).encode(), "retried.json")
     with pytest.raises(UserError, match=r"retried\.json: must list failed attempts"):
         store.retried()
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", '{"a": "\\ud800"}', "[" * 100_000, "1e999", b"\xff".decode("latin1")]
+)
+def test_a_file_that_is_no_json_object_is_named(tmp_path, content):
+    store = Store(str(tmp_path))
+    store.write(content.encode("latin1"), "decisions", "centre.json")
+    with pytest.raises(UserError, match=r"centre\.json: is not JSON"):
+        store.decisions()
+    store.write(b'{"a": "\\u03bc"}', "decisions", "centre.json")  # the control
+    assert store.decisions() == {"centre": {"a": "μ"}}
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("where a folder should be")
+    store = Store(str(tmp_path / "file" / "tiny"))
+    with pytest.raises(UserError, match=r"cannot be written: .*Not a directory; .* --runs"):
+        store.write(b"", "plots", "a.png")
+    with pytest.raises(UserError, match="cannot be written"), store.lock():
+        pass
