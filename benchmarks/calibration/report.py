@@ -12,9 +12,9 @@ Units: the tolerance is 1; the level of the noise is the standard deviation of o
 shape / noise / level / seeds × values at each width; there are three widths and a target, where the
 transferred value is one more. Shares are in percent, in brackets their 95 % binomial interval; of
 values above and below the optimum the worse counts. **✗**: the whole interval lies beyond the
-bound; **?**: only the share does. *Ceiling*: what no test can exceed that passes a regret of 1 in at
-most 5 % on each shape of the library with any noise (`ceiling.py`; other shapes are not looked at);
-a PASS at regret 0 should reach nine tenths of it.
+bound; **?**: only the share does. *Ceiling*: what no test can exceed that passes a regret of 1 in
+at most 5 % on each shape of the library with any noise (`ceiling.py`; other shapes are not looked
+at); a PASS at regret 0 should reach nine tenths of it.
 *Optimum held*: the interval of an optimum holds a value whose true loss is within a tenth of the
 tolerance of the least. *Closed*: it has two ends; *length*: its median where it has. Dense real
 sweeps: family / real / tolerance as a share of the loss / design.

@@ -38,6 +38,7 @@ def coordcheck(
     Example: [dim]mutransfer coordcheck digits-dit[/dim]
     """
     study, store = rundir.find_to_train(name, spec_path, runs)
+    store.require_writable()
     result = gate.measure(study, (lambda line: None) if json_ else say)
     content = gate.write(study, store, result)
     if json_:

@@ -123,6 +123,11 @@ class Store:
             temporary.unlink()
         return True
 
+    def require_writable(self) -> None:
+        """Return where files can be written. Raises UserError; long work asks before it starts."""
+        self.write(b"", "writable.tmp")
+        self.remove("writable.tmp")
+
     def remove(self, *parts: str) -> None:
         """Delete a file; nothing happens where there is none."""
         with contextlib.suppress(FileNotFoundError, OSError):

@@ -60,11 +60,7 @@ def test_the_hours_are_those_of_a_measured_speed_and_its_source_is_named(ran, ti
     assert "No times: no speed was measured." in unmeasured
 
 
-def test_the_power_is_told_with_what_it_assumes_and_what_helps(tmp_path):
-    write_spec(tmp_path, TINY.rstrip() + "\n    assume: {noise_rel: 0.0001, gain_rel: 0.02}\n")
-    chances = json.loads(call(tmp_path, "plan", "tiny", "--no-time", "--json").stdout)["power"]
-    assert chances["noise_rel"] == 1e-4 and chances["source"] == "assumed (`assume:`)"
-    assert 0 <= chances["pass_at_half"] <= chances["pass_at_0"] <= 1
+def test_a_hopeless_study_is_warned_of_with_what_it_assumes_and_what_helps(tmp_path):
     write_spec(tmp_path, TINY.rstrip() + "\n    assume: {noise_rel: 0.2}\n")
     hopeless = call(tmp_path, "check", "tiny").stderr
     assert "chance of PASS of 0 % where the set loses nothing" in hopeless
@@ -72,7 +68,12 @@ def test_the_power_is_told_with_what_it_assumes_and_what_helps(tmp_path):
     assert "Power" not in call(tmp_path, "check").stderr  # of all studies it would take long
 
 
-def test_after_the_slices_at_the_search_noise_and_curve_are_measured(ran):
+@pytest.mark.slow
+def test_the_power_is_that_of_the_noise_that_is_assumed_or_measured(tmp_path, ran):
+    write_spec(tmp_path, TINY.rstrip() + "\n    assume: {noise_rel: 0.0001, gain_rel: 0.02}\n")
+    chances = json.loads(call(tmp_path, "plan", "tiny", "--no-time", "--json").stdout)["power"]
+    assert chances["noise_rel"] == 1e-4 and chances["source"] == "assumed (`assume:`)"
+    assert 0 <= chances["pass_at_half"] <= chances["pass_at_0"] <= 1
     chances = json.loads(call(ran, "plan", "tiny", "--no-time", "--json").stdout)["power"]
     assert "measured in the slices at the search" in chances["source"]
     assert 0 < chances["noise_rel"] != 0.01

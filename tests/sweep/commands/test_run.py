@@ -29,6 +29,8 @@ def test_ctrl_c_is_told_once_after_the_last_line_of_progress(tmp_path):
     run = subprocess.Popen(
         [*CLI, "run", "tiny", "--inline"], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        # A shell starts what runs in its background with the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     wait_for_rows(run, Store(str(tmp_path / "runs/tiny")), 1)
     run.send_signal(signal.SIGINT)

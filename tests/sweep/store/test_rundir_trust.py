@@ -55,8 +55,8 @@ with open(trial["progress_file"], "a") as file:
 KINDS = {"model and data": "", "trainer": FUNCTION, "program": COMMAND}
 # Every command that reads a run directory, and the codes that it may end with.
 READING = {
-    "plan": (["plan"], (0,)),
-    "plan --json": (["plan", "--json"], (0,)),
+    "plan": (["plan", "--no-power"], (0,)),
+    "plan --json": (["plan", "--no-power", "--json"], (0,)),
     "status": (["status"], (0,)),
     "roles": (["roles"], (0,)),
     "analyze": (["analyze"], (0, 3)),
@@ -73,7 +73,13 @@ TRAINING = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=KINDS.get)
+FIRST, *OTHERS = KINDS
+
+
+@pytest.fixture(
+    scope="module",
+    params=[FIRST, *(pytest.param(kind, marks=pytest.mark.slow) for kind in OTHERS)],
+)
 def origin(request, tmp_path_factory) -> Path:
     """A folder with a spec, its code, and a finished run; run by another process."""
     folder = tmp_path_factory.mktemp("origin")
