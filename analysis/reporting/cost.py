@@ -47,14 +47,14 @@ def cost_sentences(cost: Cost, at: str, *, planned: bool = False) -> tuple[str, 
     """
     if cost.target_flops is None:
         return ()
-    whole = (
+    subject = (
         "All trials will cost about"
         if planned
         else "All trials, diverged and failed ones included, cost"
     )
     search = cost.by_stage.get("search")
     lines = [
-        f"{whole} {amount_text(cost)}"
+        f"{subject} {amount_text(cost)}"
         + (f"; the search alone {amount_text(search)}." if search else "."),
         _units(cost, at),
     ]

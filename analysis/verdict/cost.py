@@ -89,9 +89,9 @@ def total(
     order = [*(s for s in STAGES if s in by_stage), *sorted(by_stage.keys() - set(STAGES))]
     stages = {stage: _amount(*by_stage[stage], runs) for stage in order}
     n_trials = sum(stage.n_trials for stage in stages.values())
-    whole = _amount(n_trials, sum(stage.flops for stage in stages.values()), runs)
+    all_trials = _amount(n_trials, sum(stage.flops for stage in stages.values()), runs)
     return Cost(
-        **vars(whole),
+        **vars(all_trials),
         by_stage=stages,
         n_trials_without_flops=n_trials_without_flops,
         target_flops=runs.target_flops,

@@ -62,8 +62,8 @@ def _fits_at_search(study: Study, decisions: Decisions, table: pd.DataFrame) -> 
     if CENTRE not in decisions or table.empty:
         return []
     plans = slices.ladder(study, decisions[CENTRE]["centre"])
-    found = fit_slices([p.read(study, table) for p in plans if gives_transferred(study, p)])
-    return [fit for fit in found if fit.ok and not fit.from_residuals]
+    fits = fit_slices([p.read(study, table) for p in plans if gives_transferred(study, p)])
+    return [fit for fit in fits if fit.ok and not fit.from_residuals]
 
 
 def _tolerance_rel(study: Study, fits: list[Fit]) -> float | None:

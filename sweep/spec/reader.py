@@ -63,8 +63,8 @@ def _faults_of_code(file: YamlFile, study: Study) -> list[SpecFault]:
     if not study.code_names:
         return []
     user_code.allow(study.code_names, study.imports)
-    found = rules.faults(vars(study), (*rules.DATA_RULES, *rules.CODE_RULES))
-    return [file.below(("studies", study.name), fault) for fault in found]
+    code_faults = rules.faults(vars(study), (*rules.DATA_RULES, *rules.CODE_RULES))
+    return [file.below(("studies", study.name), fault) for fault in code_faults]
 
 
 def require_name(path: str | Path, name: str) -> None:
@@ -157,8 +157,8 @@ def _study(
         valid["imports"] = tuple(dict.fromkeys(imports))
     checked = {key: s for key, s in valid.items() if not (is_recorded and key == "loggers")}
     of_rules = rules.RULES if is_own or is_recorded else (*rules.RULES, *rules.DATA_RULES)
-    found = rules.faults(checked, of_rules)
-    faults += section_faults + [file.below(path, fault) for fault in found]
+    rule_faults = rules.faults(checked, of_rules)
+    faults += section_faults + [file.below(path, fault) for fault in rule_faults]
     return (None, faults) if faults else (Study(name=name, **valid), [])
 
 
