@@ -139,7 +139,10 @@ def _least_misfit(profile: Profile) -> tuple[np.ndarray, np.ndarray]:
     least, greatest = shapes.least[profile.pair], shapes.greatest[profile.pair]
     aa, ab, bb, a, b = profile.normal
     side = profile.sides_at(0.0)
-    sizes, misfit = np.zeros((2, profile.pair.size)), np.full(profile.pair.size, np.inf)
+    # Where the best curve of all has that regret, it is the one; else the ratio is on a grid.
+    is_wrong = (side * profile.sizes).sum(axis=0) >= 1
+    sizes = np.where(is_wrong, profile.sizes, 0.0)
+    misfit = np.where(is_wrong, profile.misfit, np.inf)
     for share in np.linspace(0.0, 1.0, N_RATIOS):
         ratio = least * (greatest / least) ** share
         slope, precision = a + b * ratio, np.maximum(aa + 2 * ab * ratio + bb * ratio**2, TINY)

@@ -39,9 +39,9 @@ def test_without_noise_half_octaves_decide_and_with_much_nothing_does():
 
 
 def test_one_seed_never_decides():
-    one = dataclasses.replace(DESIGN, seeds=1, target_seeds=1)
-    found = power_of(one, noise_rel=1e-4, n_draws=3)
-    assert found.pass_at_0 == found.pass_at_half == found.fail_at_2 == 0
+    one_seed = dataclasses.replace(DESIGN, seeds=1, target_seeds=1)
+    chances = power_of(one_seed, noise_rel=1e-4, n_draws=3)
+    assert chances.pass_at_0 == chances.pass_at_half == chances.fail_at_2 == 0
 
 
 def test_two_hps_are_harder_than_one_and_four_seeds_easier_than_two():

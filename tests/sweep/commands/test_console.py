@@ -155,4 +155,6 @@ def test_a_stored_check_and_decisions_are_shown_as_text(ran, tmp_path):
     content["history"] = [{"at": text, "changed": [{"path": text, "was": text, "now": 1}]}]
     store.write(json.dumps(content).encode(), rundir.STUDY_FILE)
     for words in (["analyze"], ["status"], ["plan", "--no-power"]):
-        clean(call(tmp_path, words[0], "./tiny", *words[1:]))
+        done = call(tmp_path, words[0], "./tiny", *words[1:])
+        clean(done)
+        assert done.returncode in (0, 3)
