@@ -114,13 +114,13 @@ def _at(width: int, widths: list[int], of_widths: tuple[TensorFacts, ...]) -> Te
     axes = zip(*(tensor.shape for tensor in of_widths), strict=True)
     shape = tuple(_on_line(width, widths, sizes) for sizes in axes)
     fan_in = _on_line(width, widths, tuple(tensor.fan_in for tensor in of_widths))
-    known = tuple(size for size in shape if size is not None)
-    if len(known) < len(shape) or fan_in is None:
+    sizes = tuple(n for n in shape if n is not None)
+    if len(sizes) < len(shape) or fan_in is None:
         raise NotRecordedError(
             f"the model at width {width} (a dimension of {last.name} is not linear in the width; "
             f"`production: {{width: {width}}}` records it)"
         )
-    return dataclasses.replace(last, shape=known, fan_in=fan_in, own_std=None)
+    return dataclasses.replace(last, shape=sizes, fan_in=fan_in, own_std=None)
 
 
 def _on_line(width: int, widths: list[int], sizes: tuple[int, ...]) -> int | None:

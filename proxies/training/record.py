@@ -17,7 +17,7 @@ def record(
     *,
     trained_widths: Iterable[int],
     other_widths: Iterable[int],
-    known: Recorded | None = None,
+    earlier: Recorded | None = None,
 ) -> Recorded:
     """Return the facts of a study's data, code and, if it is the user's own, model.
 
@@ -25,8 +25,8 @@ def record(
         config: Any trial of the study.
         trained_widths: Widths of its trials.
         other_widths: Widths of which the shapes alone are recorded, without the FLOPs.
-        known: Facts recorded before; those of the same code are taken from it, since counting FLOPs
-            runs the user's loss.
+        earlier: Facts recorded before; those of the same code are taken from it, since counting
+            FLOPs runs the user's loss.
 
     Raises:
         ConfigError: as `data.load` and `user_code.function`.
@@ -36,7 +36,7 @@ def record(
     by_width: dict[int, RecordedModel] = {}
     if isinstance(config.model, CustomConfig):
         trained = set(trained_widths)
-        old = known.models if known is not None and known.code == code else {}
+        old = earlier.models if earlier is not None and earlier.code == code else {}
         for width in sorted(trained | set(other_widths)):
             is_known = width in old and (width not in trained or old[width].sample_flops)
             by_width[width] = (

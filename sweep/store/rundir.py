@@ -167,8 +167,8 @@ def claim(store: Store, study: Study) -> list[Change]:
 
 def _changed_code(recorded: Mapping[str, Any], facts: Recorded) -> list[Change]:
     """The change of the user's own code since the study began, under which trials run again."""
-    known = _known(recorded)
-    was = known.code if known else None
+    earlier = _known(recorded)
+    was = earlier.code if earlier else None
     if was is None or was == facts.code:
         return []
     return [Change(path="the study's own code", was=was, now=facts.code, allowed=True)]
@@ -199,14 +199,14 @@ def _known(content: Mapping[str, Any]) -> Recorded | None:
         return None
 
 
-def _facts(study: Study, known: Recorded | None = None) -> Recorded:
+def _facts(study: Study, earlier: Recorded | None = None) -> Recorded:
     """The facts of a study's data and code that the commands on its run directory need."""
     base, production = study.model.base_width, study.production
     return record(
         estimate.typical(study, study.search_at),
         trained_widths=study.axis_values if study.axis == "width" else (study.search.width,),
         other_widths=(base, 2 * base, *([production.width] if production else [])),
-        known=known,
+        earlier=earlier,
     )
 
 

@@ -224,11 +224,11 @@ class Store:
         Their FLOPs were spent all the same, so they are kept (`retried`).
         """
         rows = self.table().query("status == 'failed'")
-        known = self.retried()
+        earlier = self.retried()
         # A row may be there already: `run` was killed before it was removed.
-        new = [attempt for attempt in map(_attempt, rows.itertuples()) if attempt not in known]
+        new = [attempt for attempt in map(_attempt, rows.itertuples()) if attempt not in earlier]
         if new:
-            self.write(json.dumps({"attempts": known + new}, indent=1).encode(), RETRIED_FILE)
+            self.write(json.dumps({"attempts": earlier + new}, indent=1).encode(), RETRIED_FILE)
         failed = rows["trial_id"]
         for trial_id in failed:
             self.remove("trials", f"{trial_id}.parquet")
