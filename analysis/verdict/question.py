@@ -112,6 +112,8 @@ class TransferQuestion:
         paired: A seed means the same at every value (`table.slice.Slice.paired`).
         n_interim: Interim analyses before this one: how often trials were added after a verdict
             could have been seen (``--settle``, or more seeds or axis values in the spec).
+        check: How the target is checked: by slices of its own, or by the set and a few neighbours,
+            whose curve has the ladder's shape (`transfer.star`).
     """
 
     parameters: tuple[str, ...]
@@ -136,6 +138,7 @@ class TransferQuestion:
     external: bool = False
     paired: bool = True
     n_interim: int = 0
+    check: Literal["slices", "star"] = "slices"
 
     @property
     def axis_name(self) -> str:
