@@ -30,7 +30,7 @@ studies:
     search: {{width: 32, trials: {trials}}}
     transfer: {{parameters: [lr], widths: [16, 32, 64], points: 3, refine: false, max_extend: 0,
                seeds: 2, control: none}}
-    target: {{width: 96, points: 3, seeds: 2, tolerance: {{rel_loss: 0.01}}}}
+    target: {{width: 96, check: slices, points: 3, seeds: 2, tolerance: {{rel_loss: 0.01}}}}
 """
 ARMS = ("mutransfer", "Ray Tune + OptunaSearch", "the same, reuse_actors=True")
 

@@ -1,6 +1,7 @@
 """What a study runs for its verdict, as numbers."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,9 @@ class Design:
         refine: A value is added half a step on either side of the best one.
         max_extend: Most values that are added on a side until the minimum is bracketed.
         tolerance_rel: Accepted regret, share of the best loss.
+        check: How the target is checked: by slices, or by a star, which has no ``target_points``
+            and ``target_seeds``.
+        max_looks: Most batches of a star.
     """
 
     n_hps: int
@@ -33,3 +37,5 @@ class Design:
     refine: bool
     max_extend: int
     tolerance_rel: float
+    check: Literal["slices", "star"] = "slices"
+    max_looks: int = 0

@@ -23,6 +23,9 @@ MAX_MORE_SEEDS = 8
 MANY_SEEDS = 10_000
 # Where values are put between those of a lattice, octaves from the best.
 OCTAVES_BETWEEN = (-0.5, 0.5, -0.25, 0.25)
+# What is proposed where a star did not decide: a slice of its own at the target, for each HP.
+SLICE_STEPS = (-2, -1, 0, 1, 2)
+SLICE_SEEDS = (1, 2)
 # Lattice steps beyond the outermost value that are proposed at once.
 BEYOND_STEPS = 2
 
@@ -74,17 +77,47 @@ def proposals(
     else more seeds at the target, on every slice there, since a seed counts only where all values
     have it. Each interim analysis raises the confidence level of the
     next one, so that all together pass wrongly in at most 5 % (`TransferQuestion.confidence`).
+
+    A star has taken all its looks: slices at the target follow, in which its runs count.
     """
     if question.transferred is None or any(e.word == "FAIL" for e in entries):
         return ()
     unsettled = [e for e in entries if e.word != "PASS" and not e.harmless]
     values = [p for e in unsettled for p in _more_values(df, e, fits[e.hp], question)]
+    if question.check == "star":
+        whole = [p for of_hp in fits.values() for p in _whole_slice(df, of_hp, question)]
+        return (*(p for p in values if not p.at_target), *whole)
     if values or not (unsettled or len(entries) > 1):
         return tuple(values)
     targets = {e.hp: fit for e in entries if (fit := fits[e.hp].target) is not None}
     if not _would_settle(MANY_SEEDS, entries, targets, question):
         values = [p for e in unsettled for p in _closer_values(df, fits[e.hp], question)]
     return tuple(values) or tuple(_more_seeds(df, entries, targets, question))
+
+
+def _whole_slice(df: pd.DataFrame, fits: Fits, question: TransferQuestion) -> Iterator[Proposal]:
+    """What a star lacks of a slice at the target: values of the lattice, then seeds."""
+    target, value = fits.target, question.transferred_value(fits.hp)
+    if target is None or value is None:
+        return
+    step, seeds = question.spacing_log2, tuple({*SLICE_SEEDS, *question.target_seeds})
+    nearest, apart = round(log2_of(value) / step), math.log2(1 + SAME_VALUE)
+    lattice = [step * (nearest + k) for k in SLICE_STEPS]
+    run = target.slice.log2_x
+    new = [x for x in lattice if (np.abs(run - x) > apart).all()]
+    if new:
+        yield _proposal(df, question, "star_open", target, at_target=True, log2_x=new, seeds=seeds)
+    missing = tuple(s for s in seeds if s not in question.target_seeds)
+    if missing and run.size:
+        yield _proposal(
+            df,
+            question,
+            "star_open",
+            target,
+            at_target=True,
+            log2_x=[float(x) for x in run],
+            seeds=missing,
+        )
 
 
 def _more_values(

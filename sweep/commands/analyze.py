@@ -102,6 +102,7 @@ def analyze(
     # matplotlib and scipy take a second to import
     from mutransfer.analysis.reporting.files import table_inputs, to_dict
     from mutransfer.sweep.results.analyze import report_inputs, write
+    from mutransfer.sweep.results.star import star_sentences
 
     if analyze_table.is_table(name):
         result = analyze_table.judge(
@@ -121,7 +122,7 @@ def analyze(
     else:
         study, store = rundir.find_run(name, spec_path, runs)
         inputs = report_inputs(study, store)
-        paths, caveats = write(inputs, store), []
+        paths, caveats = write(inputs, store), star_sentences(study, store.decisions())
     if json_:
         terminal.as_json(to_dict(inputs))
     else:

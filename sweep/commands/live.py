@@ -12,7 +12,6 @@ from rich.text import Text
 
 from mutransfer.analysis.reporting.cost import progress_text
 from mutransfer.sweep.plan import estimate, progress
-from mutransfer.sweep.plan.next_trials import nominal
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.results.cost import spent
 from mutransfer.sweep.run.driver import State
@@ -29,7 +28,8 @@ class LiveProgress:
     def __init__(self, console: Console, study: Study) -> None:
         self._console = console
         self._study = study
-        self._nominal = nominal(study)
+        self._expected: list[TrialRequest] = []
+        self._decided: frozenset[str] | None = None
         self._state: State | None = None
         self._cost = ""
         self._printed_at = -math.inf
@@ -50,6 +50,9 @@ class LiveProgress:
 
     def planned(self, state: State) -> None:
         """Display the new state from now on."""
+        if (decided := frozenset(state.decisions)) != self._decided:
+            self._decided = decided
+            self._expected = progress.expected(self._study, state.decisions)
         self._state = state
         self._cost = self._cost_text(state)
 
@@ -66,7 +69,7 @@ class LiveProgress:
     def _stages(self) -> list[tuple[str, int, int]]:
         """(stage, done, planned) of each stage that the study has."""
         assert self._state is not None
-        planned = Counter(request.asked_by for request in self._nominal)
+        planned = Counter(request.asked_by for request in self._expected)
         requested = Counter(request.asked_by for request in self._state.next.requested)
         done = Counter(
             request.asked_by
@@ -93,7 +96,7 @@ class LiveProgress:
         return None if serial_s is None else serial_s / max(1, state.slots)
 
     def _remaining(self, state: State) -> list[TrialRequest]:
-        return progress.remaining(self._study, state.next, self._nominal, state.rows)
+        return progress.remaining(self._study, state.next, self._expected, state.rows)
 
     def _cost_text(self, state: State) -> str:
         """The cost so far of all that is planned, in runs at the target."""

@@ -11,6 +11,7 @@ from mutransfer.analysis.reporting.cost import (
     AT_TARGET,
     amount_cells,
     amount_columns,
+    amount_text,
     cost_sentences,
 )
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
@@ -33,6 +34,7 @@ from mutransfer.sweep.commands.options import (
 from mutransfer.sweep.plan import estimate
 from mutransfer.sweep.plan.estimate import StagePlan
 from mutransfer.sweep.plan.power import power_of, power_sentence
+from mutransfer.sweep.results.star import plan_sentence
 from mutransfer.sweep.run import gate
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
@@ -57,8 +59,9 @@ def plan(
     """Print the trials, FLOPs and hours of each stage, and the power, before anything runs.
 
     The cost is given in runs at the target and as a share of the production run, beside that of
-    tuning at the target instead. The power is the chance of a PASS, with the noise that the slices
-    at the search show or that `assume: {noise_rel: …, gain_rel: …}` names.
+    tuning at the target instead; it is that of all looks of a star, and less where the first one
+    decides. The power is the chance of a PASS, with the noise that the slices at the search show or
+    that `assume: {noise_rel: …, gain_rel: …}` names.
 
     Example: [dim]mutransfer plan digits-dit[/dim] or [dim]mutransfer plan big --no-time[/dim]
     """
@@ -68,25 +71,32 @@ def plan(
         step_s, source = estimate.timed_step_s(study), "a few steps timed on this machine"
     stages = estimate.stages(study, step_s)
     cost = estimate.nominal_cost(study, stages)
+    least = estimate.nominal_cost(study, estimate.stages(study, step_s, n_looks=1))
     chances = power_of(study, store.decisions(), store.table()) if with_power else None
     known_source = source if step_s else None
     if json_:
-        terminal.as_json(_summary(study, stages, cost, chances, known_source))
+        terminal.as_json(_summary(study, stages, (cost, least), chances, known_source))
     else:
-        _print(study, stages, cost, known_source)
+        _print(study, stages, (cost, least), known_source)
         if with_power:
             say(power_sentence(study, chances))
 
 
 def _summary(
-    study: Study, stages: list[StagePlan], cost: Cost, chances: Power | None, source: str | None
+    study: Study,
+    stages: list[StagePlan],
+    costs: tuple[Cost, Cost],
+    chances: Power | None,
+    source: str | None,
 ) -> dict[str, Any]:
+    cost, least = costs
     return {
         "study": study.name,
         "axis": study.axis,
         "coordcheck_flops": _check_flops(study),
         "stages": [dataclasses.asdict(stage) for stage in stages],
         "cost": dataclasses.asdict(cost),
+        "cost_least": dataclasses.asdict(least),
         "power": dataclasses.asdict(chances) if chances else None,
         "search_share_by_paper": estimate.paper_share(study),
         "train_s": estimate.total_s(stages),
@@ -102,7 +112,10 @@ def _check_flops(study: Study) -> float | None:
         return None
 
 
-def _print(study: Study, stages: list[StagePlan], cost: Cost, source: str | None) -> None:
+def _print(
+    study: Study, stages: list[StagePlan], costs: tuple[Cost, Cost], source: str | None
+) -> None:
+    cost, least = costs
     rows = [
         (s.stage, *_cells(cost, cost.by_stage[s.stage], s.axis_values, s.train_s)) for s in stages
     ]
@@ -115,6 +128,8 @@ def _print(study: Study, stages: list[StagePlan], cost: Cost, source: str | None
     at = axis_value_text(study.axis, study.target_at)
     for sentence in cost_sentences(cost, at, planned=True):
         say(sentence)
+    if text := plan_sentence(study):
+        say(f"{text}{_least_note(cost, least)}")
     say(_production_note(study))
     if gate.is_due(study):
         say(_check_note(study))
@@ -129,6 +144,13 @@ def _cells(
     n_trials, *cells = amount_cells(cost, amount)
     time = "–" if train_s is None else clock(train_s)
     return n_trials, " ".join(map(str, axis_values)), *cells, time
+
+
+def _least_note(cost: Cost, least: Cost) -> str:
+    """What all trials cost if the first look decides; empty where that is no less."""
+    if least.flops >= cost.flops or least.target_flops is None:
+        return ""
+    return f" Where the first look decides, all trials cost {amount_text(least)}."
 
 
 def _check_note(study: Study) -> str:

@@ -7,10 +7,20 @@ import pandas as pd
 from mutransfer.analysis.reporting.cost import cost_table, progress_text
 from mutransfer.proxies.errors import ConfigError
 from mutransfer.sweep.commands import terminal
-from mutransfer.sweep.commands.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, out
+from mutransfer.sweep.commands.options import (
+    RUNS,
+    SPEC,
+    JsonOpt,
+    RunsOpt,
+    SpecOpt,
+    StudyArg,
+    out,
+    say,
+)
 from mutransfer.sweep.plan.decisions import Decisions
 from mutransfer.sweep.plan.progress import progress
 from mutransfer.sweep.results.cost import spent
+from mutransfer.sweep.results.star import looks, star_sentences
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
 
@@ -41,6 +51,7 @@ def status(
                 "cost": dataclasses.asdict(cost),
                 "flops_left": flops_left,
                 "decisions": sorted(decisions),
+                "looks": looks(decisions),
                 "failed": failed[["trial_id", study.axis, "error"]].to_dict("records"),
             }
         )
@@ -56,6 +67,8 @@ def status(
     if "transferred" in decisions:
         transferred = decisions["transferred"]["transferred"]
         out.print(f"transferred set: {_hps(transferred)}")
+    for sentence in star_sentences(study, decisions):
+        say(sentence)
     errors = failed[["trial_id", study.axis, "error"]].itertuples(index=False)
     if len(failed):
         out.print(terminal.table("failed", ("trial", study.axis, "error"), errors))

@@ -47,7 +47,8 @@ def requested_trials(
     requested = _untuned_curves(study, transferred) + tuning
     if NAME in decisions:
         return requested + _tuned_curves(study, transferred, decisions[NAME]["lr"]), None
-    is_tuned = all(request.trial_id in status for request in tuning)
+    # Untuned SP may lie on the slice, so the decision waits for it too.
+    is_tuned = all(request.trial_id in status for request in requested)
     return requested, _decision(study, transferred, tuning, table) if is_tuned else None
 
 

@@ -139,7 +139,9 @@ def decide_transferred(
             continue
         optimum = slice_optimum_of(study, plan.read(study, table))
         if optimum.log2_opt is not None:
-            transferred[plan.hp] = lattice.chosen(plan.hp, optimum.log2_opt, spacing)
+            transferred[plan.hp] = lattice.chosen(
+                plan.hp, optimum.log2_opt, spacing, limits=study.limits_log2(plan.hp)
+            )
         flags[plan.hp] = list(optimum.flags)
         optima[plan.hp] = optimum_record(optimum)
     ids = {request.trial_id for request in rests_on}

@@ -18,6 +18,7 @@ from mutransfer.proxies.training.flops import n_params, step_flops, training_flo
 from mutransfer.proxies.training.train import Training
 from mutransfer.sweep.plan.next_trials import nominal
 from mutransfer.sweep.plan.request import TrialRequest, trial
+from mutransfer.sweep.spec.sections import MAX_LOOKS
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import STAGES, Stage
 
@@ -100,15 +101,18 @@ def paper_share(study: Study) -> float:
     return search / (n_production * production.batch_size * production.steps)
 
 
-def stages(study: Study, step_s: Mapping[StepSize, float]) -> list[StagePlan]:
+def stages(
+    study: Study, step_s: Mapping[StepSize, float], n_looks: int = MAX_LOOKS
+) -> list[StagePlan]:
     """The trials and FLOPs of each stage if no slice has to be extended or refined.
 
     Args:
         study: The study.
         step_s: Seconds of a training step by size; some sizes may be missing.
+        n_looks: Looks that a star takes, where it may take as many.
     """
     by_stage: dict[Stage, list[TrialRequest]] = defaultdict(list)
-    for request in nominal(study):
+    for request in nominal(study, n_looks):
         by_stage[request.asked_by].append(request)
     return [
         StagePlan(

@@ -44,15 +44,24 @@ def value_at(name: str, log2_x: float) -> float:
     return space.rounded(name, 2.0 ** round(log2_x, EXACT_DECIMALS))
 
 
-def chosen(name: str, log2_x: float, spacing_log2: float, known: Iterable[float] = ()) -> float:
+def chosen(
+    name: str,
+    log2_x: float,
+    spacing_log2: float,
+    known: Iterable[float] = (),
+    *,
+    limits: tuple[float, float] = (-math.inf, math.inf),
+) -> float:
     """The value of an HP that a fit or a proposal puts at ``log2_x``, as it enters an identity.
 
     It is the nearest value that is run in any case, a part of the lattice or one of ``known``, if
-    that is the same but for `words.SAME_VALUE`; else the value at ``log2_x`` itself.
+    that is the same but for `words.SAME_VALUE`; else the value at ``log2_x`` itself. A part of the
+    lattice beyond ``limits``, the log2 of the hard limits, is none of these.
     """
     candidates = {value: math.log2(value) for value in known if value > 0}
     part = nearest(log2_x, spacing_log2 / PARTS)
-    candidates[value_at(name, part)] = part
-    value, at = min(candidates.items(), key=lambda entry: abs(entry[1] - log2_x))
-    is_same = abs(at - log2_x) <= math.log2(1 + SAME_VALUE)
-    return value if is_same else value_at(name, log2_x)
+    if limits[0] <= part <= limits[1]:
+        candidates[value_at(name, part)] = part
+    distance = {value: abs(at - log2_x) for value, at in candidates.items()}
+    same = [value for value in distance if distance[value] <= math.log2(1 + SAME_VALUE)]
+    return min(same, key=distance.__getitem__) if same else value_at(name, log2_x)

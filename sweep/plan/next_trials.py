@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mutransfer.sweep.plan import convergence, search, settle, slices
+from mutransfer.sweep.plan import convergence, search, settle, slices, star, star_decisions
 from mutransfer.sweep.plan.decisions import (
     CENTRE,
     TRANSFERRED,
@@ -24,6 +24,7 @@ from mutransfer.sweep.plan.decisions import (
 )
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, trial, unique
 from mutransfer.sweep.spec import space
+from mutransfer.sweep.spec.sections import MAX_LOOKS
 from mutransfer.sweep.spec.study import Study
 
 
@@ -78,20 +79,37 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
         if not _all_done(needed, status):
             return _run(requested, status)
         return _decide(decide_transferred(study, centre, needed, table), requested)
+    requested += _check_requests(study, decisions, table, status)
+    if study.target.check == "star" and star.due(study, decisions) is not None:
+        # All that a verdict rests on has ended, so that no look depends on what finished first.
+        if not _all_done(requested, status):
+            return _run(requested, status)
+        return _decide(star_decisions.decide(study, decisions, table, requested), requested)
+    later, decision = convergence.requested_trials(study, decisions, table, status)
+    requested += later
+    return _run(requested, status) if decision is None else _decide(decision, requested)
+
+
+def _check_requests(
+    study: Study, decisions: Decisions, table: pd.DataFrame, status: Mapping[str, str]
+) -> list[TrialRequest]:
+    """The trials of the set and of the check at the target, with those of settle decisions."""
     transferred = decisions[TRANSFERRED]["transferred"]
-    requested += set_requests(study, transferred)
+    requested = set_requests(study, transferred)
     for plan in slices.target(study, transferred):
         requested += slices.requested_trials(study, plan, table, status)
-    requested += settle.requested_trials(study, decisions)
-    convergence_requests, decision = convergence.requested_trials(study, decisions, table, status)
-    if decision is not None:
-        return _decide(decision, requested + convergence_requests)
-    return _run(requested + convergence_requests, status)
+    if study.target.check == "star":
+        requested += star.requested_trials(study, decisions)
+    return requested + settle.requested_trials(study, decisions)
 
 
 def set_requests(study: Study, transferred: HPSet) -> list[TrialRequest]:
-    """Stage `set`: trials of the whole transferred set, at the target and at the search."""
-    n_seeds_at = ((study.target_at, study.target.seeds), (study.search_at, study.transfer.seeds))
+    """Stage `set`: trials of the whole transferred set, at the target and at the search.
+
+    Those at the target that belong to a star are requested by its looks.
+    """
+    n_at_target = study.target.seeds or 0
+    n_seeds_at = ((study.target_at, n_at_target), (study.search_at, study.transfer.seeds))
     return [
         TrialRequest(
             config=trial(study, axis_value=axis_value, arm="mup", hps=transferred, seed=seed),
@@ -116,11 +134,15 @@ def _run(requested: list[TrialRequest], status: Mapping[str, str]) -> Next:
     return Next(trials=trials, requested=distinct)
 
 
-def nominal(study: Study) -> list[TrialRequest]:
+def nominal(study: Study, n_looks: int = MAX_LOOKS) -> list[TrialRequest]:
     """The trials of a study in which no slice has to be extended or refined.
 
     Their number and cost hardly depend on the outcome of the search, so the middle of each range is
     taken for it.
+
+    Args:
+        study: The study.
+        n_looks: Looks that a star takes, where it may take as many.
     """
     middle = {name: space.rounded(name, d.middle) for name, d in study.parameters.items()}
     if study.method in search.LEARNING:  # its later proposals are not known yet
@@ -139,4 +161,6 @@ def nominal(study: Study) -> list[TrialRequest]:
     requested += set_requests(study, transferred)
     for plan in slices.target(study, transferred):
         requested += slices.requested_trials(study, plan, None, {})
+    if study.target.max_looks is not None:
+        requested += star.nominal(study, transferred, min(n_looks, study.target.max_looks))
     return unique(requested + convergence.nominal(study, transferred))

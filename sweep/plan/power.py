@@ -47,13 +47,15 @@ def _design(study: Study, tolerance_rel: float) -> Design:
         search_at=study.search_at,
         target_at=study.target_at,
         points=transfer.points,
-        target_points=target.points,
+        target_points=target.points or 0,
         seeds=transfer.seeds,
-        target_seeds=target.seeds,
+        target_seeds=target.seeds or 0,
         spacing_log2=transfer.spacing_log2,
         refine=transfer.refine,
         max_extend=transfer.max_extend,
         tolerance_rel=tolerance_rel,
+        check=target.check,
+        max_looks=target.max_looks or 0,
     )
 
 
@@ -118,6 +120,8 @@ def power_sentence(study: Study, chances: Power | None) -> str:
         f"studies; noise of one run {100 * chances.noise_rel:.2g} % of the loss, an octave off "
         f"costs {100 * chances.gain_rel:.2g} %: {chances.source})."
     )
+    if chances.target_runs is not None:
+        text += f" A PASS comes after {chances.target_runs:.3g} runs at the target on average."
     return text if chances.pass_at_0 >= MIN_POWER else f"{text} {_remedy(study)}"
 
 

@@ -10,6 +10,7 @@ from mutransfer.proxies.config.model import CustomConfig
 from mutransfer.proxies.config.recorded import NotRecordedError
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.errors import RunError
+from mutransfer.sweep.plan import star
 from mutransfer.sweep.plan.decisions import Decisions
 from mutransfer.sweep.plan.next_trials import Next, next_trials, nominal
 from mutransfer.sweep.plan.request import TrialRequest
@@ -34,13 +35,19 @@ def progress(study: Study, decisions: Decisions, table: pd.DataFrame) -> StudyPr
     done = Counter(r.asked_by for r in coming.requested if r.trial_id in ended)
     if coming.finished:
         return StudyProgress(done.total(), requested.total(), finished=True, flops_left=0.0)
-    planned_trials = nominal(study)
-    expected = Counter(request.asked_by for request in planned_trials)
-    planned = {stage: max(expected[stage], requested[stage]) for stage in STAGES}
+    planned_trials = expected(study, decisions)
+    by_stage = Counter(request.asked_by for request in planned_trials)
+    planned = {stage: max(by_stage[stage], requested[stage]) for stage in STAGES}
     missing = tuple((s, planned[s] - done[s]) for s in STAGES if planned[s] > done[s])
     left = remaining(study, coming, planned_trials, ended)
     flops_left = None if isinstance(study.model, CustomConfig) else flops_of(left)
     return StudyProgress(done.total(), sum(planned.values()), missing, flops_left=flops_left)
+
+
+def expected(study: Study, decisions: Decisions) -> list[TrialRequest]:
+    """The trials of the nominal plan; of a star, the looks that it took once it is over."""
+    is_star = study.target.check == "star"
+    return nominal(study, star.n_looks(study, decisions)) if is_star else nominal(study)
 
 
 def remaining(

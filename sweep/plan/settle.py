@@ -4,11 +4,12 @@ Each of these decisions is a further interim analysis of the verdict. A decision
 records that the spec grew by seeds, axis values or `max_extend`.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mutransfer.analysis.verdict.proposals import Proposal
-from mutransfer.sweep.plan import lattice
+from mutransfer.sweep.plan import lattice, star
 from mutransfer.sweep.plan.decisions import CENTRE, TRANSFERRED, Decisions
 from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.spec.study import Study
@@ -32,7 +33,8 @@ def content(
     """The content of the decision to run the proposed trials; ``sentence`` gives the reason.
 
     A proposal has rounded logarithms. Those of values that have been run become these values
-    (`lattice.chosen`): further seeds of a value count for that value.
+    (`lattice.chosen`): further seeds of a value count for that value. Values beyond the hard limits
+    of their HP are left out.
     """
     centre, transferred = decisions[CENTRE]["centre"], decisions[TRANSFERRED]["transferred"]
     sets = [centre, transferred, *(entry["hps"] for entry in _entries(decisions))]
@@ -40,9 +42,12 @@ def content(
     for proposal in proposals:
         base = transferred if proposal.at_target else centre
         hp, spacing = proposal.hp, study.transfer.spacing_log2
-        known = [hps[hp] for hps in sets]
+        known, limits = [hps[hp] for hps in sets], study.limits_log2(hp)
         for log2_x in proposal.log2_x:
-            hps = {**base, hp: lattice.chosen(hp, log2_x, spacing, known)}
+            value = lattice.chosen(hp, log2_x, spacing, known, limits=limits)
+            if not limits[0] <= math.log2(value) <= limits[1] and value not in known:
+                continue
+            hps = {**base, hp: value}
             trials += [
                 {"place": proposal.axis_value, "arm": proposal.arm, "hps": hps, "seed": seed}
                 for seed in proposal.seeds
@@ -68,10 +73,16 @@ def requested_trials(study: Study, decisions: Decisions) -> list[TrialRequest]:
 
 
 def target_seeds(study: Study, decisions: Decisions) -> tuple[int, ...]:
-    """Seeds of the target slices, those of settle decisions included."""
-    seeds = set(range(1, study.target.seeds + 1))
-    at_target = (e for e in _entries(decisions) if _axis_value(e) == study.target_at)
-    return tuple(sorted(seeds | {int(entry["seed"]) for entry in at_target}))
+    """Seeds of the trials at the target, those of settle decisions included."""
+    n_seeds = study.target.seeds
+    seeds = star.target_seeds(decisions) if n_seeds is None else range(1, n_seeds + 1)
+    at_target = entries_at_target(study, decisions)
+    return tuple(sorted({*seeds, *(int(entry["seed"]) for entry in at_target)}))
+
+
+def entries_at_target(study: Study, decisions: Decisions) -> list[Mapping[str, Any]]:
+    """The entries of settle decisions that are trials at the target."""
+    return [e for e in _entries(decisions) if _axis_value(e) == study.target_at]
 
 
 def _entries(decisions: Decisions) -> Iterator[Mapping[str, Any]]:

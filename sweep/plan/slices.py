@@ -71,7 +71,12 @@ def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
 
 
 def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
-    """The slices of stage `target`, through the transferred set, whose trials belong to each."""
+    """The slices of stage `target`, through the transferred set, whose trials belong to each.
+
+    No slices where the target is checked by a star.
+    """
+    if study.target.points is None or study.target.seeds is None:
+        return []
     seeds = tuple(range(1, study.target.seeds + 1))
     return [
         SlicePlan(

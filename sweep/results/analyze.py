@@ -15,8 +15,8 @@ from mutransfer.analysis.verdict.judge import Verdict, judge
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.plan import convergence, progress
+from mutransfer.sweep.plan.question import study_question
 from mutransfer.sweep.results.cost import spent
-from mutransfer.sweep.results.question import study_question
 from mutransfer.sweep.run import gate
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir

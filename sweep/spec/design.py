@@ -15,14 +15,14 @@ MAX_TOLERANCE = 0.5  # a PASS needs a value that is worse by more than the toler
 def seeds_are_enough(study: Study) -> Iterator[Fault]:
     """Noise is what seeds differ by."""
     for section, seeds in (("transfer", study.transfer.seeds), ("target", study.target.seeds)):
-        if seeds < MIN_SEEDS:
+        if seeds is not None and seeds < MIN_SEEDS:
             rule = f"a verdict is PASS or FAIL with {MIN_SEEDS} seeds or more"
             yield Fault((section, "seeds"), rule, seeds, "ask for 2 or 3")
 
 
 def target_has_values(study: Study) -> Iterator[Fault]:
-    """A curve through few values bounds no regret."""
-    if study.target.points < MIN_TARGET_POINTS:
+    """A curve through few values bounds no regret; that of a star is the ladder's."""
+    if study.target.points is not None and study.target.points < MIN_TARGET_POINTS:
         rule = f"{MIN_TARGET_POINTS} values or more at the target bound the regret"
         remedy = f"set it to {MIN_TARGET_POINTS} or more"
         yield Fault(("target", "points"), rule, study.target.points, remedy)

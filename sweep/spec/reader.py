@@ -107,6 +107,10 @@ def from_resolved(plain: Mapping[str, Any], recorded: Recorded | None = None) ->
         name: {key: value for key, value in distribution.items() if value is not None}
         for name, distribution in plain["parameters"].items()
     }
+    target = plain.get("target")
+    # A resolved study has every key; before there were stars it lacked this one.
+    if isinstance(target, Mapping) and "check" not in target:
+        entry["target"] = {**target, "check": "slices"}
     file = YamlFile(name="run directory's spec", data={}, marks={})
     imports = tuple(plain.get("imports", ()))
     study, faults = _study(file, str(plain["name"]), entry, imports=imports, is_recorded=True)

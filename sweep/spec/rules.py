@@ -15,6 +15,7 @@ from mutransfer.proxies.errors import Fault
 from mutransfer.sweep.spec import axis_rules, hp_rules, model_rules
 from mutransfer.sweep.spec.loggers import missing
 from mutransfer.sweep.spec.sections import (
+    CHECK_DEFAULTS,
     MAX_TRIALS,
     Convergence,
     Logger,
@@ -36,6 +37,17 @@ def one_tolerance_is_given(target: Target) -> Iterator[Fault]:
         yield Fault(("target", "tolerance"), rule, got, "e.g. `tolerance: {rel_loss: 0.005}`")
 
 
+def check_has_its_own_keys(target: Target) -> Iterator[Fault]:
+    """A star has no `points` and `seeds`, slices have no `max_looks`."""
+    for check, defaults in CHECK_DEFAULTS.items():
+        for name in defaults:
+            got = getattr(target, name)
+            if check != target.check and got is not None:
+                rule = f"`{name}` belongs to `check: {check}`; the check here is {target.check}"
+                remedy = f"remove it, or set `check: {check}`"
+                yield Fault(("target", name), rule, got, remedy)
+
+
 def trials_are_countable(
     search: Search, transfer: Transfer, target: Target, convergence: Convergence | None
 ) -> Iterator[Fault]:
@@ -49,7 +61,7 @@ def trials_are_countable(
         * len(transfer.axis_values)
         * transfer.points
         * transfer.seeds,
-        ("target",): (n_hps * target.points + 1) * target.seeds,
+        ("target",): _n_at_target(target, n_hps),
     }
     if convergence is not None:
         counts["convergence",] = (convergence.points + 3) * convergence.seeds
@@ -59,6 +71,13 @@ def trials_are_countable(
     rule = f"a study has at most {MAX_TRIALS:,} trials (values × seeds × sizes × HPs × arms)"
     got = f"{sum(counts.values()):,}, of which {counts[path]:,} by `{'.'.join(path)}`"
     yield Fault(path, rule, got, "lower its numbers, or make two studies of it")
+
+
+def _n_at_target(target: Target, n_hps: int) -> int:
+    """Trials of the check, before any slice is extended."""
+    if target.points is None or target.seeds is None:
+        return (4 * n_hps + 1) * 2  # all looks of a star
+    return (n_hps * target.points + 1) * target.seeds
 
 
 def eps_is_small(train: TrainConfig) -> Iterator[Fault]:
@@ -113,6 +132,7 @@ RULES: tuple[Rule, ...] = (
     axis_rules.depths_can_be_built,
     axis_rules.scaling_fits_axis,
     one_tolerance_is_given,
+    check_has_its_own_keys,
     trials_are_countable,
     hp_rules.sliced_hps_are_given,
     hp_rules.lr_is_given,

@@ -135,18 +135,42 @@ class Tolerance:
         return float(getattr(self, self.kind))
 
 
+Check = Literal["star", "slices"]
+# A star starts with the set and its neighbours; two more looks add closer values and a second seed.
+MAX_LOOKS = 3
+# The keys of `target` that belong to each check, with their defaults.
+CHECK_DEFAULTS: dict[Check, dict[str, int]] = {
+    "star": {"max_looks": MAX_LOOKS},
+    "slices": {"points": 5, "seeds": 3},
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Stage `target`: the largest axis value that is trained, where the transfer is checked."""
+    """Stage `target`: the largest axis value that is trained, where the transfer is checked.
+
+    `check` is how. A `star` trains the transferred set and a few neighbours of it, in at most
+    `max_looks` batches, until the verdict is PASS or FAIL. `slices` trains a whole slice of each HP
+    through the set, which starts with `points` values of `seeds` seeds each. The keys of the other
+    check are None.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     width: Width | None = None
     batch_size: Count | None = None
     steps: Count | None = None
     depth: Depth | None = None
-    points: Points = 5
-    seeds: Count = 3
+    check: Check = "star"
+    max_looks: Annotated[int, Ge(1), Le(MAX_LOOKS)] | None = None
+    points: Points | None = None
+    seeds: Count | None = None
     tolerance: Tolerance
+
+    def __post_init__(self) -> None:
+        """Give the keys of the check their defaults."""
+        for name, default in CHECK_DEFAULTS[self.check].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
 
 
 @dataclass(frozen=True, kw_only=True)

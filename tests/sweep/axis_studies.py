@@ -8,8 +8,8 @@ import numpy as np
 from mutransfer.analysis.verdict.evidence import gather
 from mutransfer.analysis.verdict.judge import judge
 from mutransfer.proxies import training as trials
+from mutransfer.sweep.plan.question import study_question
 from mutransfer.sweep.results.analyze import Analysis
-from mutransfer.sweep.results.question import study_question
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play
 
@@ -31,7 +31,8 @@ def text_of(axis: str, *, rule: bool = False, seeds: int = 3, **changes: str) ->
             f"transfer: {{axis: {axis}, parameters: [lr], {ladder}{scaling}, points: 7"
         ),
         "seeds: 2, max_extend: 1}": f"seeds: {seeds}, max_extend: 2}}",
-        "target: {width: 32, points: 3, seeds: 2": f"target: {{{target}, points: 7, seeds: {seeds}",
+        "target: {width: 32,": f"target: {{{target},",
+        "check: slices, points: 3, seeds: 2": f"check: slices, points: 7, seeds: {seeds}",
         "min: 2^-9, max: 2^-5": "min: 2^-10, max: 2^-4",
         **changes,
     }

@@ -51,5 +51,5 @@ studies:
       lr: {log2: [-8, -5]}
     search: {width: 16, trials: 2, generation: 2}
     transfer: {parameters: [lr], widths: [16, 32], points: 3, refine: false, seeds: 2}
-    target: {width: 64, points: 3, seeds: 2, tolerance: {rel_loss: 0.05}}
+    target: {width: 64, check: slices, points: 3, seeds: 2, tolerance: {rel_loss: 0.05}}
 """

@@ -7,7 +7,8 @@ import pytest
 
 from mutransfer.analysis.power.assumption import CURVES, Assumption
 from mutransfer.analysis.power.design import Design
-from mutransfer.analysis.power.power import Power, power, simulated
+from mutransfer.analysis.power.power import Power, power
+from mutransfer.analysis.power.simulated import simulated
 from mutransfer.analysis.table.slice import mean_loss
 
 DESIGN = Design(

@@ -8,7 +8,7 @@ import pytest
 from mutransfer.analysis import table as results
 from mutransfer.analysis.verdict.judge import judge
 from mutransfer.sweep.plan import convergence, next_trials
-from mutransfer.sweep.results.question import study_question
+from mutransfer.sweep.plan.question import study_question
 from tests.sweep.conftest import study_of
 from tests.sweep.planted import WITH_CONVERGENCE, parabola, play
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.verdict.judge import judge
 from mutransfer.sweep.plan import lattice
-from mutransfer.sweep.results.question import study_question
+from mutransfer.sweep.plan.question import study_question
 from mutransfer.words import SAME_VALUE, round_hp
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play

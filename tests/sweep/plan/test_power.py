@@ -9,7 +9,7 @@ import pytest
 
 from mutransfer.analysis.verdict.judge import judge
 from mutransfer.sweep.plan.power import power_of
-from mutransfer.sweep.results.question import study_question
+from mutransfer.sweep.plan.question import study_question
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play
 

@@ -10,7 +10,7 @@ from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.verdict.judge import judge
 from mutransfer.analysis.verdict.proposals import Proposal
 from mutransfer.sweep.plan import lattice, next_trials, settle
-from mutransfer.sweep.results.question import study_question
+from mutransfer.sweep.plan.question import study_question
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play, row
 

@@ -53,7 +53,7 @@ studies:
     search: {width: 16, trials: 2, generation: 2}
     transfer:
       {parameters: [lr], widths: [16, 32], points: 3, refine: false, seeds: 1, max_extend: 0}
-    target: {width: 64, points: 3, seeds: 1, tolerance: {rel_loss: 0.05}}
+    target: {width: 64, check: slices, points: 3, seeds: 1, tolerance: {rel_loss: 0.05}}
     coordcheck: {gate: skip}
 """
 

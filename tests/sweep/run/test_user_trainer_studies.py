@@ -52,7 +52,7 @@ studies:
       lr: {{log2: [-8, -2]}}
     search: {{width: 16, trials: 6, generation: 3}}
     transfer: {{parameters: [lr], widths: [16, 32], points: 5, refine: false, seeds: 2}}
-    target: {{width: 64, points: 5, seeds: 2, tolerance: {{rel_loss: 0.01}}}}
+    target: {{width: 64, check: slices, points: 5, seeds: 2, tolerance: {{rel_loss: 0.01}}}}
     coordcheck: {{gate: skip}}
 """
 

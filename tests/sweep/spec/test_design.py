@@ -7,7 +7,7 @@ from mutransfer.sweep.spec import design
 from tests.sweep.conftest import TINY, study_of
 
 GOOD = TINY.replace("widths: [8, 16], points: 3", "widths: [8, 16, 24], points: 5").replace(
-    "width: 32, points: 3", "width: 32, points: 5"
+    "slices, points: 3", "slices, points: 5"
 )
 SEEDS_OF_TARGET = "points: 5, seeds: 2, tolerance"
 
@@ -33,6 +33,13 @@ def test_a_design_that_cannot_pass_is_warned_of_by_its_key(old: str, new: str, p
     assert ".".join(warning.path) == path and warning.rule and warning.remedy
 
 
+def test_a_star_has_neither_values_nor_seeds_that_are_too_few():
+    star = GOOD.replace("check: slices, points: 5, seeds: 2", "check: star")
+    assert star != GOOD and design.warnings(study_of(star)) == []
+    (warning,) = design.warnings(study_of(star.replace("seeds: 2, max", "seeds: 1, max")))
+    assert warning.path == ("transfer", "seeds")
+
+
 def test_an_absolute_tolerance_has_no_scale_to_be_judged_by():
     assert design.warnings(study_of(GOOD.replace("rel_loss: 0.02", "abs_loss: 0.9"))) == []
 
@@ -40,4 +47,4 @@ def test_an_absolute_tolerance_has_no_scale_to_be_judged_by():
 def test_of_the_shipped_studies_only_those_that_are_not_for_a_verdict_are_warned_of(request):
     studies = spec.read(request.config.rootpath / "sweeps.yaml")
     warned = {name for name, study in studies.items() if design.warnings(study)}
-    assert warned == {"digits-dit-convergence", "smoke"}
+    assert warned == {"digits-dit-convergence"}

@@ -8,8 +8,9 @@ import pytest
 from mutransfer.sweep.errors import SpecError
 from mutransfer.sweep.spec import rules
 from mutransfer.sweep.spec.study import Study
-from tests.sweep.conftest import TINY, study_of
+from tests.sweep.conftest import STAR, TINY, study_of
 from tests.sweep.planted import WITH_CONVERGENCE
+from tests.sweep.spec_faults import assert_fault
 
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=[rule.__name__ for rule in rules.RULES])
@@ -18,6 +19,29 @@ def test_each_rule_takes_sections_of_a_study_and_gives_none_of_the_tiny_one(rule
     assert sections.keys() <= get_type_hints(Study).keys()
     assert get_type_hints(rule).keys() >= sections.keys(), "every section is typed"
     assert list(rule(**{name: getattr(tiny, name) for name in sections})) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("check: slices", "check: star"), "points"),
+        (("check: slices", "check: star"), "seeds"),
+        (("check: slices", "max_looks: 2, check: slices"), "max_looks"),
+        (("check: slices, points: 3, ", ""), "seeds"),  # a star is the default
+    ],
+)
+def test_a_key_of_the_other_check_is_a_fault_that_says_what_to_do(change, key):
+    other = "star" if key == "max_looks" else "slices"
+    assert_fault(change, f"target.{key}", f"remove it, or set `check: {other}`")
+
+
+def test_the_defaults_are_those_of_the_check():
+    star, slices = study_of(STAR).target, study_of(TINY).target
+    assert (star.check, star.max_looks, star.points, star.seeds) == ("star", 3, None, None)
+    assert (slices.check, slices.max_looks, slices.points, slices.seeds) == ("slices", None, 3, 2)
+    bare = study_of(TINY.replace("points: 3, seeds: 2, tol", "tol")).target
+    assert (bare.max_looks, bare.points, bare.seeds) == (None, 5, 3)
+    assert_fault(("check: slices, points: 3, seeds: 2", "max_looks: 4"), "target.max_looks", "")
 
 
 def test_a_rule_runs_only_where_its_sections_are_valid(tiny):

@@ -11,12 +11,12 @@ from mutransfer.proxies import data
 from mutransfer.sweep import spec
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.plan import estimate, next_trials
-from mutransfer.sweep.results.question import study_question
+from mutransfer.sweep.plan.question import study_question
 from mutransfer.sweep.spec.sections import Convergence
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 from tests.sweep.axis_studies import text_of
-from tests.sweep.conftest import TINY, study_of, write_spec
+from tests.sweep.conftest import STAR, TINY, study_of, write_spec
 from tests.sweep.data_studies import IMAGES, pictures, tiny_with
 from tests.sweep.planted import WITH_CONVERGENCE, a_row, play
 
@@ -77,6 +77,31 @@ def test_a_run_directory_older_than_the_axes_can_be_continued(tmp_path):
     along = study_of(text_of("depth"))
     with pytest.raises(UserError, match=r"transfer\.axis"):
         rundir.claim(store, dataclasses.replace(along, name=study.name))
+
+
+def older_than_stars(store) -> None:
+    """Make study.json one that was written before a target could be checked by a star."""
+    recorded = store.read_json(rundir.STUDY_FILE)
+    for key in ("check", "max_looks"):
+        del recorded["spec"]["target"][key]
+    store.write(json.dumps(recorded).encode(), rundir.STUDY_FILE)
+
+
+def test_a_run_directory_older_than_the_stars_goes_on_with_slices(tiny, tmp_path):
+    store = Store(str(tmp_path / "tiny"))
+    rundir.claim(store, tiny)
+    older_than_stars(store)
+    study, _ = rundir.find_run(store.root, tmp_path / "none.yaml", "runs")
+    assert study.target == tiny.target and study.target.check == "slices"
+    assert next_trials.nominal(study) == next_trials.nominal(dataclasses.replace(
+        tiny, recorded=study.recorded))  # fmt: skip
+    assert rundir.claim(store, tiny) == []
+    star = study_of(STAR.replace(", control: none", ""))
+    with pytest.raises(UserError, match=r'target\.check: "slices" there, "star" in the spec'):
+        rundir.claim(store, star)
+    newer = Store(str(tmp_path / "star"))  # the control
+    rundir.claim(newer, star)
+    assert rundir.find_run(newer.root, tmp_path / "none.yaml", "runs")[0].target == star.target
 
 
 def test_the_ladder_of_an_axis_may_grow(tmp_path):

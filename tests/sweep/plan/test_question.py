@@ -1,20 +1,19 @@
 """The question of a study, from its spec and its decisions."""
 
-from mutransfer.sweep.results.question import study_question
-from tests.sweep.results.conftest import PlantedRun
+from mutransfer.sweep.plan.question import study_question
 
 
-def test_there_is_no_question_before_the_search_has_given_a_centre(planted_run: PlantedRun):
-    study, store = planted_run
-    assert study_question(study, {}) is None
-    centre = {"centre": store.decisions()["centre"]}
-    question = study_question(study, centre)
+def test_there_is_no_question_before_the_search_has_given_a_centre(tiny, played):
+    decisions, _, _ = played
+    assert study_question(tiny, {}) is None
+    centre = {"centre": decisions["centre"]}
+    question = study_question(tiny, centre)
     assert question is not None and question.transferred is None
 
 
-def test_the_question_is_that_of_the_spec(planted_run: PlantedRun):
-    study, store = planted_run
-    question = study_question(study, store.decisions())
+def test_the_question_is_that_of_the_spec(tiny, played):
+    decisions, _, _ = played
+    question = study_question(tiny, decisions)
     assert (question.search_at, question.axis_values, question.target_at) == (16, (8, 16), 32)
     assert (question.seeds, question.target_seeds) == ((1, 2), (1, 2))
     assert question.tolerance.kind == "rel_loss" and question.tolerance.value == 0.02

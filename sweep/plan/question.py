@@ -1,17 +1,14 @@
 """The question that a study asks of its table: its spec and decisions as a `TransferQuestion`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
-from mutransfer.sweep.plan import settle
+from mutransfer.sweep.plan import settle, star
+from mutransfer.sweep.plan.decisions import Decisions
 from mutransfer.sweep.plan.request import complete
+from mutransfer.sweep.spec.sections import Check
 from mutransfer.sweep.spec.study import Study
 
 
-def study_question(
-    study: Study, decisions: Mapping[str, Mapping[str, Any]]
-) -> TransferQuestion | None:
+def study_question(study: Study, decisions: Decisions) -> TransferQuestion | None:
     """The question, or None where the search has not yet given a centre."""
     if "centre" not in decisions:
         return None
@@ -36,5 +33,11 @@ def study_question(
         defaults={"lr": study.convergence.default_lr} if study.convergence else {},
         axis=study.axis,
         rule=study.transfer.rule.kind if study.transfer.rule else None,
-        n_interim=len(settle.names(decisions)),
+        n_interim=star.n_interim(decisions) + len(settle.names(decisions)),
+        check=_check(study, decisions),
     )
+
+
+def _check(study: Study, decisions: Decisions) -> Check:
+    """How the target is checked: a star that was settled has slices of its own."""
+    return "slices" if settle.entries_at_target(study, decisions) else study.target.check

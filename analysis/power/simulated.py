@@ -1,0 +1,260 @@
+"""Simulated studies: their slices, and their words with the runs at the target that these took."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from mutransfer.analysis.fit.curve import fit_slices
+from mutransfer.analysis.power.assumption import Assumption, Curve, place
+from mutransfer.analysis.power.design import Design
+from mutransfer.analysis.table.slice import LOG2_DECIMALS, Slice, bracket
+from mutransfer.analysis.transfer.star import star_offsets
+from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.verdict.hp import Word, hp_word
+from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
+from mutransfer.analysis.verdict.set_verdict import judge_set
+
+# Where the neighbours stand if the ladder shows no minimum, octaves, as in `sweep.plan.star`.
+UNKNOWN_OFFSETS = (1.0, 1.0)
+# Of the five values of a star, from below to above, those of each look; and its seeds.
+LOOKS: tuple[tuple[list[int], int], ...] = (
+    ([0, 2, 4], 1),
+    ([0, 1, 2, 3, 4], 1),
+    ([0, 1, 2, 3, 4], 2),
+)
+
+
+class Outcome(NamedTuple):
+    """The word on a simulated study, and the runs at the target that it took."""
+
+    word: Word
+    target_runs: int
+
+
+class _Study:
+    """One simulated study; its best loss is 1.
+
+    Attributes:
+        optima: (H,) log2 of the optimum of each HP, at all axis values.
+        values: (H,) log2 of the transferred value.
+        others: What the other HPs cost at the transferred set.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        assumption: Assumption,
+        curve: Curve,
+        rng: np.random.Generator,
+        regret: float,
+    ) -> None:
+        self.design, self.assumption, self.curve, self.rng = design, assumption, curve, rng
+        offset = rng.uniform(-0.5, 0.5, design.n_hps) * design.spacing_log2
+        self.optima = np.round(offset, LOG2_DECIMALS)
+        each = regret * design.tolerance_rel / design.n_hps
+        off = place(curve, each / assumption.gain_rel)
+        self.values = np.round(self.optima + off, LOG2_DECIMALS)
+        self.others = (design.n_hps - 1) * each
+
+    def ladder(self, k: int) -> list[Slice]:
+        """Return the slices of HP ``k`` along the ladder."""
+        design = self.design
+        return [self.slice(k, at, design.points, design.seeds, 0.0) for at in design.axis_values]
+
+    def slice(self, k: int, at: int, points: int, seeds: int, others: float) -> Slice:
+        """Return a slice of HP ``k``, extended and refined as `sweep.plan.slices` does.
+
+        Args:
+            k: Number of the HP.
+            at: Axis value.
+            points: Values before it is extended.
+            seeds: Seeds of each.
+            others: What the other HPs cost.
+        """
+        design, step = self.design, self.design.spacing_log2
+        first, last = -((points - 1) // 2), points // 2
+        least, most = first - design.max_extend, last + design.max_extend
+        slice_ = self._with_values(
+            _empty(k, at, seeds), k, np.arange(first, last + 1) * step, others
+        )
+        while True:
+            sides = bracket(slice_)
+            left, right = sides.wants_left and first > least, sides.wants_right and last < most
+            if not (left or right):
+                break
+            first, last = first - left, last + right
+            slice_ = self._with_values(slice_, k, np.array([first, last]) * step, others)
+        if design.refine and sides.best is not None:
+            near = slice_.log2_x[sides.best] + step / 2 * np.array([-1.0, 1.0])
+            inside = (near > slice_.log2_x[0]) & (near < slice_.log2_x[-1])
+            slice_ = self._with_values(slice_, k, near[inside], others)
+        return slice_
+
+    def _with_values(self, slice_: Slice, k: int, x: np.ndarray, others: float) -> Slice:
+        for value in x:
+            means = self.means(k, value, others)
+            slice_ = joined(slice_, float(value), means + self.noise(len(slice_.seeds)))
+        return slice_
+
+    def means(self, k: int, log2_x: float, others: float) -> float:
+        """Return the mean loss of a value of HP ``k``."""
+        off = np.array([log2_x - self.optima[k]])
+        return float(1 + others + self.assumption.gain_rel * self.curve(off)[0])
+
+    def noise(self, seeds: int) -> np.ndarray:
+        """Return the noise of the runs of one value, (1, S)."""
+        return self.assumption.noise_rel * self.rng.normal(size=(1, seeds))
+
+
+def hp_name(k: int) -> str:
+    """Return the name of a simulated HP."""
+    return f"hp {k + 1}"
+
+
+def joined(slice_: Slice, log2_x: float, loss: np.ndarray) -> Slice:
+    """Return the slice with one more value, loss (1, S); of one that it has the runs stay."""
+    if slice_.index(log2_x) is not None:
+        return slice_
+    x = np.append(slice_.log2_x, log2_x)
+    order = np.argsort(x)
+    return dataclasses.replace(
+        slice_,
+        log2_x=x[order],
+        loss=np.vstack([slice_.loss, loss])[order],
+        diverged=np.zeros(x.size, dtype=bool),
+    )
+
+
+def _empty(k: int, at: int, seeds: int) -> Slice:
+    """A slice of HP ``k`` without values."""
+    return Slice(
+        hp=hp_name(k),
+        arm="mup",
+        axis_value=at,
+        log2_x=np.zeros(0),
+        loss=np.zeros((0, seeds)),
+        seeds=tuple(range(1, seeds + 1)),
+        diverged=np.zeros(0, dtype=bool),
+        fixed={},
+    )
+
+
+def simulated(
+    design: Design,
+    assumption: Assumption,
+    curve: Curve,
+    rng: np.random.Generator,
+    regret: float,
+) -> tuple[dict[str, Fits], TransferQuestion]:
+    """Return the fits of a simulated study with slices at the target, and its question.
+
+    Args:
+        design: What is run.
+        assumption: Noise and gain.
+        curve: The curve of every HP.
+        rng: Source of all that is random.
+        regret: True regret of the transferred set, tolerances, shared equally by the HPs.
+    """
+    study = _Study(design, assumption, curve, rng, regret)
+    own = study.noise(design.target_seeds)  # the set's runs belong to the slices of all HPs
+    fits = {}
+    for k, value in enumerate(study.values):
+        ladder = study.ladder(k)
+        target = study.slice(
+            k, design.target_at, design.target_points, design.target_seeds, study.others
+        )
+        target = joined(target, float(value), study.means(k, value, study.others) + own)
+        fits[hp_name(k)] = _fits(k, design, [*ladder, target])
+    return fits, _question(design, study.values, design.target_seeds)
+
+
+def _fits(k: int, design: Design, slices: list[Slice]) -> Fits:
+    """The fits of an HP whose last slice is that at the target."""
+    *on_ladder, at_target = fit_slices(
+        slices, tolerance_loss=design.tolerance_rel, families=[0] * len(slices)
+    )
+    by_axis = {("mup", f.slice.axis_value): f for f in on_ladder}
+    return Fits(hp=hp_name(k), ladder=by_axis, target=at_target)
+
+
+def outcome(
+    design: Design, assumption: Assumption, curve: Curve, rng: np.random.Generator, regret: float
+) -> Outcome:
+    """Return the word on a simulated study, judged as it ships; see `simulated`."""
+    if design.check == "star":
+        return _outcome_of_star(design, _Study(design, assumption, curve, rng, regret))
+    fits, question = simulated(design, assumption, curve, rng, regret)
+    n_values = sum(f.target.slice.log2_x.size - 1 for f in fits.values() if f.target)
+    return Outcome(_word(fits, question), (1 + n_values) * design.target_seeds)
+
+
+def _word(fits: dict[str, Fits], question: TransferQuestion) -> Word:
+    return judge_set([hp_word(of_hp, question) for of_hp in fits.values()], fits, question).word
+
+
+def _outcome_of_star(design: Design, study: _Study) -> Outcome:
+    """The word at the last look of a star, whose batches are those of `sweep.plan.star`."""
+    ladders = [study.ladder(k) for k in range(design.n_hps)]
+    own = study.noise(2)
+    stars = [_star(study, k, ladder, own) for k, ladder in enumerate(ladders)]
+    word: Word = "INCONCLUSIVE"
+    target_runs = 0
+    for look, (rows, seeds) in enumerate(LOOKS[: design.max_looks]):
+        fits = {
+            hp_name(k): _fits(k, design, [*ladder, _part(stars[k], rows, seeds)])
+            for k, ladder in enumerate(ladders)
+        }
+        word = _word(fits, _question(design, study.values, seeds, look))
+        target_runs = (1 + design.n_hps * (len(rows) - 1)) * seeds
+        if word != "INCONCLUSIVE":
+            break
+    return Outcome(word, target_runs)
+
+
+def _star(study: _Study, k: int, ladder: list[Slice], own: np.ndarray) -> Slice:
+    """All values of HP ``k`` about the transferred one, with two seeds."""
+    fits = fit_slices(ladder, tolerance_loss=study.design.tolerance_rel, families=[0] * len(ladder))
+    below, above = star_offsets(fits) or UNKNOWN_OFFSETS
+    value = float(study.values[k])
+    x = np.round(value + np.array([-below, -below / 2, 0.0, above / 2, above]), LOG2_DECIMALS)
+    noise = [own if at == value else study.noise(2) for at in x]
+    means = np.array([[study.means(k, at, study.others)] for at in x])
+    return dataclasses.replace(
+        _empty(k, study.design.target_at, 2),
+        log2_x=x,
+        loss=means + np.vstack(noise),
+        diverged=np.zeros(x.size, dtype=bool),
+    )
+
+
+def _part(slice_: Slice, rows: list[int], seeds: int) -> Slice:
+    """Some of the values and the first seeds of a slice."""
+    return dataclasses.replace(
+        slice_,
+        log2_x=slice_.log2_x[rows],
+        loss=slice_.loss[rows, :seeds],
+        seeds=slice_.seeds[:seeds],
+        diverged=slice_.diverged[rows],
+    )
+
+
+def _question(
+    design: Design, log2_values: np.ndarray, seeds: int, n_interim: int = 0
+) -> TransferQuestion:
+    transferred = {hp_name(k): float(2.0**value) for k, value in enumerate(log2_values)}
+    return TransferQuestion(
+        parameters=tuple(transferred),
+        search_at=design.search_at,
+        axis_values=design.axis_values,
+        target_at=design.target_at,
+        base_width=design.search_at,
+        seeds=tuple(range(1, design.seeds + 1)),
+        target_seeds=tuple(range(1, seeds + 1)),
+        spacing_log2=design.spacing_log2,
+        tolerance=Tolerance(kind="abs_loss", value=design.tolerance_rel),
+        center=dict.fromkeys(transferred, 1.0),
+        transferred=transferred,
+        n_interim=n_interim,
+        check=design.check,
+    )
