@@ -78,9 +78,9 @@ class Fit:
         return self.means.size >= least and self.df >= 1
 
     @cached_property
-    def profile(self) -> Profile:
-        """The curves that fit; only where `ok`."""
-        values = _values(
+    def curve_values(self) -> Values:
+        """The values of the window as a curve is fitted to them; only where `ok`."""
+        return _values(
             self.slice,
             self.window,
             self.means,
@@ -88,7 +88,11 @@ class Fit:
             self.tilt,
             self.tolerance_loss,
         )
-        return profile_of(values)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The curves that fit; only where `ok`."""
+        return profile_of(self.curve_values)
 
     @property
     def values(self) -> np.ndarray:
@@ -335,6 +339,19 @@ def with_more_seeds(fitted: Fit, more: float) -> Fit:
     return replace(fitted, means=means, variance=fitted.variance * share, df=max(df, fitted.df))
 
 
+def misfit_variance(mean: np.ndarray, variance: np.ndarray, tolerance_loss: float) -> np.ndarray:
+    """Return the variance of the misfit that is allowed for at each value, loss², (P,).
+
+    Args:
+        mean: (P,) mean losses.
+        variance: (P,) variances of these.
+        tolerance_loss: The accepted regret, loss.
+    """
+    error = float(np.sqrt(np.median(variance)))
+    share = MISFIT_OF_HEIGHT * min(1.0, NOISE_THAT_HIDES * tolerance_loss / max(error, 1e-300))
+    return (MISFIT_OF_TOLERANCE * tolerance_loss) ** 2 + (share * (mean - mean.min())) ** 2
+
+
 def _values(
     slice_: Slice,
     inside: np.ndarray,
@@ -345,10 +362,7 @@ def _values(
 ) -> Values:
     """The values of a window with noise and misfit as their covariance."""
     x = slice_.log2_x[inside]
-    error = float(np.sqrt(np.median(variance)))
-    share = MISFIT_OF_HEIGHT * min(1.0, NOISE_THAT_HIDES * tolerance_loss / max(error, 1e-300))
-    misfit = (MISFIT_OF_TOLERANCE * tolerance_loss) ** 2 + (share * (mean - mean.min())) ** 2
-    covariance = np.diag(variance + misfit)
+    covariance = np.diag(variance + misfit_variance(mean, variance, tolerance_loss))
     u = x - x.mean()
     # A seed's own tilt remains in the mean of all: as large as it is beyond that of the noise.
     covariance += (tilt - 1.0) * float(np.median(variance)) * np.outer(u, u) / (u @ u)

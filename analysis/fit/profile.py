@@ -279,7 +279,7 @@ class MeanCurve(NamedTuple):
 def profile_of(values: Values) -> Profile:
     """Return the profile of values: all shapes on a coarse grid, those that fit on a fine one."""
     n = max(int(np.ceil((values.stop - values.start) / COARSE)), 1)
-    grid = _Grid.of(values, np.linspace(values.start, values.stop, n * N_FINE + 1))
+    grid = Grid.of(values, np.linspace(values.start, values.stop, n * N_FINE + 1))
     n_pairs = library().left.size
     coarse = np.arange(0, n * N_FINE + 1, N_FINE)
     first = grid.profile(np.repeat(np.arange(n_pairs), coarse.size), np.tile(coarse, n_pairs))
@@ -300,7 +300,7 @@ def _widened(near: np.ndarray) -> np.ndarray:
     return wide
 
 
-class _Grid(NamedTuple):
+class Grid(NamedTuple):
     """All sides about all locations, weighted by the values once for all pairs.
 
     Attributes:
@@ -320,7 +320,8 @@ class _Grid(NamedTuple):
     terms: np.ndarray
 
     @classmethod
-    def of(cls, values: Values, locations: np.ndarray) -> "_Grid":
+    def of(cls, values: Values, locations: np.ndarray) -> "Grid":
+        """Return the sides about locations, log2, (L,)."""
         shapes = library()
         distance = values.log2_x - locations[:, None]
         side = np.arange(len(shapes.sides))[:, None, None]
@@ -340,7 +341,7 @@ class _Grid(NamedTuple):
         return cls(values, locations, sides[0], sides[1], weighted[0], np.stack(terms))
 
     def profile(self, pair: np.ndarray, at: np.ndarray) -> Profile:
-        """The profile of nodes, each a pair with its minimum at location ``at``."""
+        """Return the profile of nodes, each a pair with its minimum at location ``at``."""
         shapes, values = library(), self.values
         left, right = shapes.left[pair], shapes.right[pair]
         weight = values.precision.sum(axis=1)

@@ -8,6 +8,7 @@ from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import optimum
 from mutransfer.analysis.table.slice import log2_of, mean_loss
 from mutransfer.analysis.transfer.regret import Regret, regret
+from mutransfer.analysis.transfer.star import regret_of_star
 from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 
@@ -52,13 +53,21 @@ def alternatives(fits: Fits, question: TransferQuestion) -> tuple[Alternative, .
     if fits.target is None or value is None:
         return ()
     x = log2_of(value)
+    search = fits.ladder["mup", question.search_at]
+    if question.check == "star":
+        # A star bounds the regret of the transferred value alone.
+        bound = None if fits.star is None else fits.star.bound(1 - question.confidence, fits.hp)
+        excess = None if bound is None else regret_of_star(bound, x, question.confidence)
+        star = _alternative("transferred", fits.target, search, x, question.tolerance, excess)
+        return (star, *_of_control(fits, question))
     named = {"transferred": x, "one octave lower": x - 1, "one octave higher": x + 1}
     default = question.defaults.get(fits.hp)
     if default is not None and default > 0:
         named["default"] = log2_of(default)
-    search = fits.ladder["mup", question.search_at]
     ours = [
-        _alternative(name, fits.target, search, log2_x, question.tolerance)
+        _alternative(
+            name, fits.target, search, log2_x, question.tolerance, regret(fits.target, log2_x)
+        )
         for name, log2_x in named.items()
     ]
     return (*ours, *_of_control(fits, question))
@@ -72,13 +81,18 @@ def _of_control(fits: Fits, question: TransferQuestion) -> list[Alternative]:
     if not beyond or search is None or carried is None:
         return []
     name = "SP's own, transferred under SP" if arm == "sp" else "kept, without the rule"
-    return [_alternative(name, beyond[-1], search, carried, question.tolerance)]
+    excess = regret(beyond[-1], carried)
+    return [_alternative(name, beyond[-1], search, carried, question.tolerance, excess)]
 
 
 def _alternative(
-    name: str, fit: Fit, search: Fit, log2_x: float, tolerance: Tolerance
+    name: str,
+    fit: Fit,
+    search: Fit,
+    log2_x: float,
+    tolerance: Tolerance,
+    excess: Regret | None,
 ) -> Alternative:
-    excess = regret(fit, log2_x)
     here, before = optimum(fit), optimum(search).loss
     gain = None if before is None or here.loss is None else before - here.loss
     return Alternative(

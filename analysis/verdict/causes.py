@@ -47,7 +47,7 @@ def is_harmless(figures: HPFigures, codes: set[str]) -> bool:
     Its regret is bounded under the tolerance, and there are worse values on either side at the
     search and at the target; only the ends of the flat optimum may be open.
     """
-    worse = all(has_worse_sides(bracket(f.slice)) for f in (figures.search, figures.target))
+    worse = all(has_worse_sides(bracket(fit.slice)) for fit, _ in figures.curves)
     return worse and "insensitive" in codes and codes <= {"insensitive", "not_bracketed"}
 
 
@@ -85,10 +85,8 @@ def _missing_runs(figures: HPFigures) -> Iterator[Cause]:
 
 def _too_few(figures: HPFigures, target: str) -> Iterator[Cause]:
     hp, n_values = figures.hp, figures.target_opt.n_values
-    for fit, where in (
-        (figures.search, figures.at(figures.search_opt.axis_value)),
-        (figures.target, target),
-    ):
+    for fit, optimum in figures.curves:
+        where = figures.at(optimum.axis_value)
         if fit.is_one_seed:
             yield Cause(
                 code="one_seed",
@@ -97,7 +95,7 @@ def _too_few(figures: HPFigures, target: str) -> Iterator[Cause]:
                 remedy=f"Run a second seed at {where}.",
             )
             break
-    if n_values < MIN_TARGET_VALUES:
+    if n_values < MIN_TARGET_VALUES and not figures.star:
         yield Cause(
             code="too_few_values",
             text=f"{n_values} values of {hp} lie on the curve at {target}; at least "
@@ -129,7 +127,7 @@ def _shift(figures: HPFigures) -> str:
 
 
 def _not_bracketed(figures: HPFigures) -> Iterator[Cause]:
-    for optimum in (figures.search_opt, figures.target_opt):
+    for _, optimum in figures.curves:
         if not optimum.bracketed:
             where = figures.at(optimum.axis_value)
             yield Cause(
@@ -153,14 +151,21 @@ def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
     hp, tolerance, regret = figures.hp, figures.tolerance_loss, figures.regret
     if regret is None and figures.target.ok:
         return  # off the curve and not run: `_transferred_run`
-    if tolerance is None or regret is None:
+    if figures.star and regret is None:
+        yield Cause(
+            code="no_star",
+            text=f"The runs at {target} give no bound on the regret of {hp}: its transferred value "
+            "and a neighbour or a wall on either side are needed, and a curve of the ladder.",
+            remedy=f"Run {hp} on both sides of its transferred value at {target}.",
+        )
+    elif tolerance is None or regret is None:
         yield Cause(
             code="no_regret",
             text=f"The {figures.target_opt.n_values} values of {hp} at {target} give no curve from "
             "which to compute a regret.",
             remedy=f"At least 5 values of {hp} with 2 seeds at {target}.",
         )
-    elif regret.lower > tolerance and not figures.target.scale > 1:
+    elif regret.lower > tolerance and not figures.misfits:
         yield Cause(
             code="regret_too_large",
             text=f"The regret of {hp} at {target} is at least {regret.lower:.4g}, "
@@ -168,7 +173,10 @@ def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
             remedy=f"{hp} does not transfer: tune it at a larger {figures.axis_name}.",
         )
     elif not regret.upper < tolerance:
-        misfit = " The curve at the target fits no shape well." if figures.target.scale > 1 else ""
+        misfit = ""
+        if figures.misfits:
+            of_ladder = " of the ladder" if figures.star else ""
+            misfit = f" The curve at the target fits no shape{of_ladder} well."
         yield Cause(
             code="regret_uncertain",
             text=f"The regret of {hp} at {target} is between {regret.lower:.4g} and "

@@ -44,7 +44,7 @@ def _regret_is_tolerated(figures: HPFigures) -> Condition:
 
 
 def _is_bracketed(figures: HPFigures) -> Condition:
-    optima = (figures.search_opt, figures.target_opt)
+    optima = [optimum for _, optimum in figures.curves]
     answers = [f"{figures.at(o.axis_value)}: {'yes' if o.bracketed else 'no'}" for o in optima]
     return Condition(
         name="b",
@@ -79,16 +79,21 @@ def _is_far_from_divergence(figures: HPFigures) -> Condition:
 
 
 def _is_complete(figures: HPFigures) -> Condition:
-    n_values, n_missing = figures.target_opt.n_values, figures.n_missing
-    one_seed = figures.search.is_one_seed or figures.target.is_one_seed
+    n_missing = figures.n_missing
+    n_values = int(figures.target.slice.usable.sum()) if figures.star else _n_on_curve(figures)
+    one_seed = any(fit.is_one_seed for fit, _ in figures.curves)
     is_known = figures.target_index is not None or figures.regret is not None
-    has_enough = not one_seed and n_values >= MIN_TARGET_VALUES and is_known
+    has_enough = not one_seed and is_known and (figures.star or n_values >= MIN_TARGET_VALUES)
     return Condition(
         name="e",
         holds=has_enough and n_missing == 0,
         text=f"{figures.target.n_seeds} target seeds, {n_values} values, {n_missing} runs missing"
         + ("" if is_known else ", the transferred value lies off the curve and was not run"),
     )
+
+
+def _n_on_curve(figures: HPFigures) -> int:
+    return figures.target_opt.n_values
 
 
 def _loss_text(loss: float | None) -> str:

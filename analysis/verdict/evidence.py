@@ -1,12 +1,13 @@
 """The fitted slices that a verdict and its figures rest on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from mutransfer.analysis.fit.curve import Fit, fit_slices
-from mutransfer.analysis.table.slice import Slice, lowest_loss
+from mutransfer.analysis.table.slice import Slice, log2_of, lowest_loss
+from mutransfer.analysis.transfer.star import Star, star_of
 from mutransfer.analysis.verdict.question import TransferQuestion
 
 
@@ -18,11 +19,14 @@ class Fits:
         hp: The HP.
         ladder: Fits by (arm, axis value), the other HPs at the centre.
         target: Fit at the target, the other HPs at the transferred set; None without one.
+        star: What decides where the target is checked by a star: that of all HPs; None where that
+            is not so, or where it lacks runs or a curve of the ladder.
     """
 
     hp: str
     ladder: Mapping[tuple[str, int], Fit]
     target: Fit | None
+    star: Star | None = None
 
     def of_arm(self, arm: str) -> list[Fit]:
         """Return the ladder fits of an arm, in the order of their axis values."""
@@ -38,7 +42,23 @@ def gather(df: pd.DataFrame, question: TransferQuestion) -> dict[str, Fits]:
     Raises:
         TableError: as `table.slice.slice_of`.
     """
-    return {hp: fits_of(df, question, hp) for hp in question.parameters}
+    fits = {hp: fits_of(df, question, hp) for hp in question.parameters}
+    if question.check != "star":
+        return fits
+    star = _star(fits, question)
+    return {hp: replace(of_hp, star=star) for hp, of_hp in fits.items()}
+
+
+def _star(fits: Mapping[str, Fits], question: TransferQuestion) -> Star | None:
+    values = {hp: value for hp in fits if (value := question.transferred_value(hp)) is not None}
+    targets = {hp: target for hp in values if (target := fits[hp].target) is not None}
+    if not targets:
+        return None
+    return star_of(
+        targets,
+        {hp: fits[hp].of_arm("mup") for hp in targets},
+        {hp: log2_of(values[hp]) for hp in targets},
+    )
 
 
 def fits_of(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fits:

@@ -8,6 +8,7 @@ from mutransfer.analysis.fit.optimum import Optimum, optimum
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.table.slice import log2_of
 from mutransfer.analysis.transfer.regret import Regret, Sensitivity, regret, sensitivity
+from mutransfer.analysis.transfer.star import regret_of_star
 from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.question import TransferQuestion
 from mutransfer.words import Axis
@@ -35,6 +36,9 @@ class HPFigures:
         n_missing: Requested runs near the optima of search and target without a result; 0 for a
             table from elsewhere, which holds what was run.
         target_index: Index of the transferred value in the target slice; None if it was not run.
+        star: The target was checked by a star: it has no optimum of its own, the shape of its
+            curve is that of the ladder.
+        misfits: No shape fits the target well: a large regret is no FAIL.
     """
 
     hp: str
@@ -49,6 +53,14 @@ class HPFigures:
     sensitivity: Sensitivity | None
     n_missing: int
     target_index: int | None
+    star: bool
+    misfits: bool
+
+    @property
+    def curves(self) -> tuple[tuple[Fit, Optimum], ...]:
+        """The fits that must have a curve of their own, with their optima."""
+        search, target = (self.search, self.search_opt), (self.target, self.target_opt)
+        return (search,) if self.star else (search, target)
 
     @property
     def axis_name(self) -> str:
@@ -90,6 +102,14 @@ def hp_figures(fits: Fits, question: TransferQuestion) -> HPFigures | None:
         target_best=optimum(fits.target).loss, search_best=optimum(search).loss
     )
     log2_x = log2_of(value)
+    star = question.check == "star"
+    if star:
+        of_star = None if fits.star is None else fits.star.bound(1 - question.confidence, fits.hp)
+        excess = of_star and regret_of_star(of_star, log2_x, question.confidence)
+        misfits = of_star is not None and not of_star.fits
+    else:
+        excess = regret(fits.target, log2_x, confidence=question.confidence)
+        misfits = fits.target.ok and fits.target.scale > 1
     return HPFigures(
         hp=fits.hp,
         axis=question.axis,
@@ -99,8 +119,12 @@ def hp_figures(fits: Fits, question: TransferQuestion) -> HPFigures | None:
         target_opt=optimum(fits.target, tolerance),
         log2_x=log2_x,
         tolerance_loss=tolerance,
-        regret=regret(fits.target, log2_x, confidence=question.confidence),
-        sensitivity=None if tolerance is None else sensitivity(fits.target, tolerance),
+        regret=excess,
+        sensitivity=None
+        if tolerance is None
+        else sensitivity(search if star else fits.target, tolerance),
         n_missing=0 if question.external else search.n_missing + fits.target.n_missing,
         target_index=fits.target.slice.index(log2_x),
+        star=star,
+        misfits=misfits,
     )

@@ -10,6 +10,7 @@ from mutransfer.analysis.fit.optimum import CONFIDENCE
 from mutransfer.analysis.table.arguments import plain_number, shown
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.table.slice import Slice, slice_of
+from mutransfer.analysis.transfer.star import ERROR_OF_LOOKS
 from mutransfer.words import Axis
 
 ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
@@ -185,8 +186,12 @@ class TransferQuestion:
     def confidence(self) -> float:
         """Confidence level of a bound: 1 − 0.05/2^k after k interim analyses, so 0.95 at first.
 
+        A star has its own for each look (`transfer.star.ERROR_OF_LOOKS`).
+
         A bound at this level is a t bound of (1 + level)/2 on one side (`transfer.regret`): it is
         wrong in 2.5 % of the first analyses, in 1.25 % of the second ones and so on, together in
         at most 5 %, however often trials are added.
         """
+        if self.check == "star":
+            return 1 - ERROR_OF_LOOKS[min(self.n_interim, len(ERROR_OF_LOOKS) - 1)]
         return 1 - (1 - CONFIDENCE) / 2**self.n_interim

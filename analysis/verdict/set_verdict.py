@@ -1,5 +1,6 @@
 """The verdict on the transferred set, from those on its HPs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,9 +51,15 @@ def judge_set(
         fits: Their fitted slices by HP.
         question: The question that is judged.
     """
-    confidence = 1 - (1 - question.confidence) / max(len(entries), 1)
-    upper = _sum_of_bounds(entries, fits, question, confidence)
-    excess = _excess(entries, fits, question, confidence)
+    is_star = question.check == "star"
+    # A star has one bound for the sum, a slice of its own one for each HP.
+    n_bounds = 1 if is_star else max(len(entries), 1)
+    confidence = 1 - (1 - question.confidence) / n_bounds
+    if is_star:
+        upper, excess = _bounds_of_star(entries, fits, confidence)
+    else:
+        upper = _sum_of_bounds(entries, fits, question, confidence)
+        excess = _excess(entries, fits, question, confidence)
     tolerance = _smallest_tolerance(entries)
     best = min(
         (e.target.loss for e in entries if e.target and e.target.loss is not None), default=None
@@ -74,6 +81,18 @@ def judge_set(
         causes=(*failed, *open_),
         notes=_notes(entries, question),
     )
+
+
+def _bounds_of_star(
+    entries: Sequence[HPWord], fits: Mapping[str, Fits], confidence: float
+) -> tuple[float | None, float | None]:
+    """The upper and the lower bound of the set's regret; None where there is none."""
+    star = fits[entries[0].hp].star if entries else None
+    if star is None:
+        return None, None
+    bound = star.bound(1 - confidence)
+    upper = bound.upper if math.isfinite(bound.upper) else None
+    return upper, bound.lower if bound.fits else None
 
 
 def _sum_of_bounds(

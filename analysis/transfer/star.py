@@ -1,0 +1,251 @@
+"""The check of few runs: the transferred set at the target and a few neighbours of it, a *star*.
+
+Three to five values of an HP show no curve of their own. Its shape is borrowed from the ladder's
+slices (`fit.ladder_shape`), within a dilation; where its minimum lies is left open, and how steep
+it is within a factor. All HPs are judged at once: they share the runs of the set and the noise,
+and one bound holds for the sum of their regrets. The noise of a run is predicted from that of the
+ladder's slices, so that one seed is enough at first; further looks at more runs share the error.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+from scipy import special
+
+from mutransfer.analysis.fit import noise
+from mutransfer.analysis.fit.curve import MISFIT_P, Fit
+from mutransfer.analysis.fit.ladder_shape import ladder_shape
+from mutransfer.analysis.table.slice import Slice, mean_loss
+from mutransfer.analysis.transfer.regret import Regret
+from mutransfer.analysis.transfer.star_nodes import (
+    CENTRES,
+    MAX_EXCESS,
+    REGRETS,
+    Nodes,
+    SetRuns,
+    StarValues,
+)
+
+# Error of a bound at the first look, the second and the third, together 5 %.
+ERROR_OF_LOOKS = (0.02, 0.015, 0.015)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StarBound:
+    """The regret of a set, or of one HP of it, by a star.
+
+    Attributes:
+        estimate: Of the curves that fit best, loss.
+        lower, upper: Its bounds, loss; ``upper`` is infinite beyond 10 tolerances.
+        fits: Whether a shape of the ladder fits, within the dilation.
+    """
+
+    estimate: float
+    lower: float
+    upper: float
+    fits: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Star:
+    """A star: the runs of the transferred set and those of its neighbours along each HP.
+
+    Attributes:
+        values: Those of each HP.
+        runs: Runs of the set, noise and tolerance.
+        df: Degrees of freedom of the noise.
+    """
+
+    values: Mapping[str, StarValues]
+    runs: SetRuns
+    df: float
+
+    @cached_property
+    def _nodes(self) -> dict[str, Nodes]:
+        return {hp: Nodes.of(self.runs, values) for hp, values in self.values.items()}
+
+    @cached_property
+    def _at_least(self) -> dict[str, np.ndarray]:
+        return self._least(at_most=False)
+
+    @cached_property
+    def _at_most(self) -> dict[str, np.ndarray]:
+        return self._least(at_most=True)
+
+    def _least(self, *, at_most: bool) -> dict[str, np.ndarray]:
+        """By HP the least misfit by mean of the set's own runs and regret, (C, R)."""
+        centres = CENTRES * self.runs.error
+        return {hp: nodes.least(centres, at_most=at_most) for hp, nodes in self._nodes.items()}
+
+    def _profile(self, of_hps: Mapping[str, np.ndarray], hp: str | None) -> np.ndarray:
+        """The least misfit by the regret of the set or of one HP, (R,)."""
+        if hp is not None:
+            others = [misfit.min(axis=1) for name, misfit in of_hps.items() if name != hp]
+            total = of_hps[hp] + np.sum(others, axis=0)[:, None] if others else of_hps[hp]
+        else:
+            total = reduce(_sum_of_regrets, of_hps.values())
+        return (total + (CENTRES**2)[:, None]).min(axis=0)
+
+    @cached_property
+    def least_misfit(self) -> float:
+        """The misfit of the best curves, that of the ladder with their shapes included."""
+        return float(self._profile(self._at_least, None)[0])
+
+    @cached_property
+    def scale(self) -> float:
+        """The factor of all variances, at least 1, by which the best curves misfit."""
+        n_values = 1 + sum(values.log2_x.size for values in self.values.values())
+        spare = max(n_values - 1 - 2 * len(self.values), 1)
+        ratio = self.least_misfit / spare
+        return max(ratio, 1.0) if special.fdtrc(spare, self.df, ratio) < MISFIT_P else 1.0
+
+    def bound(self, error: float, hp: str | None = None) -> StarBound:
+        """Return the regret of the set, or of one HP.
+
+        Args:
+            error: Chance that a bound may be wrong, one-sided.
+            hp: The HP; None: the sum of all.
+        """
+        room = self.scale * float(special.stdtrit(self.df, 1 - error)) ** 2
+        limit = self.least_misfit + room
+        at_least = np.maximum.accumulate(self._profile(self._at_least, hp))
+        at_most = np.minimum.accumulate(self._profile(self._at_most, hp))
+        tolerance = self.runs.tolerance_loss
+        return StarBound(
+            estimate=tolerance * _crossing(at_most, self.least_misfit + 1e-6, falling=True),
+            lower=tolerance * _crossing(at_most, limit, falling=True),
+            upper=tolerance * _crossing(at_least, limit, falling=False),
+            fits=self.scale == 1,
+        )
+
+
+def regret_of_star(bound: StarBound, log2_x: float, confidence: float) -> Regret:
+    """Return the regret of a transferred value by a star, as that by a slice is given."""
+    return Regret(
+        log2_x=log2_x,
+        estimate=bound.estimate,
+        lower=bound.lower,
+        upper=bound.upper,
+        confidence=confidence,
+        pinned=False,
+    )
+
+
+def _crossing(misfit: np.ndarray, limit: float, *, falling: bool) -> float:
+    """The first regret with a misfit up to a limit, or the first with more, by interpolation."""
+    beyond = misfit <= limit if falling else misfit > limit
+    if not beyond.any():
+        return float("inf")
+    i = int(beyond.argmax())
+    if i == 0:
+        return 0.0
+    # Nodes beyond were left out: their misfit is that large at least.
+    before, after = np.minimum(misfit[i - 1 : i + 1], limit + MAX_EXCESS)
+    share = (limit - before) / (after - before)
+    return float(REGRETS[i - 1] + share * (REGRETS[i] - REGRETS[i - 1]))
+
+
+def _sum_of_regrets(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Of two HPs, (C, R) each, the least misfit of regrets whose sum is at least (at most) r."""
+    out = np.full(first.shape, np.inf)
+    for i, total in enumerate(REGRETS):
+        for j in range(i + 1):
+            rest = np.array([np.interp(total - REGRETS[j], REGRETS, row) for row in second])
+            out[:, i] = np.minimum(out[:, i], first[:, j] + rest)
+    return out
+
+
+def star_of(
+    targets: Mapping[str, Fit], ladders: Mapping[str, Sequence[Fit]], log2_x: Mapping[str, float]
+) -> Star | None:
+    """Return the star of a set; None where it lacks runs or a curve of the ladder.
+
+    Args:
+        targets: Fit of each HP at the target, through the transferred value; only its slice and
+            tolerance are used.
+        ladders: μP fits of each HP along the ladder.
+        log2_x: log2 of the transferred values.
+    """
+    values, noises, n_runs = {}, [], []
+    for hp, target in targets.items():
+        ladder = [fit for fit in ladders[hp] if fit.ok and not fit.from_residuals]
+        index = target.slice.index(log2_x[hp])
+        if not ladder or index is None or not target.slice.usable[index]:
+            return None
+        of_hp = _values_of(target, ladder, index)
+        if of_hp is None:
+            return None
+        values[hp] = of_hp
+        noises.append(_noise(target, ladder))
+        n_runs.append(int(np.isfinite(target.slice.loss[index]).sum()))
+    tolerance = min(target.tolerance_loss for target in targets.values())
+    df = np.array([of[1] for of in noises])
+    noise_var = float(df @ np.array([of[0] for of in noises]) / df.sum()) * tolerance**2
+    return Star(values=values, runs=SetRuns(min(n_runs), noise_var, tolerance), df=float(df.sum()))
+
+
+def _values_of(target: Fit, ladder: Sequence[Fit], index: int) -> StarValues | None:
+    slice_ = target.slice
+    at = slice_.log2_x - slice_.log2_x[index]
+    used = slice_.usable & (np.arange(at.size) != index)
+    below, above = slice_.walls & (at < 0), slice_.walls & (at > 0)
+    low, high = at[below].max(initial=-np.inf), at[above].min(initial=np.inf)
+    used &= (at > low) & (at < high)
+    sides = (
+        (used & (at < 0)).any() or np.isfinite(low),
+        (used & (at > 0)).any() or np.isfinite(high),
+    )
+    if not all(sides) or not used.any():
+        return None
+    means = mean_loss(slice_)
+    return StarValues(
+        log2_x=at[used],
+        excess=means[used] - means[index],
+        n_runs=np.isfinite(slice_.loss[used]).sum(axis=1),
+        low=float(low),
+        high=float(high),
+        shape=ladder_shape(tuple(ladder)),
+        slope_variance=_slope_variance(ladder) * target.tolerance_loss**2,
+    )
+
+
+def _slope_variance(ladder: Sequence[Fit]) -> float:
+    """Variance of a seed's own slope, tolerances² per octave²."""
+    return float(
+        np.median(
+            [
+                (fit.tilt - 1.0)
+                * fit.noise_var
+                / fit.tolerance_loss**2
+                / max(float(((fit.values - fit.values.mean()) ** 2).sum()), 1e-12)
+                for fit in ladder
+            ]
+        )
+    )
+
+
+def _noise(target: Fit, ladder: Sequence[Fit]) -> tuple[float, float]:
+    """The variance of one run at the target, tolerances², and its degrees of freedom."""
+    curves = [
+        (fit.tolerance_loss, fit.slice, fit.slice.loss[fit.window], fit.values) for fit in ladder
+    ]
+    measured = [
+        (of.shared / tolerance**2, of.df, np.log2(slice_.axis_value))
+        for tolerance, slice_, loss, x in curves
+        if (of := noise.of_seeds(x, loss, paired=slice_.paired)).df > 0
+    ]
+    own = _own_noise(target.slice)
+    at = np.log2(target.slice.axis_value)
+    measured.append((own[0] / target.tolerance_loss**2, own[1], at))
+    variance, df, doublings = (np.array(column) for column in zip(*measured, strict=True))
+    return noise.predicted(variance, df, doublings, -1)
+
+
+def _own_noise(slice_: Slice) -> tuple[float, float]:
+    loss = slice_.loss[slice_.usable]
+    if len(loss) < 2 or not (np.isfinite(loss).sum(axis=1) > 1).any():
+        return 1.0, 0.0
+    of_seeds = noise.of_seeds(slice_.log2_x[slice_.usable], loss, paired=slice_.paired)
+    return (of_seeds.shared, of_seeds.df) if of_seeds.df > 0 else (1.0, 0.0)
