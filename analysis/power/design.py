@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Check = Literal["slices", "star"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
@@ -37,5 +39,5 @@ class Design:
     refine: bool
     max_extend: int
     tolerance_rel: float
-    check: Literal["slices", "star"] = "slices"
+    check: Check = "slices"
     max_looks: int = 0

@@ -1,28 +1,27 @@
 """Simulated studies: their slices, and their words with the runs at the target that these took."""
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from mutransfer.analysis.fit.curve import fit_slices
+from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.power.assumption import Assumption, Curve, place
 from mutransfer.analysis.power.design import Design
 from mutransfer.analysis.table.slice import LOG2_DECIMALS, Slice, bracket
-from mutransfer.analysis.transfer.star import star_offsets
-from mutransfer.analysis.verdict.evidence import Fits
+from mutransfer.analysis.transfer.star_design import star_looks, star_offsets
+from mutransfer.analysis.verdict.evidence import Fits, with_star
 from mutransfer.analysis.verdict.hp import Word, hp_word
 from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 from mutransfer.analysis.verdict.set_verdict import judge_set
 
 # Where the neighbours stand if the ladder shows no minimum, octaves, as in `sweep.plan.star`.
 UNKNOWN_OFFSETS = (1.0, 1.0)
-# Of the five values of a star, from below to above, those of each look; and its seeds.
-LOOKS: tuple[tuple[list[int], int], ...] = (
-    ([0, 2, 4], 1),
-    ([0, 1, 2, 3, 4], 1),
-    ([0, 1, 2, 3, 4], 2),
-)
+# Of the offset of a neighbour, at the values of a star, and its seeds.
+SHARES = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+STAR_SEEDS = 2
 
 
 class Outcome(NamedTuple):
@@ -165,15 +164,17 @@ def simulated(
             k, design.target_at, design.target_points, design.target_seeds, study.others
         )
         target = joined(target, float(value), study.means(k, value, study.others) + own)
-        fits[hp_name(k)] = _fits(k, design, [*ladder, target])
+        fits[hp_name(k)] = _fits(k, _fitted(design, [*ladder, target]))
     return fits, _question(design, study.values, design.target_seeds)
 
 
-def _fits(k: int, design: Design, slices: list[Slice]) -> Fits:
-    """The fits of an HP whose last slice is that at the target."""
-    *on_ladder, at_target = fit_slices(
-        slices, tolerance_loss=design.tolerance_rel, families=[0] * len(slices)
-    )
+def _fitted(design: Design, slices: list[Slice]) -> list[Fit]:
+    return fit_slices(slices, tolerance_loss=design.tolerance_rel, families=[0] * len(slices))
+
+
+def _fits(k: int, fitted: Sequence[Fit]) -> Fits:
+    """The fits of an HP, the last of them at the target."""
+    *on_ladder, at_target = fitted
     by_axis = {("mup", f.slice.axis_value): f for f in on_ladder}
     return Fits(hp=hp_name(k), ladder=by_axis, target=at_target)
 
@@ -195,47 +196,52 @@ def _word(fits: dict[str, Fits], question: TransferQuestion) -> Word:
 
 def _outcome_of_star(design: Design, study: _Study) -> Outcome:
     """The word at the last look of a star, whose batches are those of `sweep.plan.star`."""
-    ladders = [study.ladder(k) for k in range(design.n_hps)]
-    own = study.noise(2)
-    stars = [_star(study, k, ladder, own) for k, ladder in enumerate(ladders)]
+    ladder_fits = [_fitted(design, study.ladder(k)) for k in range(design.n_hps)]
+    own = study.noise(STAR_SEEDS)
+    stars = [_star(study, k, of_hp, own) for k, of_hp in enumerate(ladder_fits)]
+    has_run = np.zeros((SHARES.size, STAR_SEEDS), dtype=bool)
     word: Word = "INCONCLUSIVE"
-    target_runs = 0
-    for look, (rows, seeds) in enumerate(LOOKS[: design.max_looks]):
-        fits = {
-            hp_name(k): _fits(k, design, [*ladder, _part(stars[k], rows, seeds)])
-            for k, ladder in enumerate(ladders)
-        }
-        word = _word(fits, _question(design, study.values, seeds, look))
-        target_runs = (1 + design.n_hps * (len(rows) - 1)) * seeds
+    for n_interim, look in enumerate(star_looks(itertools.chain(*ladder_fits))[: design.max_looks]):
+        has_run[np.isin(SHARES, look.shares), look.seed - 1] = True
+        fits = {}
+        for k, ladder in enumerate(ladder_fits):  # which say all of the noise that a star needs
+            (target,) = _fitted(design, [_part(stars[k], has_run)])
+            fits[hp_name(k)] = _fits(k, [*ladder, target])
+        n_seeds = int(has_run.any(axis=0).sum())
+        question = _question(design, study.values, n_seeds, n_interim)
+        word = _word(with_star(fits, question), question)
         if word != "INCONCLUSIVE":
             break
-    return Outcome(word, target_runs)
+    n_runs = has_run.sum(axis=1)
+    others = int(n_runs[SHARES != 0].sum())
+    return Outcome(word, int(n_runs[SHARES == 0].sum()) + design.n_hps * others)
 
 
-def _star(study: _Study, k: int, ladder: list[Slice], own: np.ndarray) -> Slice:
-    """All values of HP ``k`` about the transferred one, with two seeds."""
-    fits = fit_slices(ladder, tolerance_loss=study.design.tolerance_rel, families=[0] * len(ladder))
-    below, above = star_offsets(fits) or UNKNOWN_OFFSETS
-    value = float(study.values[k])
-    x = np.round(value + np.array([-below, -below / 2, 0.0, above / 2, above]), LOG2_DECIMALS)
-    noise = [own if at == value else study.noise(2) for at in x]
+def _star(study: _Study, k: int, ladder: Sequence[Fit], own: np.ndarray) -> Slice:
+    """All values of HP ``k`` about the transferred one, with all seeds."""
+    below, above = star_offsets(ladder) or UNKNOWN_OFFSETS
+    offsets = np.where(SHARES < 0, below, above) * SHARES
+    x = np.round(study.values[k] + offsets, LOG2_DECIMALS)
+    noise = [own if share == 0 else study.noise(STAR_SEEDS) for share in SHARES]
     means = np.array([[study.means(k, at, study.others)] for at in x])
     return dataclasses.replace(
-        _empty(k, study.design.target_at, 2),
+        _empty(k, study.design.target_at, STAR_SEEDS),
         log2_x=x,
         loss=means + np.vstack(noise),
         diverged=np.zeros(x.size, dtype=bool),
     )
 
 
-def _part(slice_: Slice, rows: list[int], seeds: int) -> Slice:
-    """Some of the values and the first seeds of a slice."""
+def _part(slice_: Slice, has_run: np.ndarray) -> Slice:
+    """The runs of a slice that have been made, (P, S)."""
+    values, seeds = has_run.any(axis=1), has_run.any(axis=0)
+    loss = np.where(has_run, slice_.loss, np.nan)
     return dataclasses.replace(
         slice_,
-        log2_x=slice_.log2_x[rows],
-        loss=slice_.loss[rows, :seeds],
-        seeds=slice_.seeds[:seeds],
-        diverged=slice_.diverged[rows],
+        log2_x=slice_.log2_x[values],
+        loss=loss[values][:, seeds],
+        seeds=tuple(np.array(slice_.seeds)[seeds].tolist()),
+        diverged=slice_.diverged[values],
     )
 
 

@@ -43,8 +43,11 @@ def gather(df: pd.DataFrame, question: TransferQuestion) -> dict[str, Fits]:
         TableError: as `table.slice.slice_of`.
     """
     fits = {hp: fits_of(df, question, hp) for hp in question.parameters}
-    if question.check != "star":
-        return fits
+    return with_star(fits, question) if question.check == "star" else fits
+
+
+def with_star(fits: Mapping[str, Fits], question: TransferQuestion) -> dict[str, Fits]:
+    """Return the fits with the star of all HPs; each has None where there is none."""
     star = _star(fits, question)
     return {hp: replace(of_hp, star=star) for hp, of_hp in fits.items()}
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from mutransfer.analysis.fit.curve import Fit
 from mutransfer.analysis.fit.optimum import Optimum, optimum
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
@@ -105,7 +107,7 @@ def hp_figures(fits: Fits, question: TransferQuestion) -> HPFigures | None:
     star = question.check == "star"
     if star:
         of_star = None if fits.star is None else fits.star.bound(1 - question.confidence, fits.hp)
-        excess = of_star and regret_of_star(of_star, log2_x, question.confidence)
+        excess = None if of_star is None else regret_of_star(of_star, log2_x, question.confidence)
         misfits = of_star is not None and not of_star.fits
     else:
         excess = regret(fits.target, log2_x, confidence=question.confidence)
@@ -123,8 +125,16 @@ def hp_figures(fits: Fits, question: TransferQuestion) -> HPFigures | None:
         sensitivity=None
         if tolerance is None
         else sensitivity(search if star else fits.target, tolerance),
-        n_missing=0 if question.external else search.n_missing + fits.target.n_missing,
+        n_missing=0 if question.external else search.n_missing + _n_missing(fits.target, star),
         target_index=fits.target.slice.index(log2_x),
         star=star,
         misfits=misfits,
     )
+
+
+def _n_missing(target: Fit, star: bool) -> int:
+    """Runs at the target without a result; not all values of a star have all seeds."""
+    slice_ = target.slice
+    if not star:
+        return target.n_missing
+    return int((~np.isfinite(slice_.loss).any(axis=1) & ~slice_.diverged).sum())

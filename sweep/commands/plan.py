@@ -16,6 +16,7 @@ from mutransfer.analysis.reporting.cost import (
 )
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.text_table import flops_text, percent_text
+from mutransfer.analysis.transfer.star_design import FEW_FIRST
 from mutransfer.analysis.verdict.cost import Amount, Cost
 from mutransfer.proxies.config.recorded import NotRecordedError
 from mutransfer.sweep.commands import terminal
@@ -71,7 +72,7 @@ def plan(
         step_s, source = estimate.timed_step_s(study), "a few steps timed on this machine"
     stages = estimate.stages(study, step_s)
     cost = estimate.nominal_cost(study, stages)
-    least = estimate.nominal_cost(study, estimate.stages(study, step_s, n_looks=1))
+    least = estimate.nominal_cost(study, estimate.stages(study, step_s, FEW_FIRST[:1]))
     chances = power_of(study, store.decisions(), store.table()) if with_power else None
     known_source = source if step_s else None
     if json_:

@@ -4,12 +4,13 @@ import dataclasses
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from mutransfer.analysis.transfer.star_design import FIVE_FIRST, Look
 from mutransfer.analysis.verdict.cost import Cost, ReferenceRuns, total
 from mutransfer.proxies import data
 from mutransfer.proxies.config.model import CustomConfig
@@ -18,7 +19,6 @@ from mutransfer.proxies.training.flops import n_params, step_flops, training_flo
 from mutransfer.proxies.training.train import Training
 from mutransfer.sweep.plan.next_trials import nominal
 from mutransfer.sweep.plan.request import TrialRequest, trial
-from mutransfer.sweep.spec.sections import MAX_LOOKS
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import STAGES, Stage
 
@@ -102,17 +102,17 @@ def paper_share(study: Study) -> float:
 
 
 def stages(
-    study: Study, step_s: Mapping[StepSize, float], n_looks: int = MAX_LOOKS
+    study: Study, step_s: Mapping[StepSize, float], looks: Sequence[Look] = FIVE_FIRST
 ) -> list[StagePlan]:
     """The trials and FLOPs of each stage if no slice has to be extended or refined.
 
     Args:
         study: The study.
         step_s: Seconds of a training step by size; some sizes may be missing.
-        n_looks: Looks that a star takes, where it may take as many.
+        looks: The looks that a star takes, where it may take as many.
     """
     by_stage: dict[Stage, list[TrialRequest]] = defaultdict(list)
-    for request in nominal(study, n_looks):
+    for request in nominal(study, looks):
         by_stage[request.asked_by].append(request)
     return [
         StagePlan(

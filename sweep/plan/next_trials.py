@@ -3,11 +3,12 @@
 Everything but the decisions is derived anew each time; see `decisions`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from mutransfer.analysis.transfer.star_design import FIVE_FIRST, Look
 from mutransfer.sweep.plan import convergence, search, settle, slices, star, star_decisions
 from mutransfer.sweep.plan.decisions import (
     CENTRE,
@@ -24,7 +25,6 @@ from mutransfer.sweep.plan.decisions import (
 )
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, trial, unique
 from mutransfer.sweep.spec import space
-from mutransfer.sweep.spec.sections import MAX_LOOKS
 from mutransfer.sweep.spec.study import Study
 
 
@@ -80,7 +80,7 @@ def next_trials(study: Study, decisions: Decisions, table: pd.DataFrame) -> Next
             return _run(requested, status)
         return _decide(decide_transferred(study, centre, needed, table), requested)
     requested += _check_requests(study, decisions, table, status)
-    if study.target.check == "star" and star.due(study, decisions) is not None:
+    if study.target.check == "star" and star.due(decisions) is not None:
         # All that a verdict rests on has ended, so that no look depends on what finished first.
         if not _all_done(requested, status):
             return _run(requested, status)
@@ -134,7 +134,7 @@ def _run(requested: list[TrialRequest], status: Mapping[str, str]) -> Next:
     return Next(trials=trials, requested=distinct)
 
 
-def nominal(study: Study, n_looks: int = MAX_LOOKS) -> list[TrialRequest]:
+def nominal(study: Study, looks: Sequence[Look] = FIVE_FIRST) -> list[TrialRequest]:
     """The trials of a study in which no slice has to be extended or refined.
 
     Their number and cost hardly depend on the outcome of the search, so the middle of each range is
@@ -142,7 +142,7 @@ def nominal(study: Study, n_looks: int = MAX_LOOKS) -> list[TrialRequest]:
 
     Args:
         study: The study.
-        n_looks: Looks that a star takes, where it may take as many.
+        looks: The looks that a star takes, where it may take as many.
     """
     middle = {name: space.rounded(name, d.middle) for name, d in study.parameters.items()}
     if study.method in search.LEARNING:  # its later proposals are not known yet
@@ -161,6 +161,6 @@ def nominal(study: Study, n_looks: int = MAX_LOOKS) -> list[TrialRequest]:
     requested += set_requests(study, transferred)
     for plan in slices.target(study, transferred):
         requested += slices.requested_trials(study, plan, None, {})
-    if study.target.max_looks is not None:
-        requested += star.nominal(study, transferred, min(n_looks, study.target.max_looks))
+    if study.target.check == "star":
+        requested += star.nominal(study, transferred, looks[: study.target.max_looks])
     return unique(requested + convergence.nominal(study, transferred))

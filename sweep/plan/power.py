@@ -7,7 +7,7 @@ from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.fit.optimum import lowest_point
 from mutransfer.analysis.power.assumption import Assumption
 from mutransfer.analysis.power.design import Design
-from mutransfer.analysis.power.power import N_DRAWS, Power, power
+from mutransfer.analysis.power.power import Power, power
 from mutransfer.sweep.plan import slices
 from mutransfer.sweep.plan.decisions import CENTRE, Decisions, gives_transferred
 from mutransfer.sweep.spec.sections import Assume
@@ -20,7 +20,7 @@ CLOSE = 0.5
 
 
 def power_of(
-    study: Study, decisions: Decisions, table: pd.DataFrame, *, n_draws: int = N_DRAWS
+    study: Study, decisions: Decisions, table: pd.DataFrame, *, n_draws: int | None = None
 ) -> Power | None:
     """The chances of the verdict of a study; None where its tolerance is no share of the loss.
 
@@ -29,7 +29,7 @@ def power_of(
         decisions: Its decisions so far.
         table: The results so far. Where the slices at the search have run, noise and curve are
             measured there; else they are those of `assume` or its defaults.
-        n_draws: Number of simulated studies.
+        n_draws: Number of simulated studies; None: `analysis.power.power.N_DRAWS`.
     """
     fits = _fits_at_search(study, decisions, table)
     tolerance = _tolerance_rel(study, fits)

@@ -47,7 +47,7 @@ def progress(study: Study, decisions: Decisions, table: pd.DataFrame) -> StudyPr
 def expected(study: Study, decisions: Decisions) -> list[TrialRequest]:
     """The trials of the nominal plan; of a star, the looks that it took once it is over."""
     is_star = study.target.check == "star"
-    return nominal(study, star.n_looks(study, decisions)) if is_star else nominal(study)
+    return nominal(study, star.expected_looks(study, decisions)) if is_star else nominal(study)
 
 
 def remaining(

@@ -1,20 +1,19 @@
 """The check at the target as a *star*: the transferred set and a few neighbours of it, HP by HP.
 
-Its trials come in batches. After each the verdict is asked for, which is a *look* at the results:
+Its trials come in batches. After each the verdict is asked for, which is a *look* at the results.
+Each HP has two neighbours of the transferred value, below and above it, and two values half as far;
+a look runs some of these with one seed (`analysis.transfer.star_design.Look`). A look at which the
+verdict is PASS or FAIL ends the check, and so does the last one.
 
-- look 1: the set and, for each HP, one value below and one above the transferred one, seed 1;
-- look 2: values half as far from the set, seed 1;
-- look 3: seed 2 of all of these.
-
-A look at which the verdict is PASS or FAIL ends the check, and so does the last one. How far the
-neighbours stand from the set is a decision, and the word of each look another one. All here follows
-from the study and its decisions; `star_decisions` makes them.
+Where the neighbours stand and what each look runs is a decision, and the word of each look another
+one. All here follows from the study and its decisions; `star_decisions` makes them.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mutransfer.analysis.transfer.star_design import FIVE_FIRST, Look
 from mutransfer.sweep.plan import lattice
 from mutransfer.sweep.plan.decisions import TRANSFERRED, Decisions
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, trial
@@ -22,19 +21,11 @@ from mutransfer.sweep.spec.sections import MAX_LOOKS
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import HPName, Stage
 
-STAR, LOOK = "star", "look-"  # the name of the decision on the neighbours, and those of looks
-NEIGHBOURS, BETWEEN = "neighbours", "between"
-# The values of each HP and the seed that a look adds.
-LOOKS: tuple[tuple[tuple[str, ...], int], ...] = (
-    ((NEIGHBOURS,), 1),
-    ((BETWEEN,), 1),
-    ((NEIGHBOURS, BETWEEN), 2),
-)
-assert len(LOOKS) == MAX_LOOKS
-WITH_SET = (1, 3)  # the looks that run the set itself
+STAR, LOOK = "star", "look-"  # the name of the decision on the values, and those of looks
+SHARES = (-1.0, -0.5, 0.5, 1.0)  # of the offset of a neighbour; 0 is the set itself
 # Where the neighbours stand if the ladder shows no minimum, octaves below and above.
 UNKNOWN_OFFSETS = (1.0, 1.0)
-# By HP, the values of each kind.
+# By HP, its `values`: pairs of a share and the value there.
 StarValues = Mapping[str, Mapping[str, Any]]
 
 
@@ -54,7 +45,7 @@ def n_interim(decisions: Decisions) -> int:
     return sum(name in decisions and decisions[name]["goes_on"] for name in names)
 
 
-def due(study: Study, decisions: Decisions) -> str | None:
+def due(decisions: Decisions) -> str | None:
     """The name of the decision that comes next; None where the check is over."""
     if STAR not in decisions:
         return STAR
@@ -62,16 +53,24 @@ def due(study: Study, decisions: Decisions) -> str | None:
     return None if name in decisions else name
 
 
-def n_looks(study: Study, decisions: Decisions) -> int:
-    """Looks that the check takes: those it took where it is over, else the most that it may."""
-    assert study.target.max_looks is not None, "a rule of the spec"
-    is_over = STAR in decisions and due(study, decisions) is None
-    return n_begun(decisions) if is_over else study.target.max_looks
+def expected_looks(study: Study, decisions: Decisions) -> tuple[Look, ...]:
+    """The looks that the check took where it is over, else as many as it may take."""
+    is_over = STAR in decisions and due(decisions) is None
+    return looks(decisions)[: n_begun(decisions) if is_over else study.target.max_looks]
+
+
+def looks(decisions: Decisions) -> tuple[Look, ...]:
+    """What each look runs; before that is decided, the looks that start with the most runs."""
+    if STAR not in decisions:
+        return FIVE_FIRST
+    entries = decisions[STAR]["looks"]
+    return tuple(Look(int(entry["seed"]), tuple(entry["shares"])) for entry in entries)
 
 
 def target_seeds(decisions: Decisions) -> tuple[int, ...]:
     """Seeds at the target, as far as they are requested."""
-    return tuple(sorted({seed for _, seed in LOOKS[: n_begun(decisions)]}))
+    begun = looks(decisions)[: n_begun(decisions)]
+    return tuple(sorted({look.seed for look in begun}))
 
 
 def values(
@@ -85,8 +84,8 @@ def values(
         offsets_log2: By HP how far its neighbours stand below and above, octaves.
 
     Returns:
-        By HP its offsets after limits, ``neighbours`` and ``between``, the values at half of each
-        offset; a value that rounds to the transferred one is left out.
+        By HP its offsets after limits, and pairs of a share and the value there; a value that
+        rounds to the transferred one is left out.
     """
     return {hp: _values(study, hp, transferred[hp], of_hp) for hp, of_hp in offsets_log2.items()}
 
@@ -94,15 +93,18 @@ def values(
 def _values(study: Study, hp: str, value: float, offsets: tuple[float, float]) -> dict[str, Any]:
     at, (low, high) = math.log2(value), study.limits_log2(hp)
     below, above = max(0.0, min(offsets[0], at - low)), max(0.0, min(offsets[1], high - at))
-    chosen = {
-        kind: [
-            lattice.chosen(hp, x, study.transfer.spacing_log2, (value,), limits=(low, high))
-            for x in (at - share * below, at + share * above)
-        ]
-        for kind, share in ((NEIGHBOURS, 1.0), (BETWEEN, 0.5))
-    }
-    different = {kind: [v for v in found if v != value] for kind, found in chosen.items()}
-    return {"offsets_log2": [below, above], **different}
+    chosen = [
+        lattice.chosen(
+            hp,
+            at + share * (below if share < 0 else above),
+            study.transfer.spacing_log2,
+            (value,),
+            limits=(low, high),
+        )
+        for share in SHARES
+    ]
+    pairs = [[share, x] for share, x in zip(SHARES, chosen, strict=True) if x != value]
+    return {"offsets_log2": [below, above], "values": pairs}
 
 
 def requested_trials(study: Study, decisions: Decisions) -> list[TrialRequest]:
@@ -110,34 +112,34 @@ def requested_trials(study: Study, decisions: Decisions) -> list[TrialRequest]:
     if STAR not in decisions:
         return []
     transferred, of_hps = decisions[TRANSFERRED]["transferred"], decisions[STAR]["hps"]
-    return trials(study, transferred, of_hps, n_begun(decisions))
+    return trials(study, transferred, of_hps, looks(decisions)[: n_begun(decisions)])
+
+
+def nominal(study: Study, transferred: HPSet, of_looks: Sequence[Look]) -> list[TrialRequest]:
+    """The trials of these looks, with neighbours at a distance that is not known yet."""
+    offsets = dict.fromkeys(study.transfer.parameters, UNKNOWN_OFFSETS)
+    return trials(study, transferred, values(study, transferred, offsets), of_looks)
 
 
 def trials(
-    study: Study, transferred: HPSet, of_hps: StarValues, n_looks: int
+    study: Study, transferred: HPSet, of_hps: StarValues, of_looks: Sequence[Look]
 ) -> list[TrialRequest]:
-    """The trials of the first ``n_looks`` looks, in order."""
+    """The trials of these looks, in order."""
     requests = []
-    for look, (kinds, seed) in enumerate(LOOKS[:n_looks], start=1):
-        if look in WITH_SET:
-            requests.append(_request(study, transferred, seed, "set"))
+    for look in of_looks:
+        if 0.0 in look.shares:
+            requests.append(_request(study, transferred, look.seed, "set"))
         requests += [
-            _request(study, {**transferred, hp: value}, seed, "target")
-            for hp, value in _of_kinds(of_hps, kinds)
+            _request(study, {**transferred, hp: value}, look.seed, "target")
+            for hp, value in _at_shares(of_hps, look.shares)
         ]
     return requests
 
 
-def nominal(study: Study, transferred: HPSet, n_looks: int) -> list[TrialRequest]:
-    """The trials of so many looks, with neighbours at a distance that is not known yet."""
-    offsets = dict.fromkeys(study.transfer.parameters, UNKNOWN_OFFSETS)
-    return trials(study, transferred, values(study, transferred, offsets), n_looks)
-
-
-def _of_kinds(of_hps: StarValues, kinds: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+def _at_shares(of_hps: StarValues, shares: tuple[float, ...]) -> Iterator[tuple[str, float]]:
     for hp, of_hp in of_hps.items():
-        for kind in kinds:
-            for value in of_hp[kind]:
+        for share, value in of_hp["values"]:
+            if share in shares:
                 yield hp, value
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mutransfer.analysis.transfer.star import star_offsets
+from mutransfer.analysis.transfer.star_design import star_looks, star_offsets
 from mutransfer.analysis.verdict.evidence import gather
 from mutransfer.analysis.verdict.judge import judge
 from mutransfer.sweep.plan import star
@@ -35,17 +35,17 @@ def decide(
 def _decide_star(
     study: Study, decisions: Decisions, table: pd.DataFrame, requested: Sequence[TrialRequest]
 ) -> Decision:
-    """Where the neighbours of each HP stand, by its μP slices along the ladder."""
+    """Where the neighbours of each HP stand, and what each look runs, by the ladder's slices."""
     question = study_question(study, decisions)
     assert question is not None, "the centre is decided"
     # Without a set there is no slice at the target, which has no say in this.
     fits = gather(table, dataclasses.replace(question, transferred=None))
-    offsets = {
-        hp: star_offsets(fits[hp].of_arm("mup")) or star.UNKNOWN_OFFSETS
-        for hp in study.transfer.parameters
-    }
+    ladder = {hp: fits[hp].of_arm("mup") for hp in study.transfer.parameters}
+    offsets = {hp: star_offsets(of_hp) or star.UNKNOWN_OFFSETS for hp, of_hp in ladder.items()}
+    looks = star_looks(fit for of_hp in ladder.values() for fit in of_hp)
     content = {
         "hps": star.values(study, decisions[TRANSFERRED]["transferred"], offsets),
+        "looks": [{"seed": look.seed, "shares": list(look.shares)} for look in looks],
         "rests_on": _outcomes(
             table, [r for r in requested if r.config.arm == "mup" and r.asked_by != "search"]
         ),

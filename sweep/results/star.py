@@ -1,9 +1,11 @@
 """The star of a study in words: what ran at the target, and what each look said."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from mutransfer.analysis.table.axis import axis_value_text
+from mutransfer.analysis.transfer.star_design import FEW_FIRST, FIVE_FIRST, Look
 from mutransfer.sweep.plan import star
 from mutransfer.sweep.plan.decisions import TRANSFERRED, Decisions
 from mutransfer.sweep.spec.study import Study
@@ -16,16 +18,17 @@ def star_sentences(study: Study, decisions: Decisions) -> list[str]:
     begun, at = star.n_begun(decisions), axis_value_text(study.axis, study.target_at)
     requests = star.requested_trials(study, decisions)
     transferred = decisions[TRANSFERRED]["transferred"]
-    neighbours = [
-        _neighbours(hp, transferred[hp], of_hp[star.NEIGHBOURS])
+    looks_so_far = star.looks(decisions)[:begun]
+    shares = {share for look in looks_so_far for share in look.shares}
+    values = ["the transferred set"]
+    values += [
+        _others(hp, transferred[hp], [x for share, x in of_hp["values"] if share in shares])
         for hp, of_hp in decisions[star.STAR]["hps"].items()
     ]
-    values = ["the transferred set", *neighbours]
-    values += ["values at half these distances"] if begun > 1 else []
-    values += [f"{len(star.target_seeds(decisions))} seeds of each"] if begun > 2 else []
+    values += ["some or all with two seeds"] if len(star.target_seeds(decisions)) > 1 else []
     sentences = [f"Check at {at}, a star of {len(requests)} runs: {'; '.join(values)}."]
     if words := [f"look {entry['look']} {entry['word']}" for entry in looks(decisions)]:
-        goes_on = star.due(study, decisions) is not None
+        goes_on = star.due(decisions) is not None
         sentences.append(f"So far: {', '.join(words)}" + (", so it goes on." if goes_on else "."))
     return sentences
 
@@ -39,28 +42,23 @@ def looks(decisions: Decisions) -> list[dict[str, Any]]:
 
 def plan_sentence(study: Study) -> str:
     """What the check of a study will run at the target; empty where it is none by a star."""
-    most = study.target.max_looks
-    if most is None:
+    if study.target.check != "star":
         return ""
-    numbers = [n_runs(study, n_looks) for n_looks in range(1, most + 1)]
-    if most == 1:
-        return f"The target is checked by a star of {numbers[0]} runs, with one look at them."
-    later = " or ".join(map(str, numbers[1:]))
+    fewest, most_at_first = n_runs(study, FEW_FIRST[:1]), n_runs(study, FIVE_FIRST[:1])
+    most = n_runs(study, FIVE_FIRST[: study.target.max_looks])
     return (
-        f"The target is checked by a star: {numbers[0]} runs at first, {later} where these do not "
-        "decide; PASS or FAIL ends it."
+        f"The target is checked by a star: {fewest} runs at first, or {most_at_first} where the "
+        f"ladder is noisy, and {most} at most; PASS or FAIL ends it."
     )
 
 
-def n_runs(study: Study, n_looks: int) -> int:
-    """Runs at the target after so many looks, where no neighbour is beyond a hard limit."""
+def n_runs(study: Study, looks: Sequence[Look]) -> int:
+    """Runs at the target in these looks, where no neighbour is beyond a hard limit."""
     n_hps = len(study.transfer.parameters)
-    return sum(
-        (look in star.WITH_SET) + 2 * n_hps * len(kinds)
-        for look, (kinds, _) in enumerate(star.LOOKS[:n_looks], start=1)
-    )
+    shares = [share for look in looks for share in look.shares]
+    return sum(1 if share == 0 else n_hps for share in shares)
 
 
-def _neighbours(hp: str, transferred: float, values: list[float]) -> str:
+def _others(hp: str, transferred: float, values: list[float]) -> str:
     factors = [f"2^{math.log2(value / transferred):+.2g}" for value in values]
-    return f"{hp} at {' and '.join(factors)} of it" if factors else f"no other {hp}"
+    return f"{hp} at {', '.join(factors)} of it" if factors else f"no other {hp}"

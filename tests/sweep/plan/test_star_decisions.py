@@ -1,8 +1,13 @@
 """The decisions of a star: what they rest on, and that none is made twice."""
 
+import math
+import zlib
+
+import numpy as np
 import pytest
 
 from mutransfer.analysis import table as results
+from mutransfer.analysis.verdict.judge import judge
 from mutransfer.sweep.plan import star
 from mutransfer.sweep.plan.next_trials import next_trials
 from mutransfer.sweep.plan.question import study_question
@@ -72,8 +77,8 @@ def test_a_star_rests_on_the_whole_ladder_and_on_nothing_at_the_target(starred):
     for look in range(1, star.n_begun(decisions) + 1):
         entries = decisions[star.look_name(look)]["rests_on"]
         assert set(by_id.loc[[entry["trial_id"] for entry in entries]]["width"]) == {32}
-    n_runs = [len(decisions[star.look_name(k)]["rests_on"]) for k in (1, 2, 3)
-              if star.look_name(k) in decisions]  # fmt: skip
+    n_runs = [len(decisions[star.look_name(k)]["rests_on"])
+              for k in range(1, star.n_begun(decisions) + 1)]  # fmt: skip
     assert n_runs == [3, 5, 10][: len(n_runs)]
 
 
@@ -95,6 +100,7 @@ def test_the_question_of_a_look_has_the_seeds_that_ran_and_counts_the_looks_befo
     of_ladder = {name: decisions[name] for name in ("centre", "transferred", "star")}
     question = study_question(STUDY, of_ladder)
     assert (question.check, question.target_seeds, question.n_interim) == ("star", (1,), 0)
+    assert decisions["star"]["looks"][2]["seed"] == 2
     on = of_ladder | {star.look_name(k): {"goes_on": True} for k in (1, 2)}
     question = study_question(STUDY, on)
     assert (question.target_seeds, question.n_interim) == ((1, 2), 2)
@@ -106,6 +112,33 @@ def test_the_question_of_a_look_has_the_seeds_that_ran_and_counts_the_looks_befo
     assert (question.check, question.n_interim) == ("slices", 3)
     grown = over | {"settle-000": {"rests_on": "", "trials": []}}
     assert study_question(STUDY, grown).check == "star"
+
+
+def one_octave_off(config) -> float:
+    """The optimum at the target lies below the transferred value, far from it."""
+    shift = 1.0 if config.width == 32 else 0.0
+    return 1 + 0.05 * (math.log2(config.hps.lr) + 6.3 + shift) ** 2 + 1e-4 * config.seed
+
+
+def noisy(config) -> float:
+    """Runs differ by more than the tolerance."""
+    key = zlib.crc32(f"{config.width} {config.hps.lr} {config.seed}".encode())
+    return parabola(config) + 0.05 * float(np.random.default_rng(key).normal())
+
+
+def test_pass_and_fail_end_the_batches_and_a_loud_study_takes_them_all():
+    study = study_of(STAR.replace("points: 3", "points: 5"))
+    quiet, apart, loud = (play(study, law, at_once=99) for law in (parabola, one_octave_off, noisy))
+    for word, (decisions, table, plan) in (("PASS", quiet), ("FAIL", apart)):
+        last = decisions[star.look_name(star.n_begun(decisions))]
+        assert (last["word"], last["goes_on"]) == (word, False)
+        assert plan.finished and 3 <= (table["width"] == 32).sum() < 10
+        assert judge(table, study_question(study, decisions)).verdict == word
+    assert (loud[1]["width"] == 32).sum() == 10
+    assert loud[0]["look-3"]["word"] == "INCONCLUSIVE"
+    # Where the ladder is noisy a look starts with all values.
+    first = [len(decisions["star"]["looks"][0]["shares"]) for decisions, _, _ in (quiet, loud)]
+    assert first == [3, 5]
 
 
 def test_a_failed_trial_of_a_star_is_a_row_and_the_study_goes_on():
