@@ -49,8 +49,13 @@ def power(
 
     The optima lie at the same place at all axis values, at random between the lattice's values;
     the transferred set is off the optimum of each HP by an equal share of the regret. HPs add up.
-    Noise is normal and the same at all axis values. ``n_draws``, by default `N_DRAWS`, is the number
-    of studies at each regret.
+    Noise is normal and the same at all axis values.
+
+    Args:
+        design: What is run.
+        assumption: Noise and gain.
+        n_draws: Number of studies at each regret; None: `N_DRAWS`.
+        seed: Of all that is random.
     """
     n_draws = N_DRAWS[design.check] if n_draws is None else n_draws
     counts = np.zeros(len(REGRETS))

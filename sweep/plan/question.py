@@ -21,7 +21,7 @@ def study_question(study: Study, decisions: Decisions) -> TransferQuestion | Non
         target_at=study.target_at,
         base_width=study.model.base_width,
         seeds=tuple(range(1, study.transfer.seeds + 1)),
-        target_seeds=settle.target_seeds(study, decisions),
+        target_seeds=_target_seeds(study, decisions),
         spacing_log2=study.transfer.spacing_log2,
         tolerance=Tolerance(kind=study.target.tolerance.kind, value=study.target.tolerance.value),
         control=None if study.transfer.control == "none" else study.transfer.control,
@@ -41,3 +41,11 @@ def study_question(study: Study, decisions: Decisions) -> TransferQuestion | Non
 def _check(study: Study, decisions: Decisions) -> Check:
     """How the target is checked: a star that was settled has slices of its own."""
     return "slices" if settle.entries_at_target(study, decisions) else study.target.check
+
+
+def _target_seeds(study: Study, decisions: Decisions) -> tuple[int, ...]:
+    """Seeds of the trials at the target, those of settle decisions included."""
+    n_seeds = study.target.seeds
+    seeds = star.target_seeds(decisions) if n_seeds is None else range(1, n_seeds + 1)
+    at_target = settle.entries_at_target(study, decisions)
+    return tuple(sorted({*seeds, *(int(entry["seed"]) for entry in at_target)}))

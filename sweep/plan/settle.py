@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mutransfer.analysis.verdict.proposals import Proposal
-from mutransfer.sweep.plan import lattice, star
+from mutransfer.sweep.plan import lattice
 from mutransfer.sweep.plan.decisions import CENTRE, TRANSFERRED, Decisions
 from mutransfer.sweep.plan.request import TrialRequest, trial
 from mutransfer.sweep.spec.study import Study
@@ -70,14 +70,6 @@ def requested_trials(study: Study, decisions: Decisions) -> list[TrialRequest]:
         )
         for entry in _entries(decisions)
     ]
-
-
-def target_seeds(study: Study, decisions: Decisions) -> tuple[int, ...]:
-    """Seeds of the trials at the target, those of settle decisions included."""
-    n_seeds = study.target.seeds
-    seeds = star.target_seeds(decisions) if n_seeds is None else range(1, n_seeds + 1)
-    at_target = entries_at_target(study, decisions)
-    return tuple(sorted({*seeds, *(int(entry["seed"]) for entry in at_target)}))
 
 
 def entries_at_target(study: Study, decisions: Decisions) -> list[Mapping[str, Any]]:

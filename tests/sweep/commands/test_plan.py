@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.sweep.command_line import call
-from tests.sweep.conftest import TINY, write_spec
+from tests.sweep.conftest import STAR, TINY, write_spec
 from tests.sweep.data_studies import LATENTS, shards, tiny_with
 
 
@@ -77,3 +77,21 @@ def test_the_power_is_that_of_the_noise_that_is_assumed_or_measured(tmp_path, ra
     chances = json.loads(call(ran, "plan", "tiny", "--no-time", "--json").stdout)["power"]
     assert "measured in the slices at the search" in chances["source"]
     assert 0 < chances["noise_rel"] != 0.01
+
+
+def test_the_cost_of_a_star_is_told_with_all_looks_and_with_the_least(tmp_path):
+    words = ("plan", "tiny", "--no-time", "--no-power")
+    write_spec(tmp_path, STAR)
+    planned = json.loads(call(tmp_path, *words, "--json").stdout)
+    most, least = ({s: a["n_trials"] for s, a in planned[key]["by_stage"].items()}
+                   for key in ("cost", "cost_least"))  # fmt: skip
+    assert (most["set"] + most["target"], least["set"] + least["target"]) == (10 + 2, 3 + 2)
+    assert planned["cost"]["target_runs"] - planned["cost_least"]["target_runs"] == 7
+    text = call(tmp_path, *words).stdout
+    assert "a star: 3 runs at first, or 5 where the ladder is noisy, and 10 at most" in text
+    runs = planned["cost_least"]["target_runs"]
+    assert f"Where the first look decides, all trials cost {runs:.3g} target runs" in text
+    write_spec(tmp_path)  # the control
+    planned = json.loads(call(tmp_path, *words, "--json").stdout)
+    assert planned["cost"] == planned["cost_least"]
+    assert "star" not in call(tmp_path, *words).stdout
