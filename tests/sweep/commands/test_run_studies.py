@@ -28,6 +28,7 @@ STUDIES = ("digits-uvit", "emoji-dit", "emoji-pixart", "emoji-mmdit")
 def small(study: Study) -> Study:
     """The study cut to seconds: patches of 4, 12 steps, 4 proposals, 3 values, 1 seed."""
     features = {"feature_side": 4} if getattr(study.data, "features", None) else {}
+    few = {"points": 3, "seeds": 1} if study.target.check == "slices" else {}
     parameters = dict(study.parameters)
     if "warmup_steps" in parameters:
         parameters["warmup_steps"] = dataclasses.replace(parameters["warmup_steps"], max=4)
@@ -41,7 +42,7 @@ def small(study: Study) -> Study:
         transfer=dataclasses.replace(
             study.transfer, widths=(8, 16), points=3, seeds=1, max_extend=0
         ),
-        target=dataclasses.replace(study.target, width=24, points=3, seeds=1),
+        target=dataclasses.replace(study.target, width=24, **few),
         resources=dataclasses.replace(study.resources, max_concurrent=2),
     )
 
