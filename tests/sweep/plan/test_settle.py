@@ -100,3 +100,20 @@ def proposals_of_seeds(study, decisions, table) -> tuple[Proposal, ...]:
                  n_trials=2 * len(s.log2_x), flops=None, settles=None, text="")
         for s in slices
     )  # fmt: skip
+
+
+def test_no_value_beyond_a_hard_limit_is_settled():
+    decisions = {
+        "centre": {"centre": {"lr": 2**-6, "init_std": 1.0}},
+        "transferred": {"transferred": {"lr": 0.0152, "init_std": 1.0}},
+    }
+    proposal = Proposal(cause="not_bracketed", hp="lr", arm="mup", axis_value=32, at_target=True,
+                        log2_x=(-7.0, -6.0, -4.99, -4.0), seeds=(1, 2), n_trials=8, flops=None,
+                        settles=None, text="")  # fmt: skip
+    limited = study_of(TINY.replace("max: 2^-5}", "max: 2^-5, hard_max: 2^-5}"))
+    asked = [
+        {t["hps"]["lr"] for t in settle.content(study, (proposal,), decisions, "")["trials"]}
+        for study in (limited, study_of(TINY))
+    ]
+    assert max(asked[0]) <= 2**-5 < max(asked[1])
+    assert asked[0] < asked[1] and len(asked[1]) == 4
