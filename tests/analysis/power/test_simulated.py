@@ -40,7 +40,14 @@ def test_a_quiet_star_decides_with_few_runs_and_a_loud_one_takes_them_all():
     assert loud == ("INCONCLUSIVE", 10)
 
 
-@pytest.mark.parametrize(("max_looks", "n_hps", "runs"), [(1, 1, 5), (2, 1, 8), (1, 2, 9)])
+@pytest.mark.parametrize(
+    ("max_looks", "n_hps", "runs"),
+    [
+        (1, 1, 5),
+        pytest.param(2, 1, 8, marks=pytest.mark.slow),
+        pytest.param(1, 2, 9, marks=pytest.mark.slow),
+    ],
+)
 def test_the_looks_of_a_star_that_does_not_decide_have_their_runs(max_looks, n_hps, runs):
     design = dataclasses.replace(STAR, max_looks=max_looks, n_hps=n_hps)
     assert outcome_of(design, noise_rel=0.05) == ("INCONCLUSIVE", runs)
