@@ -21,6 +21,7 @@ from mutransfer.analysis.table.slice import Slice, mean_loss
 from mutransfer.analysis.transfer.regret import Regret
 from mutransfer.analysis.transfer.star_nodes import (
     CENTRES,
+    IMPOSSIBLE,
     MAX_EXCESS,
     REGRETS,
     Nodes,
@@ -63,8 +64,20 @@ class Star:
     df: float
 
     @cached_property
-    def _nodes(self) -> dict[str, Nodes]:
+    def _all_nodes(self) -> dict[str, Nodes]:
         return {hp: Nodes.of(self.runs, values) for hp, values in self.values.items()}
+
+    @cached_property
+    def least_misfit(self) -> float:
+        """The misfit of the best curves, that of the ladder with their shapes included."""
+        by_centre = [nodes.least_by_centre(self.runs) for nodes in self._all_nodes.values()]
+        return float((np.sum(by_centre, axis=0) - (len(by_centre) - 1) * CENTRES**2).min())
+
+    @cached_property
+    def _nodes(self) -> dict[str, Nodes]:
+        """Those that a bound may reach."""
+        excess = min(self.room(min(ERROR_OF_LOOKS)), MAX_EXCESS)
+        return {hp: nodes.within(self.runs, excess) for hp, nodes in self._all_nodes.items()}
 
     @cached_property
     def _at_least(self) -> dict[str, np.ndarray]:
@@ -89,17 +102,16 @@ class Star:
         return (total + (CENTRES**2)[:, None]).min(axis=0)
 
     @cached_property
-    def least_misfit(self) -> float:
-        """The misfit of the best curves, that of the ladder with their shapes included."""
-        return float(self._profile(self._at_least, None)[0])
-
-    @cached_property
     def scale(self) -> float:
         """The factor of all variances, at least 1, by which the best curves misfit."""
         n_values = 1 + sum(values.log2_x.size for values in self.values.values())
         spare = max(n_values - 1 - 2 * len(self.values), 1)
         ratio = self.least_misfit / spare
         return max(ratio, 1.0) if special.fdtrc(spare, self.df, ratio) < MISFIT_P else 1.0
+
+    def room(self, error: float) -> float:
+        """Return how much the misfit may exceed the least one for a one-sided error."""
+        return self.scale * float(special.stdtrit(self.df, 1 - error)) ** 2
 
     def bound(self, error: float, hp: str | None = None) -> StarBound:
         """Return the regret of the set, or of one HP.
@@ -108,15 +120,17 @@ class Star:
             error: Chance that a bound may be wrong, one-sided.
             hp: The HP; None: the sum of all.
         """
-        room = self.scale * float(special.stdtrit(self.df, 1 - error)) ** 2
-        limit = self.least_misfit + room
+        limit = self.room(error) ** 0.5
         at_least = np.maximum.accumulate(self._profile(self._at_least, hp))
         at_most = np.minimum.accumulate(self._profile(self._at_most, hp))
+        rising, falling = (
+            np.sqrt(np.maximum(misfit - self.least_misfit, 0.0)) for misfit in (at_least, at_most)
+        )
         tolerance = self.runs.tolerance_loss
         return StarBound(
-            estimate=tolerance * _crossing(at_most, self.least_misfit + 1e-6, falling=True),
-            lower=tolerance * _crossing(at_most, limit, falling=True),
-            upper=tolerance * _crossing(at_least, limit, falling=False),
+            estimate=tolerance * _first_within(falling, 1e-3),
+            lower=tolerance * _first_within(falling, limit),
+            upper=tolerance * _first_beyond(rising, limit),
             fits=self.scale == 1,
         )
 
@@ -133,18 +147,40 @@ def regret_of_star(bound: StarBound, log2_x: float, confidence: float) -> Regret
     )
 
 
-def _crossing(misfit: np.ndarray, limit: float, *, falling: bool) -> float:
-    """The first regret with a misfit up to a limit, or the first with more, by interpolation."""
-    beyond = misfit <= limit if falling else misfit > limit
-    if not beyond.any():
+def _first_beyond(root: np.ndarray, limit: float) -> float:
+    """The regret from which the root of the misfit, which rises, exceeds a limit."""
+    beyond = np.flatnonzero(root > limit)
+    if not beyond.size or limit**2 >= MAX_EXCESS:
         return float("inf")
-    i = int(beyond.argmax())
-    if i == 0:
+    i = int(beyond[0])
+    return _crossing(REGRETS[i - 1 : i + 2], root[i - 1 : i + 2], limit)
+
+
+def _first_within(root: np.ndarray, limit: float) -> float:
+    """The regret from which the root of the misfit, which falls, is within a limit."""
+    within = np.flatnonzero(root <= limit)
+    if not within.size or within[0] == 0 or limit**2 >= MAX_EXCESS:
         return 0.0
-    # Nodes beyond were left out: their misfit is that large at least.
-    before, after = np.minimum(misfit[i - 1 : i + 1], limit + MAX_EXCESS)
-    share = (limit - before) / (after - before)
-    return float(REGRETS[i - 1] + share * (REGRETS[i] - REGRETS[i - 1]))
+    i = int(within[0])
+    first = max(i - 2, 0)
+    return _crossing(REGRETS[first : i + 1][::-1], root[first : i + 1][::-1], limit)
+
+
+def _crossing(regrets: np.ndarray, root: np.ndarray, limit: float) -> float:
+    """Where a root of a misfit crosses a limit, between the first and the second regret.
+
+    From its minimum on it is about linear: the line is that of the second and the third.
+    """
+    # The misfit of nodes that were left out is beyond the limit.
+    is_known = root < IMPOSSIBLE**0.5 / 2
+    root = np.where(is_known, root, 1.5 * limit + 1.0)
+    first, second = regrets[0], regrets[1]
+    slope = (root[1] - root[0]) / (second - first)
+    if root.size > 2 and is_known[1:].all():
+        steeper = (root[2] - root[1]) / (regrets[2] - second)
+        slope = steeper if abs(steeper) > abs(slope) else slope
+    at = second - (root[1] - limit) / slope
+    return float(np.clip(at, min(first, second), max(first, second)))
 
 
 def _sum_of_regrets(first: np.ndarray, second: np.ndarray) -> np.ndarray:

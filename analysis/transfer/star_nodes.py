@@ -4,7 +4,7 @@ The mean loss of a value is that of the transferred set's own runs and the rise 
 there, so that HPs whose effects add up share nothing but the mean of these runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,10 +17,13 @@ from mutransfer.analysis.fit.shapes import library
 # Minima of the target's curve are sought so far beyond the outermost values, octaves; steps are at
 # most a share of the smallest distance between values.
 BEYOND, LOCATION_STEP, SHARE_OF_OFFSET = 0.75, 0.03, 0.1
-# Nodes whose misfit exceeds the least by more are left out: no bound reaches so far.
-MAX_EXCESS = 16.0
-# Regrets, in tolerances, at which the least misfit is computed.
-REGRETS = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0])
+# Nodes whose misfit exceeds the least by more are left out; where a bound may reach further, there
+# is none.
+MAX_EXCESS = 36.0
+# Regrets, in tolerances, at which the least misfit is computed; the tolerance is one of them.
+REGRETS = np.array([*np.arange(0.0, 2.0, 0.125), 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0])
+# The misfit where no node has such a regret; finite, for it is interpolated.
+IMPOSSIBLE = 1e9
 # Means of the set's own runs that are tried, in standard errors about the one that was seen.
 CENTRES = np.linspace(-3.5, 3.5, 9)
 
@@ -75,7 +78,8 @@ class StarValues:
         step = min(LOCATION_STEP, SHARE_OF_OFFSET * float(np.abs(self.log2_x).min()))
         start = max(min(self.log2_x.min(), 0.0) - BEYOND, self.low)
         stop = min(max(self.log2_x.max(), 0.0) + BEYOND, self.high)
-        return np.linspace(start, stop, int(np.ceil((stop - start) / step)) + 1)
+        # One of them is the transferred value, whose regret is then 0.
+        return step * np.arange(np.ceil(start / step), np.floor(stop / step) + 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,25 +130,28 @@ class Nodes:
             misfit=misfit,
             tolerance_loss=runs.tolerance_loss,
         )
-        return every._that_fit(runs)
+        return every.within(runs, MAX_EXCESS)
 
-    def _that_fit(self, runs: SetRuns) -> "Nodes":
-        best = np.min(
-            [self._least(self._all, c, self.low, self.high) for c in CENTRES * runs.error]
-            + (CENTRES**2)[:, None],
-            axis=0,
-        )
-        kept = best <= best.min() + MAX_EXCESS
-        return Nodes(
-            excess=self.excess,
-            precision=self.precision,
+    def within(self, runs: SetRuns, excess: float) -> "Nodes":
+        """Return the nodes whose misfit is at most ``excess`` above the least."""
+        cost = self._best_costs(runs).min(axis=0)
+        kept = cost <= cost.min() + excess
+        return replace(
+            self,
             at_centre=self.at_centre[kept],
             rise=self.rise[kept],
             low=self.low[kept],
             high=self.high[kept],
             misfit=self.misfit[kept],
-            tolerance_loss=self.tolerance_loss,
         )
+
+    def least_by_centre(self, runs: SetRuns) -> np.ndarray:
+        """Return the least misfit by mean of the set's own runs, its misfit included, (C,)."""
+        return self._best_costs(runs).min(axis=1)
+
+    def _best_costs(self, runs: SetRuns) -> np.ndarray:
+        misfits = [self._least(self._all, c, self.low, self.high) for c in CENTRES * runs.error]
+        return np.array(misfits) + (CENTRES**2)[:, None]
 
     @property
     def _all(self) -> np.ndarray:
@@ -175,7 +182,7 @@ class Nodes:
             centres: Means of the set's own runs minus the one that was seen, loss, (C,).
             at_most: The regret is at most, not at least, each of `REGRETS`.
         """
-        out = np.full((centres.size, REGRETS.size), np.inf)
+        out = np.full((centres.size, REGRETS.size), IMPOSSIBLE)
         for r, regret in enumerate(REGRETS * self.tolerance_loss):
             # At the minimum itself no size gives a regret.
             limit = np.full(self.at_centre.size, np.inf)

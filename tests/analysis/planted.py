@@ -162,6 +162,37 @@ def table(
     return from_rows(rows.by_key.values())
 
 
+# Octaves from the transferred value to the neighbours of a star.
+STAR_OFFSET = 1.0
+
+
+def star_table(
+    law: Law,
+    question_: TransferQuestion,
+    *,
+    shares: Sequence[float] = (-1.0, -0.5, 0.5, 1.0),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return the table of a study whose target was checked by a star; see `table`."""
+    rng = np.random.default_rng(seed)
+    rows = _Rows(law, rng, {s: float(rng.normal(0, 0.003)) for s in range(10)})
+    q = question_
+    assert q.transferred is not None
+    for width in q.axis_values:
+        middle = round(law.log2_opt(width, "mup"))
+        lattice = np.arange(middle - 4, middle + 4.5, 0.5)
+        rows.slice("slices", width, "mup", q.seeds, "lr", lattice, q.center)
+        rows.slice("slices", width, "mup", q.seeds, "init_std", np.arange(-3, 4), q.center)
+    for s in q.target_seeds:
+        lr, std = (float(q.transferred[hp] or 0.0) for hp in ("lr", "init_std"))
+        rows.add("set", q.target_at, "mup", s, lr, std)
+        for share in shares:
+            factor = 2.0 ** (share * STAR_OFFSET)
+            rows.add("target", q.target_at, "mup", s, round_hp(lr * factor), std)
+            rows.add("target", q.target_at, "mup", s, lr, round_hp(std * factor))
+    return from_rows(rows.by_key.values())
+
+
 def evidence(law: Law, *, seed: int, n_seeds: int = 2) -> Fits:
     """Return the slices of lr at the search and the target width, drawn without a table."""
     rng = np.random.default_rng(seed)

@@ -1,0 +1,1 @@
+"""Decisions from few runs at the target, measured on planted curves."""
