@@ -29,8 +29,11 @@ from mutransfer.analysis.transfer.star_nodes import (
     StarValues,
 )
 
-# Error of a bound at the first look, the second and the third, together 5 %.
-ERROR_OF_LOOKS = (0.02, 0.015, 0.015)
+# Error of a bound at the first look, the second and the third; each further analysis has half of
+# the one before, so that all together err in at most 5 %.
+ERROR_OF_LOOKS = (0.015, 0.015, 0.01)
+# Curves that no bound after more looks reaches are left out.
+MOST_LOOKS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ class StarBound:
 
     Attributes:
         estimate: Of the curves that fit best, loss.
-        lower, upper: Its bounds, loss; ``upper`` is infinite beyond 10 tolerances.
+        lower, upper: Its bounds, loss; ``upper`` is infinite where there is none.
         fits: Whether a shape of the ladder fits, within the dilation.
     """
 
@@ -76,7 +79,7 @@ class Star:
     @cached_property
     def _nodes(self) -> dict[str, Nodes]:
         """Those that a bound may reach."""
-        excess = min(self.room(min(ERROR_OF_LOOKS)), MAX_EXCESS)
+        excess = min(self.room(error_of_look(MOST_LOOKS)), MAX_EXCESS)
         return {hp: nodes.within(self.runs, excess) for hp, nodes in self._all_nodes.items()}
 
     @cached_property
@@ -133,6 +136,12 @@ class Star:
             upper=tolerance * _first_beyond(rising, limit),
             fits=self.scale == 1,
         )
+
+
+def error_of_look(n_interim: int) -> float:
+    """Return the one-sided error of a bound after so many earlier looks."""
+    last = len(ERROR_OF_LOOKS) - 1
+    return ERROR_OF_LOOKS[min(n_interim, last)] / 2.0 ** max(n_interim - last, 0)
 
 
 def regret_of_star(bound: StarBound, log2_x: float, confidence: float) -> Regret:

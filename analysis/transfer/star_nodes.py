@@ -21,7 +21,9 @@ BEYOND, LOCATION_STEP, SHARE_OF_OFFSET = 0.75, 0.03, 0.1
 # is none.
 MAX_EXCESS = 36.0
 # Regrets, in tolerances, at which the least misfit is computed; the tolerance is one of them.
-REGRETS = np.array([*np.arange(0.0, 2.0, 0.125), 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0])
+REGRETS = np.array(
+    [*np.arange(0.0, 2.0, 0.125), 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0, 200.0]
+)
 # The misfit where no node has such a regret; finite, for it is interpolated.
 IMPOSSIBLE = 1e9
 # Means of the set's own runs that are tried, in standard errors about the one that was seen.

@@ -1,6 +1,7 @@
 """The verdict on the transferred set: PASS, FAIL or INCONCLUSIVE, with its figures."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +81,8 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
-    return value
+    # A bound that is not known has no number in JSON.
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def judge(

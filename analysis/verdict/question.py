@@ -10,7 +10,7 @@ from mutransfer.analysis.fit.optimum import CONFIDENCE
 from mutransfer.analysis.table.arguments import plain_number, shown
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.table.slice import Slice, slice_of
-from mutransfer.analysis.transfer.star import ERROR_OF_LOOKS
+from mutransfer.analysis.transfer.star import error_of_look
 from mutransfer.words import Axis
 
 ToleranceKind = Literal["rel_loss", "abs_loss", "share_of_width_gain"]
@@ -193,5 +193,5 @@ class TransferQuestion:
         at most 5 %, however often trials are added.
         """
         if self.check == "star":
-            return 1 - ERROR_OF_LOOKS[min(self.n_interim, len(ERROR_OF_LOOKS) - 1)]
+            return 1 - error_of_look(self.n_interim)
         return 1 - (1 - CONFIDENCE) / 2**self.n_interim

@@ -66,7 +66,7 @@ def test_one_bound_holds_for_the_set() -> None:
 
 
 def test_looks_share_the_error() -> None:
-    errors = [1 - question(n_interim=n).confidence for n in range(3)]
+    errors = [1 - question(n_interim=n).confidence for n in range(30)]
     assert sum(errors) == pytest.approx(0.05)
     # A slice of its own halves what is left at each.
     slices = dataclasses.replace(question(), check="slices")
