@@ -126,3 +126,11 @@ def fan_in(owner: Owner, axis: int | None = None) -> int:
 def fan_out(owner: Owner, axis: int | None = None) -> int:
     """Return the number of sums that a tensor takes part in; the size of a vector."""
     return owner.parameter.numel() // fan_in(owner, axis)
+
+
+def layer_fan_in(owner: Owner) -> int:
+    """Return the fan-in of the weight of a tensor's module; 1 without such a weight."""
+    weight = owner.module._parameters.get("weight")
+    if not isinstance(weight, nn.Parameter):
+        return 1
+    return fan_in(Owner(owner.module, "weight", weight))
