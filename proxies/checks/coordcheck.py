@@ -180,7 +180,7 @@ def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str |
 
 def init_size(value: Tensor, row: Row) -> float:
     """Return √fan_in · multiplier · RMS of a weight at initialization; for a vector, its RMS."""
-    return math.sqrt(row["fan_in"]) * row["input_mult"] * _rms([value])
+    return math.sqrt(row["fan_in"]) * _multiplier(row) * _rms([value])
 
 
 def update_size(value: Tensor, row: Row) -> float:
@@ -188,7 +188,12 @@ def update_size(value: Tensor, row: Row) -> float:
     if row["role"] in ("vector", "scalar") or value.ndim < 2:
         return _rms([value])
     fan_out = value.numel() / row["fan_in"]
-    return math.sqrt(row["fan_in"] / fan_out) * row["input_mult"] * spectral_norm(value.flatten(1))
+    return math.sqrt(row["fan_in"] / fan_out) * _multiplier(row) * spectral_norm(value.flatten(1))
+
+
+def _multiplier(row: Row) -> float:
+    """Return the multiplier of a readout; a table that a readout shares is measured as a table."""
+    return row["input_mult"] if row["role"] == "output" else 1.0
 
 
 def spectral_norm(matrix: Tensor) -> float:

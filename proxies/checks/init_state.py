@@ -24,6 +24,7 @@ class InitTensor:
 
     Attributes:
         module: Path of the module that holds it.
+        others: Paths of further modules that share it.
         shape: As in torch.
         rms: Root mean square of its entries.
         lr: Learning rate of its group in the optimizer; None if it is in no group.
@@ -32,6 +33,7 @@ class InitTensor:
     """
 
     module: str
+    others: tuple[str, ...]
     shape: tuple[int, ...]
     rms: float
     lr: float | None
@@ -71,6 +73,7 @@ def init_state(run: CheckRun, width: int, *, like: InitState | None = None) -> I
         group = group_of.get(id(owner.parameter), {})
         tensors[name] = InitTensor(
             module=paths[id(owner.module)] or MODEL,
+            others=tuple(paths[id(u)] for u in owner.users if u is not owner.module),
             shape=tuple(owner.parameter.shape),
             rms=owner.parameter.detach().double().square().mean().sqrt().item(),
             lr=group.get("lr"),

@@ -62,7 +62,13 @@ class WidthPair:
 
     def is_readout(self, name: str) -> bool:
         """Return whether the input of a tensor's module grows and its output does not."""
-        module = self.wide.tensors[name].module
+        return self._is_readout(self.wide.tensors[name].module)
+
+    def tied_readouts(self, name: str) -> list[str]:
+        """Return the further modules that use a tensor as a readout, such as a tied head."""
+        return [path for path in self.wide.tensors[name].others if self._is_readout(path)]
+
+    def _is_readout(self, module: str) -> bool:
         return module != MODEL and self.reads(module) and not self.writes(module)
 
     def is_terminal(self, module: str) -> bool:
@@ -75,12 +81,13 @@ class WidthPair:
         """Return the power of width that a positive quantity is proportional to."""
         return math.log2(wide / narrow) / self.log2_m
 
-    def response(self, name: str) -> tuple[float, float]:
+    def response(self, name: str, module: str | None = None) -> tuple[float, float]:
         """Return, at both widths, what a unit change of a readout's tensor does.
 
-        To the prediction if the readout is terminal, else to its module's output.
+        To the prediction if the readout is terminal, else to its module's output. The readout is
+        the tensor's own module, or another one that shares it.
         """
-        module = self.wide.tensors[name].module
+        module = module or self.wide.tensors[name].module
         target = MODEL if self.is_terminal(module) else module
         narrow, wide = (response(state, name, target) for state in (self.narrow, self.wide))
         return narrow, wide

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.modules import ResidualBlock
 from mutransfer.proxies.mup.parameters import Owner, PlanError, owners
 from mutransfer.proxies.mup.plan import Plan, Row
 
@@ -43,8 +43,8 @@ def init_(model: nn.Module, plan: Plan, seed: int | None = None) -> None:
         for name, owner in owner_of.items()
     }
     for name, owner in owner_of.items():
-        if isinstance(owner.module, Readout) and owner.attribute == "weight":
-            owner.module.input_mult = rows[name]["input_mult"]
+        for readout in owner.readouts:
+            readout.input_mult = rows[name]["input_mult"]
         if not math.isclose(factors[name], 1.0, rel_tol=1e-9):
             owner.parameter.mul_(factors[name])
     for module in model.modules():

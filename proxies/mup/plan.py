@@ -35,7 +35,8 @@ class Row(TypedDict):
         wd_mult: Factor on the base weight decay.
         eps_mult: Factor on the base ε.
         grad_mult: Gradient's size relative to the form with a multiplier on the layer's input.
-        input_mult: Multiplier on the input of a `Readout`; 1 for anything else.
+        input_mult: Multiplier on the input of a `Readout`, also of one that shares a table, whose
+            role is input; 1 for anything else.
         decay: Whether weight decay acts on it.
     """
 
@@ -170,7 +171,7 @@ def plan_of(
     }
     rows: dict[str, Row] = {}
     for tensor in facts:
-        alpha = output_mult if tensor.role == "output" else 1.0
+        alpha = output_mult if tensor.role == "output" or tensor.is_tied_table else 1.0
         row = _row(tensor, arm, m, alpha, std_mults[tensor.role], scale_eps)
         rows[tensor.name] = _with_factors(row, factors, tensor.in_block)
     return {
@@ -193,8 +194,11 @@ def _row(
     layer absorbs it.
     """
     rule, b = RULES_OF[arm][tensor.role], tensor.fan_in_mult
+    has_readout = tensor.is_readout or tensor.is_tied_table
     multiplier = scaled(alpha, b, rule.multiplier)
-    absorbed = 1.0 if tensor.is_readout else multiplier
+    if tensor.is_tied_table:  # what the table writes is what the readout reads
+        multiplier = scaled(alpha, tensor.fan_out_mult, RULES_OF[arm]["output"].multiplier)
+    absorbed = 1.0 if has_readout else multiplier
     init_mult = _init_mult(tensor, alpha, std_mult)
     return {
         "role": tensor.role,
@@ -210,7 +214,7 @@ def _row(
         "wd_mult": scaled(scaled(1.0, b, rule.wd), absorbed, ABSORBED.wd),
         "eps_mult": scaled(scaled(1.0, absorbed, ABSORBED.eps), m, rule.eps if scale_eps else 0),
         "grad_mult": scaled(1.0, absorbed, ABSORBED.grad),
-        "input_mult": multiplier if tensor.is_readout else 1.0,
+        "input_mult": multiplier if has_readout else 1.0,
         "decay": rule.decays,
     }
 
@@ -219,7 +223,8 @@ def _init_mult(tensor: TensorFacts, alpha: float, std_mult: float) -> float:
     """Return the base HPs' factor on the std, α included if absorbed; 1 for constants."""
     if tensor.base_std is None or tensor.is_mixed:
         return 1.0
-    return std_mult if tensor.is_readout else scaled(std_mult, alpha, ABSORBED.std)
+    has_multiplier = tensor.is_readout or tensor.is_tied_table
+    return std_mult if has_multiplier else scaled(std_mult, alpha, ABSORBED.std)
 
 
 def _init_std(

@@ -34,7 +34,8 @@ class TensorFacts:
     Attributes:
         name: Parameter name, without the parts that wrappers add.
         role: See `rules.Role`.
-        is_readout: Whether it is the weight of a `Readout`.
+        is_readout: Whether it is the weight of a `Readout` alone.
+        is_tied_table: Whether it is a table and the weight of a `Readout`.
         shape: As in torch, at this width.
         base_shape: At base width.
         fan_in: Number of terms that it sums over; 1 for anything but a matrix.
@@ -63,6 +64,7 @@ class TensorFacts:
     base_std: float | None
     own_std: float | None
     law: str | None = None
+    is_tied_table: bool = False
     is_mixed: bool = False
     keeps_init: bool = False
     in_block: bool = False
@@ -135,6 +137,7 @@ def tensor_facts(
                 base_std=_declared_std(at_base) if declares_std else own.rms,
                 own_std=_declared_std(owner) if declares_std else None,
                 law=DECLARED if declares_std else own.law,
+                is_tied_table=owner.is_tied_table,
                 is_mixed=own.is_mixed,
                 keeps_init=found.keeps_init,
                 in_block=owner.in_block,
