@@ -180,3 +180,8 @@ def layer_fan_in(owner: Owner) -> int:
     if not isinstance(weight, nn.Parameter):
         return 1
     return fan_in(Owner(owner.module, "weight", weight))
+
+
+def plain_shape(owner: Owner) -> list[int]:
+    """Return the shape of a tensor as a list."""
+    return list(owner.parameter.shape)

@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 import torch
 
+from mutransfer.proxies.mup.inference import roles_of
 from mutransfer.proxies.mup.modules import Readout
 from mutransfer.proxies.mup.own_init import Build, OwnInit, Sizes, law_ratio, own_inits
 from mutransfer.proxies.mup.parameters import (
     Owner,
     PlanError,
     fan_in,
-    fan_out,
     layer_fan_in,
-    matrix_axes,
     owners,
 )
-from mutransfer.proxies.mup.patterns import Declared, declarations
+from mutransfer.proxies.mup.patterns import Declared
 from mutransfer.proxies.mup.rules import MATRIX_ROLES, Role
 
 DECLARED = "declared"  # the law of a tensor whose module says its std at every width
@@ -106,7 +105,8 @@ def tensor_facts(
     afterwards.
 
     Raises:
-        PlanError: the role of a tensor cannot be inferred, or the widths differ in their tensors.
+        PlanError: the roles of some tensors cannot be inferred, or the widths differ in their
+            tensors.
     """
     declared = declared or {}
     base, double = (_on_meta(build, w, declared) for w in (base_width, 2 * base_width))
@@ -117,7 +117,7 @@ def tensor_facts(
             f"plan: all widths have the same parameters; got {differing} at some widths only; vary "
             "only the width"
         )
-    roles = _roles(base, double, model, declared)
+    roles = roles_of(base, double, model, declared)
     drawn = _drawn(build, base_width, base, double, roles)
     facts = []
     for name, owner in model.items():
@@ -144,27 +144,6 @@ def tensor_facts(
             )
         )
     return tuple(facts)
-
-
-def _roles(
-    base: Mapping[str, Owner],
-    double: Mapping[str, Owner],
-    model: Mapping[str, Owner],
-    declared: Mapping[str, str],
-) -> dict[str, Declared]:
-    """Return the role of each tensor, as it is declared or else inferred."""
-    roles = declarations(declared, model)
-    for name, owner in model.items():
-        if name not in roles:
-            roles[name] = Declared(_inferred_role(name, base[name], double[name]))
-            _refuse_late_growth(name, base[name], double[name], owner)
-        elif (
-            roles[name].axis is None
-            and matrix_axes(owner) is None
-            and roles[name].role in MATRIX_ROLES
-        ):
-            roles[name] = roles[name]._replace(axis=-1)  # stored like a Linear's weight: (…, in)
-    return roles
 
 
 def _drawn(
@@ -198,40 +177,6 @@ def _on_meta(build: Build, width: int, declared: Mapping[str, str]) -> dict[str,
     """Return the trainable parameters of a model without memory, by plain name."""
     with torch.device("meta"):
         return owners(build(width), declared)
-
-
-def _inferred_role(name: str, base: Owner, double: Owner) -> Role:
-    """Return a tensor's role from its shapes at base width and at twice that."""
-    shapes = base.parameter.shape, double.parameter.shape
-    growing = [axis for axis, (a, b) in enumerate(zip(*shapes, strict=True)) if a != b]
-    if not growing:
-        return "scalar"
-    axes = matrix_axes(base)
-    if len(growing) == 1 and (
-        len(shapes[0]) == 1 or (axes is None and growing[0] == base.parameter.ndim - 1)
-    ):
-        return "vector"
-    if axes is None or not set(growing) <= set(axes):
-        raise PlanError(
-            f"plan: {name}: the in and out axes of a matrix come from a Linear, Conv or Embedding; "
-            f"got a {type(base.module).__name__} with {list(shapes[0])} at base width and "
-            f"{list(shapes[1])} at twice that; hold it in such a module, or declare it: roles: "
-            f"{{'{name}': hidden@1}}, where 1 is the axis that is summed over"
-        )
-    if fan_in(base) == fan_in(double):
-        return "input"
-    return "output" if fan_out(base) == fan_out(double) else "hidden"
-
-
-def _refuse_late_growth(name: str, base: Owner, double: Owner, owner: Owner) -> None:
-    """Raise where a dimension is equal at base width and twice that, but differs at this width."""
-    shapes = [o.parameter.shape for o in (base, double, owner)]
-    if any(a == b and a != c for a, b, c in zip(*shapes, strict=True)):
-        raise PlanError(
-            f"plan: {name}: a dimension grows at every width or at none; got {list(shapes[0])} at "
-            f"base width, {list(shapes[1])} at twice that and {list(shapes[2])} at this width; "
-            f"take a base width above which it grows, or declare it: roles: {{'{name}': hidden}}"
-        )
 
 
 def _declares_std(owner: Owner) -> bool:

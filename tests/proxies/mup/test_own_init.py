@@ -52,7 +52,7 @@ class Structured(nn.Module):
         self.A_log = nn.Parameter(torch.arange(1, n_heads + 1).float().log())
         self.dt_bias = nn.Parameter(torch.rand(n_heads) + 1)
         angles = torch.arange(8)[:, None] * torch.arange(width) / width
-        self.positions = nn.Parameter(angles.sin())
+        self.positions = nn.Parameter(angles.sin()[None])
         self.linear = nn.Linear(width, width)
 
 
