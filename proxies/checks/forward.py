@@ -137,3 +137,18 @@ def _sampled(tensor: Tensor) -> Tensor:
     """Return a copy of evenly spaced entries; an odd spacing visits every channel."""
     flat = tensor.detach().flatten()
     return flat[:: (flat.numel() // KEPT) | 1].clone()
+
+
+def feeds(recorded: ForwardTrace, module: str, targets: list[Tensor]) -> bool:
+    """Return whether any of some tensors of the forward pass depends on a module's output."""
+    outputs = [t for t in recorded.outputs.get(module, ()) if t.requires_grad]
+    sums = [t.sum() for t in targets if t.requires_grad]
+    if not (outputs and sums):
+        return False
+    slopes = torch.autograd.grad(
+        torch.stack([t.float() for t in sums]).sum(),
+        outputs,
+        retain_graph=True,
+        allow_unused=True,
+    )
+    return any(slope is not None for slope in slopes)

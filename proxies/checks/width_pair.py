@@ -2,8 +2,8 @@
 
 import math
 
-from mutransfer.proxies.checks.forward import MODEL, TensorShapes
-from mutransfer.proxies.checks.init_state import InitState, InitTensor, feeds, response
+from mutransfer.proxies.checks.forward import MODEL, TensorShapes, feeds
+from mutransfer.proxies.checks.init_state import InitState, InitTensor, response
 
 # Tolerance on a measured exponent of width: of exact quantities, and of responses, which depend on
 # random features. A response may also be off by this many octaves between the two widths.
@@ -74,7 +74,7 @@ class WidthPair:
     def is_terminal(self, module: str) -> bool:
         """Return whether nothing that grows depends on the output of a module."""
         if module not in self._terminal:
-            self._terminal[module] = not feeds(self.wide, module, self._growing)
+            self._terminal[module] = not feeds(self.wide.trace, module, self._growing)
         return self._terminal[module]
 
     def exponent(self, narrow: float, wide: float) -> float:
