@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
 from mutransfer.proxies.mup.patterns import is_declared
@@ -85,8 +86,9 @@ def owners(
 
     Raises:
         PlanError: modules that read a tensor differently share it, and its role is not declared;
-            or two names are equal without the wrappers' parts.
+            two names are equal without the wrappers' parts; or a tensor has no shape yet.
     """
+    _refuse_lazy(model)
     uses: dict[int, list[tuple[str, Owner]]] = {}
     blocks: tuple[str, ...] = ()
     for path, module in model.named_modules():
@@ -109,6 +111,17 @@ def owners(
             _refuse_mixed_tie(shared)
         by_name[first_name] = _of_all_users([owner for _, owner in shared])
     return by_name
+
+
+def _refuse_lazy(model: nn.Module) -> None:
+    """Raise where modules wait for their first input to know their shapes."""
+    lazy = [n for n, p in model.named_parameters() if isinstance(p, UninitializedParameter)]
+    if lazy:
+        raise PlanError(
+            "plan: every tensor has a shape when build(width) returns; got lazy modules, which "
+            f"wait for their first input: {', '.join(lazy)}; give them their in_features, as "
+            "nn.Linear instead of nn.LazyLinear"
+        )
 
 
 def _of_all_users(shared: list[Owner]) -> Owner:

@@ -174,9 +174,24 @@ def _sizes(owner: Owner, axis: int | None) -> Sizes:
 
 
 def _on_meta(build: Build, width: int, declared: Mapping[str, str]) -> dict[str, Owner]:
-    """Return the trainable parameters of a model without memory, by plain name."""
-    with torch.device("meta"):
-        return owners(build(width), declared)
+    """Return the trainable parameters of a model without memory, by plain name.
+
+    Raises:
+        PlanError: the constructor reads values, which tensors on the meta device do not have.
+    """
+    try:
+        with torch.device("meta"):
+            model = build(width)
+    except (RuntimeError, NotImplementedError) as error:
+        if "meta" not in str(error):
+            raise
+        raise PlanError(
+            f"plan: build({width}) is called on the meta device, where tensors have shapes and no "
+            f"values; got {type(error).__name__}: {str(error).splitlines()[0]}; compute with "
+            "Python numbers where the constructor calls .item(), float() or an `if` on a tensor, "
+            'or make that tensor with device="cpu"'
+        ) from error
+    return owners(model, declared)
 
 
 def _declares_std(owner: Owner) -> bool:
