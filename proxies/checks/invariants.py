@@ -186,6 +186,8 @@ def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
 
 def _readout_size(pair: WidthPair, name: str, exponent: float) -> Iterator[BrokenLaw]:
     """The initial effect of a readout on the prediction does not grow with width; it may fall."""
+    if pair.is_silent(pair.wide.tensors[name].module):
+        return
     narrow, wide = pair.response(name)
     if not (narrow > 0 and wide > 0):
         return

@@ -2,7 +2,7 @@
 
 import math
 
-from mutransfer.proxies.checks.forward import MODEL, TensorShapes, feeds
+from mutransfer.proxies.checks.forward import MODEL, TensorShapes, acts, feeds
 from mutransfer.proxies.checks.init_state import InitState, InitTensor, response
 
 # Tolerance on a measured exponent of width: of exact quantities, and of responses, which depend on
@@ -76,6 +76,11 @@ class WidthPair:
         if module not in self._terminal:
             self._terminal[module] = not feeds(self.wide.trace, module, self._growing)
         return self._terminal[module]
+
+    def is_silent(self, module: str) -> bool:
+        """Return whether a readout inside the model has no effect yet: what it feeds is zero."""
+        is_inner = not self.is_terminal(module)
+        return is_inner and not acts(self.wide.trace, module, self._growing)
 
     def exponent(self, narrow: float, wide: float) -> float:
         """Return the power of width that a positive quantity is proportional to."""
