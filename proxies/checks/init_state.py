@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mutransfer.proxies.checks.coordcheck import CheckRun
 from mutransfer.proxies.checks.forward import MODEL, AttentionScale, ForwardTrace, trace
@@ -24,6 +24,7 @@ class InitTensor:
 
     Attributes:
         module: Path of the module that holds it.
+        others: Paths of further modules that share it.
         shape: As in torch.
         rms: Root mean square of its entries.
         lr: Learning rate of its group in the optimizer; None if it is in no group.
@@ -32,6 +33,7 @@ class InitTensor:
     """
 
     module: str
+    others: tuple[str, ...]
     shape: tuple[int, ...]
     rms: float
     lr: float | None
@@ -71,6 +73,7 @@ def init_state(run: CheckRun, width: int, *, like: InitState | None = None) -> I
         group = group_of.get(id(owner.parameter), {})
         tensors[name] = InitTensor(
             module=paths[id(owner.module)] or MODEL,
+            others=tuple(paths[id(u)] for u in owner.users if u is not owner.module),
             shape=tuple(owner.parameter.shape),
             rms=owner.parameter.detach().double().square().mean().sqrt().item(),
             lr=group.get("lr"),
@@ -116,18 +119,3 @@ def response(state: InitState, name: str, module: str) -> float:
             if slope is not None:
                 total, n = total + slope.double().abs().sum().item(), n + 1
     return total / n if n else 0.0
-
-
-def feeds(state: InitState, module: str, targets: list[Tensor]) -> bool:
-    """Return whether any of some tensors of the forward pass depends on a module's output."""
-    outputs = [t for t in state.trace.outputs.get(module, ()) if t.requires_grad]
-    sums = [t.sum() for t in targets if t.requires_grad]
-    if not (outputs and sums):
-        return False
-    slopes = torch.autograd.grad(
-        torch.stack([t.float() for t in sums]).sum(),
-        outputs,
-        retain_graph=True,
-        allow_unused=True,
-    )
-    return any(slope is not None for slope in slopes)
