@@ -4,7 +4,8 @@ The curve there is taken to be that of the largest axis value of the ladder, the
 what the laws of the optimum (`transfer.laws`) give for the way between. What the shape leaves open
 of the place of a minimum is the same at all axis values: it cancels in the move, and stays with the
 curves that fit at the anchor. The regret of a value is that of each of these curves with each
-move, weighted by both likelihoods; its bound is a quantile.
+move, weighted by both likelihoods; its bound is a quantile, times the factor by which the steepness
+of the ladder's curves differs: so much may it change beyond.
 """
 
 from collections.abc import Sequence
@@ -72,6 +73,7 @@ class Prediction:
         confidence: Confidence level of interval and bounds.
         left_out_error: Octaves by which the laws of the other optima miss that of the anchor, and
             ``left_out_z``, the same over its standard error.
+        steepness: Largest over smallest curvature of the curves of the ladder, in tolerances.
         log2_x: log2 of the transferred value; None: there is none, and the predicted optimum
             is to be run.
         regret: Of that value at the predicted place, f(x) − min f, loss: the median; and
@@ -91,8 +93,9 @@ class Prediction:
     log2_low: float
     log2_high: float
     confidence: float
-    left_out_error: float | None
-    left_out_z: float | None
+    left_out_error: float
+    left_out_z: float
+    steepness: float
     log2_x: float | None
     regret: float | None
     regret_upper: float | None
@@ -146,7 +149,7 @@ def predict(
     value = middle if log2_x is None else log2_x
     regret, upper = moved.regret(value, 0.5, confidence)
     reasons = _reasons(optima, left_out, moved, value, axis)
-    is_known = moved.is_on_curve(value)
+    is_known, steepness = moved.is_on_curve(value), _steepness(optima)
     return Prediction(
         hp=moved.fitted.slice.hp,
         arm=moved.fitted.slice.arm,
@@ -161,12 +164,19 @@ def predict(
         confidence=confidence,
         left_out_error=left_out.error,
         left_out_z=left_out.z,
+        steepness=steepness,
         log2_x=log2_x,
         regret=regret if is_known else None,
-        regret_upper=upper if is_known else None,
+        regret_upper=steepness * upper if is_known else None,
         tolerance_loss=tolerance_loss,
         reasons=reasons,
     )
+
+
+def _steepness(optima: Sequence[ProfiledOptimum]) -> float:
+    """The largest over the smallest curvature of the curves, each in tolerances."""
+    curvatures = [(optimum(o.fitted).curvature or 0.0) / o.fitted.tolerance_loss for o in optima]
+    return max(curvatures) / max(min(curvatures), 1e-9 * max(curvatures))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Score:
 
 
 def scored(ladders: Iterable[Ladder]) -> dict[int, Score]:
-    """Return the counts by doublings; the set is tuned at the narrowest width that has an optimum."""
+    """Return the counts by doublings; the set is tuned at the narrowest width with an optimum."""
     scores = {d: Score() for d in BEYOND}
     for ladder in ladders:
         fits = fit_slices(
