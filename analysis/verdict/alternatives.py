@@ -49,14 +49,14 @@ def alternatives(fits: Fits, question: TransferQuestion) -> tuple[Alternative, .
     without μP would; its regret is that in SP's own slice at the largest axis value with one.
     """
     value = question.transferred_value(fits.hp)
-    if fits.target is None or value is None:
+    if fits.target is None or not fits.has_target_runs or value is None:
         return ()
     x = log2_of(value)
     named = {"transferred": x, "one octave lower": x - 1, "one octave higher": x + 1}
     default = question.defaults.get(fits.hp)
     if default is not None and default > 0:
         named["default"] = log2_of(default)
-    search = fits.ladder["mup", question.search_at]
+    search = fits.ladder[question.arm, question.search_at]
     ours = [
         _alternative(name, fits.target, search, log2_x, question.tolerance)
         for name, log2_x in named.items()

@@ -36,5 +36,12 @@ def study_question(
         defaults={"lr": study.convergence.default_lr} if study.convergence else {},
         axis=study.axis,
         rule=study.transfer.rule.kind if study.transfer.rule else None,
+        production_at=_production_at(study),
         n_interim=len(settle.names(decisions)),
     )
+
+
+def _production_at(study: Study) -> int | None:
+    """The axis value of the production run, where that lies beyond the target."""
+    at: int | None = getattr(study.production, study.axis, None)
+    return at if at is not None and at > study.target_at else None
