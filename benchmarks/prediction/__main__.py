@@ -2,7 +2,8 @@
 
 `python -m benchmarks.prediction` writes benchmarks/results/prediction.md. All draws go through the
 code that ships; each has a fixed seed, whatever else is drawn. Rules were chosen on the shapes
-`CHOSEN_ON` with seeds below `REPORTED_FROM`; reported are other seeds, and other shapes beside.
+`CHOSEN_ON` with seeds below `REPORTED_FROM`; reported are other seeds, and other shapes beside,
+which had been looked at in an earlier version (docs/prediction.md).
 """
 
 import argparse
