@@ -110,10 +110,10 @@ def _predicted(
     by_axis = {fit.slice.axis_value: fit for fit in fits.of_arm(question.arm) if fit.ok}
     if fits.target is not None and fits.target.ok:
         by_axis.setdefault(question.target_at, fits.target)
-    if not by_axis:
+    value = question.transferred_value(fits.hp) if question.arm == "mup" else None
+    if not by_axis or (question.arm == "mup" and value is None):
         return None
     largest, search = by_axis[max(by_axis)], fits.ladder[question.arm, question.search_at]
-    value = question.transferred_value(fits.hp) if question.arm == "mup" else None
     return predict(
         list(by_axis.values()),
         axis_value,

@@ -117,7 +117,8 @@ def judge(
     fits = gather(df, question) if fits is None else fits
     entries = tuple(judge_hp(fits[hp], question) for hp in question.parameters)
     on_set = judge_set(entries, fits, question)
-    is_checked = not entries or any(of_hp.has_target_runs for of_hp in fits.values())
+    has_set = bool(entries) and question.transferred is not None
+    is_checked = not has_set or any(of_hp.has_target_runs for of_hp in fits.values())
     predictions: dict[str, Prediction | None] = {}
     if not is_checked:
         predictions = predictions_at(fits, question, question.target_at)
