@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 FORMAT = 1
 
-WORDS = ("PASS", "FAIL", "INCONCLUSIVE", "EXTRAPOLATED", "NOT_SUPPORTED")
+WORDS = ("PASS", "FAIL", "INCONCLUSIVE", "PREDICTED", "EXTRAPOLATED", "NOT_SUPPORTED")
 
 
 class BestError(ValueError):

@@ -13,7 +13,8 @@ from ruamel.yaml.representer import RoundTripRepresenter
 
 from mutransfer.analysis.best import FORMAT, BestError
 from mutransfer.analysis.table.axis import axis_value_text
-from mutransfer.analysis.transfer.regret import predicted_regret
+from mutransfer.analysis.transfer.prediction import Prediction
+from mutransfer.analysis.verdict.evidence import Fits, predictions_at
 from mutransfer.analysis.verdict.judge import Verdict
 from mutransfer.analysis.verdict.question import TransferQuestion
 
@@ -31,6 +32,7 @@ KEYS = (
     "verified_up_to_width",
     "extrapolated_doublings",
     "predicted_regret",
+    "prediction",
     "hps",
     "search_best",
     "optimizer",
@@ -48,17 +50,26 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 
 
 def verdict_at(
-    verdict: Verdict, question: TransferQuestion, axis_value: int
+    verdict: Verdict,
+    question: TransferQuestion,
+    axis_value: int,
+    fits: Mapping[str, Fits] | None = None,
 ) -> tuple[str, float | None, float]:
-    """Return the word for a production axis value, the predicted regret and the doublings.
+    """Return the word for a production axis value, the bound of the regret and the doublings.
 
-    Up to the target it is the verdict itself, without a prediction. Beyond: EXTRAPOLATED
-    if the verdict is PASS and the predicted regret is under the tolerance, else NOT_SUPPORTED;
-    never PASS. Predicted: Σ over HPs of curvature·(upper bound of the drift·doublings)²; for
-    an HP that does not matter in its range its upper bound at the target.
+    Up to the target it is the verdict itself, without a bound. Beyond, and below a target that was
+    not run: PREDICTED if the verdict is PASS or PREDICTED and the bound that the ladder predicts
+    (`transfer.prediction`; the sum over HPs, of one that does not matter in its range its bound
+    at the target) is calibrated and under the tolerance, else NOT_SUPPORTED; never PASS.
+
+    Args:
+        verdict: The verdict on the set.
+        question: The question that was judged.
+        axis_value: Of the production run.
+        fits: The fitted slices by HP; without them nothing is predicted.
 
     Returns:
-        Word, predicted regret in loss or None, doublings beyond the target (0 up to it).
+        Word, bound in loss or None, doublings beyond the target (0 up to it).
 
     Raises:
         ValueError: ``axis_value`` is not above 0.
@@ -70,25 +81,30 @@ def verdict_at(
     if axis_value <= question.target_at:
         return verdict.verdict, None, 0.0
     doublings = math.log2(axis_value / question.target_at)
-    predicted = _predicted(verdict, doublings)
+    predictions = predictions_at(fits, question, axis_value) if fits else {}
+    bound, is_calibrated = _bound(verdict, predictions)
     tolerance = verdict.set.tolerance_loss
-    is_small = predicted is not None and tolerance is not None and predicted < tolerance
-    word = "EXTRAPOLATED" if verdict.verdict == "PASS" and is_small else "NOT_SUPPORTED"
-    return word, predicted, doublings
+    is_small = bound is not None and tolerance is not None and bound < tolerance
+    is_good = verdict.verdict in ("PASS", "PREDICTED") and is_calibrated and is_small
+    return "PREDICTED" if is_good else "NOT_SUPPORTED", bound, doublings
 
 
-def _predicted(verdict: Verdict, doublings: float) -> float | None:
-    """The predicted regret in loss, summed over the HPs; None if that of one is unknown."""
-    total = 0.0
+def _bound(
+    verdict: Verdict, predictions: Mapping[str, Prediction | None]
+) -> tuple[float | None, bool]:
+    """The bound summed over the HPs, None if that of one is unknown, and whether all hold."""
+    total, is_calibrated = 0.0, True
     for entry in verdict.hps:
-        curvature = entry.target.curvature if entry.target else None
-        predicted = predicted_regret(curvature, entry.drift_mup.bound, doublings)
-        if predicted is None and entry.harmless and entry.regret is not None:
-            predicted = entry.regret.upper
-        if predicted is None:
-            return None
-        total += predicted
-    return total if verdict.hps else None
+        predicted = predictions.get(entry.hp)
+        upper = None if predicted is None else predicted.regret_upper
+        if entry.harmless and entry.regret is not None:
+            upper = entry.regret.upper
+        elif predicted is None or predicted.reasons:
+            is_calibrated = False
+        if upper is None:
+            return None, False
+        total += upper
+    return (total, is_calibrated) if verdict.hps else (None, False)
 
 
 def best_yaml(
@@ -99,6 +115,7 @@ def best_yaml(
     family: str,
     width: int,
     axis_value: int | None = None,
+    fits: Mapping[str, Fits] | None = None,
     optimizer: Mapping[str, Any],
     roles: Any,
     plan: Any,
@@ -114,6 +131,8 @@ def best_yaml(
         family: Model family.
         width: Production width.
         axis_value: Value of the production run on the question's axis; None: its width.
+        fits: The fitted slices that the verdict rests on, by HP; without them nothing is predicted
+            beyond the target.
         optimizer: betas, eps and the like.
         roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
             ``width``, plain data.
@@ -127,7 +146,7 @@ def best_yaml(
     if question.transferred is None:
         raise BestError("best.yaml: needs a transferred set; got none; finish the slices first")
     axis_value = width if axis_value is None else axis_value
-    word, predicted, doublings = verdict_at(verdict, question, axis_value)
+    word, predicted, doublings = verdict_at(verdict, question, axis_value, fits)
     verified = question.target_at if verdict.verdict == "PASS" else None
     values = {
         "format": FORMAT,
@@ -143,6 +162,7 @@ def best_yaml(
         "verified_up_to_width": verified if question.axis == "width" else None,
         "extrapolated_doublings": doublings,
         "predicted_regret": predicted,
+        "prediction": _prediction(verdict, question, axis_value, fits),
         "hps": dict(question.transferred),
         "search_best": None if question.search_best is None else dict(question.search_best),
         "optimizer": dict(optimizer),
@@ -170,11 +190,24 @@ def _text(
         "no regret can be predicted"
         if predicted is None
         else (
-            f"predicted regret {predicted:.3g}, tolerance "
+            f"the predicted regret is at most {predicted:.3g}, tolerance "
             f"{'unknown' if limit is None else f'{limit:.3g}'} (loss)"
         )
     )
     return f"{word}: {question.at(axis_value)} was not checked; {figures}. {verdict.sentence}"
+
+
+def _prediction(
+    verdict: Verdict,
+    question: TransferQuestion,
+    axis_value: int,
+    fits: Mapping[str, Fits] | None,
+) -> dict[str, Any] | None:
+    """For each HP the predicted optimum with its interval and laws; None where all was checked."""
+    if not fits or (axis_value <= question.target_at and verdict.verdict != "PREDICTED"):
+        return None
+    predictions = predictions_at(fits, question, axis_value)
+    return {hp: p if p is None else dataclasses.asdict(p) for hp, p in predictions.items()}
 
 
 def _regret(verdict: Verdict) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class Fact(NamedTuple):
 
 
 def word(inputs: ReportInputs) -> str:
-    """Return PASS, FAIL or INCONCLUSIVE; UNDER WAY if there is nothing to judge yet."""
+    """Return PASS, FAIL, PREDICTED or INCONCLUSIVE; UNDER WAY if there is nothing to judge yet."""
     return "UNDER WAY" if inputs.verdict is None else inputs.verdict.verdict
 
 
@@ -55,6 +55,9 @@ def _regret(verdict: Verdict) -> Fact:
         accepted += f" = {percents * tolerance:.2g} %"
     if upper is None:
         return Fact(label, "no bound", accepted)
+    if verdict.verdict == "PREDICTED":
+        figure = f"at most {upper:.3g} in {verdict.tolerance.of}"
+        return Fact(f"{label}, predicted", figure, f"95 %, from the ladder; {accepted}")
     bound = f"{percents * upper:.2g} %" if percents else f"{upper:.3g} in {verdict.tolerance.of}"
     return Fact(label, f"at most {bound}", f"95 % confidence; {accepted}")
 

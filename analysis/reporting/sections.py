@@ -10,7 +10,7 @@ from mutransfer.analysis.figures.canvas import Plot
 from mutransfer.analysis.figures.convergence import convergence_plot, convergence_table
 from mutransfer.analysis.figures.figure_set import all_figures, all_tables
 from mutransfer.analysis.labels import hp_label
-from mutransfer.analysis.reporting import convergence, cost, tables
+from mutransfer.analysis.reporting import convergence, cost, prediction, tables
 from mutransfer.analysis.reporting.collapsed import collapsed_table
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.samples import Gallery
@@ -140,6 +140,15 @@ CONTROL_VALUE = {
     "unscaled": "The value kept without the rule is the optimum at the search; its regret is read "
     "from the control's curve at the last axis value that has one.",
 }
+
+
+def prediction_section(inputs: ReportInputs) -> Section:
+    """What the ladder predicts where nothing was run."""
+    title, verdict = "Prediction where nothing was run", inputs.verdict
+    if verdict is None or not verdict.predictions:
+        return Section("prediction", title)
+    both = (prediction.prediction_table(verdict), prediction.laws_table(verdict))
+    return Section("prediction", title, (prediction.TEXT,), tables=both)
 
 
 def regret_section(inputs: ReportInputs) -> Section:
@@ -280,6 +289,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     reasons_section,
     curves_section,
     drift_section,
+    prediction_section,
     regret_section,
     search_section,
     coordcheck_section,

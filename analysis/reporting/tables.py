@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mutransfer.analysis.fit.optimum import Optimum
 from mutransfer.analysis.labels import FLAG_TEXTS, arm_label
 from mutransfer.analysis.reporting.cost import cost_table
+from mutransfer.analysis.reporting.prediction import laws_table, prediction_table
 from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.text_table import TextTable, number, select_columns
 from mutransfer.analysis.transfer.drift import Drift, FiniteWidth
@@ -22,6 +23,8 @@ def terminal_tables(verdict: Verdict, *, is_external: bool = False) -> list[Text
         settle_table(verdict, is_external=is_external),
         select_columns(optima_table(verdict), short_optima_columns(verdict)),
         drift_table(verdict),
+        prediction_table(verdict),
+        laws_table(verdict),
         alternatives_table(verdict),
         scaling_table(verdict),
         cost_table(verdict.cost),
@@ -252,17 +255,23 @@ def hps_table(question: TransferQuestion) -> TextTable:
     return TextTable("Search best and transferred set", columns, rows)
 
 
+def _last_run(verdict: Verdict) -> int:
+    """The largest axis value at which anything was run."""
+    ran = [o.axis_value for e in verdict.hps for o in e.optima]
+    targets = [e.target.axis_value for e in verdict.hps if e.target is not None]
+    return max([*ran, *targets], default=verdict.target_at)
+
+
 def limitations(question: TransferQuestion, verdict: Verdict) -> tuple[str, ...]:
     """Return what a verdict does not cover, in sentences."""
     singular, plural = AXIS_LABELS[question.axis]
     varied = {question.axis} | ({"width", "depth"} if question.axis == "params" else set())
     held_fixed = [AXIS_LABELS[axis].singular for axis in STUDY_AXES if axis not in varied]
-    beyond = (
-        "the verdict says nothing" if question.external else "an export is at best EXTRAPOLATED"
-    )
+    beyond = "at best PREDICTED from the ladder, by laws that may end"
     rule = f"Base HPs were scaled along the axis by the rule {question.rule}."
     return (
-        f"{plural.capitalize()} above {verdict.target_at} were not run: there {beyond}.",
+        f"{plural.capitalize()} above {_last_run(verdict)} were not run: what is said of them is "
+        f"{beyond}.",
         f"{', '.join([*held_fixed, 'schedule']).capitalize()} and data "
         f"{'are taken to be' if question.external else 'were'} the same in all trials; the verdict "
         "holds for these values only.",

@@ -133,20 +133,3 @@ def sensitivity(fitted: Fit, tolerance_loss: float) -> Sensitivity:
         log2_worst=worst,
         lower=lower,
     )
-
-
-def predicted_regret(
-    curvature: float | None, drift_bound: float | None, doublings: float
-) -> float | None:
-    """Return the regret predicted beyond the target: curvature·(drift bound·doublings)², loss.
-
-    None where a number is missing or the curvature is negative.
-
-    Args:
-        curvature: f''/2 at the target, loss/octave².
-        drift_bound: Upper bound of the size of the drift, octaves/doubling.
-        doublings: log2(axis value / target axis value).
-    """
-    if curvature is None or drift_bound is None or curvature < 0:
-        return None
-    return curvature * (drift_bound * doublings) ** 2

@@ -50,10 +50,10 @@ def alternatives(fits: Fits, question: TransferQuestion) -> tuple[Alternative, .
     without μP would; its regret is that in SP's own slice at the largest axis value with one.
     """
     value = question.transferred_value(fits.hp)
-    if fits.target is None or value is None:
+    if fits.target is None or not fits.has_target_runs or value is None:
         return ()
     x = log2_of(value)
-    search = fits.ladder["mup", question.search_at]
+    search = fits.ladder[question.arm, question.search_at]
     if question.check == "star":
         # A star bounds the regret of the transferred value alone.
         bound = None if fits.star is None else fits.star.bound(1 - question.confidence, fits.hp)

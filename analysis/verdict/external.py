@@ -52,7 +52,7 @@ class TableResult:
 
     @property
     def verdict(self) -> Word:
-        """PASS, FAIL or INCONCLUSIVE."""
+        """PASS, FAIL, INCONCLUSIVE or PREDICTED."""
         return self.full_verdict.verdict
 
     @property
@@ -87,15 +87,20 @@ class TableResult:
                 "More of the metric is better: as a loss it stands in figures and tables with its "
                 "sign turned, and a regret is what the score loses."
             )
-        targets = [entry.target for entry in self.fits.values()]
-        if any(target is not None and target.is_one_seed for target in targets):
+        checked = [f.target for f in self.fits.values() if f.has_target_runs]
+        if any(target is not None and target.is_one_seed for target in checked):
             sentences.append(
                 f"One seed at {question.at(question.target_at)}: intervals rest on the scatter "
                 "about the curve; the variance between seeds is unknown, so there is neither PASS "
                 "nor FAIL."
             )
-        if question.control is None and question.axis == "width":
+        if question.control is None and question.axis == "width" and question.arm == "mup":
             sentences.append("No rows of arm sp: whether SP would have drifted is unknown.")
+        if question.arm == "sp":
+            sentences.append(
+                "No rows of arm mup: what is predicted is the optimum by the fitted law, and the "
+                "regret of that value, not of one that is transferred."
+            )
         if len(question.axis_values) < 3:
             plural = AXIS_LABELS[question.axis].plural
             sentences.append(f"Fewer than three {plural}: no drift can be fitted.")
@@ -133,7 +138,8 @@ def judge_table(
             ``params``, the number of parameters.
         search_at: Axis value at which the HPs were tuned, like 64 or ``"124M"``; None: the
             smallest.
-        target_at: Axis value at which they are checked; None: the largest.
+        target_at: Axis value at which they are checked; None: the largest. One beyond the table's:
+            nothing was run there, and what holds is predicted from all others.
         tolerance: Accepted regret by its kind, ``{"rel_loss": 0.005}``, or a `Tolerance`; a share
             of the loss where all are above 0 only.
         defaults: Untuned values by HP, whose regret is reported for comparison.

@@ -1,11 +1,12 @@
 """The verdict on one HP."""
 
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mutransfer.analysis.fit.optimum import Optimum, optimum
 from mutransfer.analysis.transfer.drift import Contrast, Drift, contrast, drift
+from mutransfer.analysis.transfer.prediction import Prediction
 from mutransfer.analysis.transfer.regret import Regret, Sensitivity
 from mutransfer.analysis.transfer.scaling_law import ScalingLaw, scaling_law
 from mutransfer.analysis.verdict.alternatives import Alternative, alternatives
@@ -15,7 +16,7 @@ from mutransfer.analysis.verdict.evidence import Fits
 from mutransfer.analysis.verdict.hp_figures import HPFigures, hp_figures
 from mutransfer.analysis.verdict.question import TransferQuestion
 
-Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+Word = Literal["PASS", "FAIL", "INCONCLUSIVE", "PREDICTED"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class HPWord:
 
     Attributes:
         hp: The HP.
-        word: PASS, FAIL or INCONCLUSIVE.
+        word: PASS, FAIL or INCONCLUSIVE; PREDICTED without runs at the target.
         tolerance_loss: The tolerance as a loss; None if it cannot be computed.
         target: Optimum at the target.
         causes: Why there is no PASS; empty for a PASS.
@@ -84,7 +85,9 @@ def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
     figures = hp_figures(fits, question)
     on_word = _word_of(figures, fits, question)
     mup = fits.of_arm("mup")
-    control = fits.of_arm(question.control) if question.control else []
+    # A table without μP has its only ladder in the place of the control.
+    other = question.control if question.arm == "mup" else question.arm
+    control = fits.of_arm(other) if other else []
     drift_mup = drift(mup, question.axis)
     drift_sp = drift(control, question.axis) if control else None
     # The laws of loss and optimum are laws of width.
@@ -103,6 +106,29 @@ def judge_hp(fits: Fits, question: TransferQuestion) -> HPVerdict:
         scaling=tuple(law for law in map(scaling_law, arms) if law),
         conditions=conditions_of(figures) if figures else (),
         flags=tuple(question.transferred_flags.get(fits.hp, ())),
+    )
+
+
+def unchecked(entry: HPVerdict, predicted: Prediction | None, causes: Sequence[Cause]) -> HPVerdict:
+    """Return the verdict on an HP of which nothing was run at the target: PREDICTED at best.
+
+    Args:
+        entry: What would be said without a prediction.
+        predicted: The prediction there.
+        causes: The causes on the set, of which those on the HP are kept.
+    """
+    holds = predicted is not None and predicted.holds
+    own = tuple(
+        c for c in causes if c.code != "not_predicted" or c.text.startswith(f"{entry.hp}: ")
+    )
+    return replace(
+        entry,
+        word="PREDICTED" if holds else "INCONCLUSIVE",
+        tolerance_loss=predicted.tolerance_loss if predicted else entry.tolerance_loss,
+        target=None,
+        causes=own,
+        harmless=False,
+        conditions=(),
     )
 
 

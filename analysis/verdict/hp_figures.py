@@ -99,7 +99,7 @@ def hp_figures(fits: Fits, question: TransferQuestion) -> HPFigures | None:
     value = question.transferred_value(fits.hp)
     if fits.target is None or value is None:
         return None
-    search = fits.ladder["mup", question.search_at]
+    search = fits.ladder[question.arm, question.search_at]
     tolerance = question.tolerance.in_loss(
         target_best=optimum(fits.target).loss, search_best=optimum(search).loss
     )

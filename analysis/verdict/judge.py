@@ -9,18 +9,19 @@ from typing import Any
 import pandas as pd
 
 from mutransfer.analysis.table.schema import SCHEMA_VERSION
+from mutransfer.analysis.transfer.prediction import Prediction
 from mutransfer.analysis.verdict.cost import Cost, ReferenceRuns, cost_of_table
-from mutransfer.analysis.verdict.evidence import Fits, gather
-from mutransfer.analysis.verdict.hp import HPVerdict, Word, judge_hp
+from mutransfer.analysis.verdict.evidence import Fits, gather, predictions_at
+from mutransfer.analysis.verdict.hp import HPVerdict, Word, judge_hp, unchecked
 from mutransfer.analysis.verdict.proposals import Proposal, proposals
 from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
-from mutransfer.analysis.verdict.set_verdict import SetVerdict, judge_set
+from mutransfer.analysis.verdict.set_verdict import SetVerdict, judge_set, unchecked_set
 from mutransfer.words import Axis
 
-# Of verdict.json. 5: the cost of each stage in target runs. 4: n_collapsed of each optimum. 3:
-# search_at, target_at, axis_value and confidence; 2 and before: search_width, target_width, width
-# and level, on every axis.
-FORMAT = 5
+# Of verdict.json. 6: predictions. 5: the cost of each stage in target runs. 4: n_collapsed of each
+# optimum. 3: search_at, target_at, axis_value and confidence; 2 and before: search_width,
+# target_width, width and level, on every axis.
+FORMAT = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,8 @@ class Verdict:
     """The verdict with everything that it rests on; `to_dict` gives plain data.
 
     Attributes:
-        verdict: PASS, FAIL or INCONCLUSIVE: the word on the set.
+        verdict: PASS, FAIL or INCONCLUSIVE: the word on the set; PREDICTED where nothing was run at
+            the target and the ladder bounds the regret there.
         sentence: The verdict in one English sentence with figures.
         search_at: Axis value of the search.
         target_at: Axis value of the check.
@@ -44,6 +46,8 @@ class Verdict:
         axis: Axis along which transfer was judged.
         rule: The rule that scales base HPs along it; None: they are kept constant.
         control: The arm of the control, if any.
+        predictions: What the ladder predicts of each HP at the production run, or at the target
+            where nothing was run there; empty where neither is so.
     """
 
     verdict: Word
@@ -62,6 +66,7 @@ class Verdict:
     axis: Axis = "width"
     rule: str | None = None
     control: str | None = None
+    predictions: tuple[Prediction, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (dicts, lists, numbers, strings, None), ready for JSON."""
@@ -98,7 +103,8 @@ def judge(
     every HP is a PASS, or does not matter in its range with a bounded regret while another
     one is a PASS. Set FAIL: an HP fails, or the set's own runs at the target diverged or are
     worse than the best of a target slice by more than the tolerance with 95 % confidence.
-    Else INCONCLUSIVE. Missing rows never give a PASS.
+    Else INCONCLUSIVE. Missing rows never give a PASS. Without any row at the target the word is
+    PREDICTED or INCONCLUSIVE (`set_verdict.unchecked_set`).
 
     Args:
         df: A validated results table.
@@ -113,10 +119,21 @@ def judge(
     fits = gather(df, question) if fits is None else fits
     entries = tuple(judge_hp(fits[hp], question) for hp in question.parameters)
     on_set = judge_set(entries, fits, question)
+    has_set = bool(entries) and question.transferred is not None
+    is_checked = not has_set or any(of_hp.has_target_runs for of_hp in fits.values())
+    predictions: dict[str, Prediction | None] = {}
+    if not is_checked:
+        predictions = predictions_at(fits, question, question.target_at)
+        on_set = unchecked_set(on_set, predictions, question)
+        entries = tuple(unchecked(e, predictions[e.hp], on_set.causes) for e in entries)
+    elif question.production_at is not None:
+        predictions = predictions_at(fits, question, question.production_at)
     counts = df["status"].value_counts().sort_index()
     return Verdict(
         verdict=on_set.word,
-        sentence=_sentence(on_set, entries, question),
+        sentence=_sentence(on_set, entries, question)
+        if is_checked
+        else _predicted_sentence(on_set, predictions, question),
         search_at=question.search_at,
         target_at=question.target_at,
         tolerance=question.tolerance,
@@ -124,11 +141,14 @@ def judge(
         set=on_set,
         flags=_flags(entries, question),
         counts={str(k): int(v) for k, v in counts.items()},
-        settle=proposals(df, entries, fits, question) if on_set.word == "INCONCLUSIVE" else (),
+        settle=proposals(df, entries, fits, question)
+        if on_set.word == "INCONCLUSIVE" and is_checked
+        else (),
         cost=cost or cost_of_table(df, ReferenceRuns(target_flops=_target_flops(df, question))),
         axis=question.axis,
         rule=question.rule,
         control=question.control,
+        predictions=tuple(p for p in predictions.values() if p is not None),
     )
 
 
@@ -162,10 +182,35 @@ def _sentence(on_set: SetVerdict, entries: Sequence[HPVerdict], question: Transf
     return f"{start} the set ({names}) is neither shown to hold nor to fail: {first}{more}"
 
 
+def _predicted_sentence(
+    on_set: SetVerdict, predictions: Mapping[str, Prediction | None], question: TransferQuestion
+) -> str:
+    """The word on a set of which nothing was run at the target, with the figures of its HPs."""
+    where = question.at(question.target_at)
+    set_ = "the transferred set" if question.arm == "mup" else "the set of predicted optima"
+    start = f"{on_set.word}: at {where}, where nothing was run, {set_}"
+    values = ", ".join(_optimum_text(p) for p in predictions.values() if p is not None)
+    optima = f" Predicted optimum: {values}." if values else ""
+    if on_set.word == "PREDICTED":
+        return (
+            f"{start} ({', '.join(predictions)}) loses at most {on_set.regret_upper:.3g} as the "
+            f"ladder predicts, with 95 % confidence; accepted: {question.tolerance.text}.{optima}"
+        )
+    return f"{start} is not shown to hold: {on_set.causes[0].text}{optima}"
+
+
+def _optimum_text(predicted: Prediction) -> str:
+    ends = (predicted.log2_opt, predicted.log2_low, predicted.log2_high)
+    middle, low, high = (f"{2.0**x:.3g}" for x in ends)
+    return f"{predicted.hp} {middle} ({low} … {high})"
+
+
 def _flags(entries: Sequence[HPVerdict], question: TransferQuestion) -> tuple[str, ...]:
     flags: list[str] = []
     for e in entries:
-        searched = [o for o in e.optima if (o.arm, o.axis_value) == ("mup", question.search_at)]
+        searched = [
+            o for o in e.optima if (o.arm, o.axis_value) == (question.arm, question.search_at)
+        ]
         for optimum in (*searched, *([e.target] if e.target else [])):
             where = question.at(optimum.axis_value)
             flags += [f"{e.hp} at {where}: {flag}" for flag in optimum.flags]

@@ -141,7 +141,7 @@ def _fits_with_optima(
     entry: HPVerdict, fits: Fits, question: TransferQuestion
 ) -> Iterator[tuple[Fit, Optimum, bool]]:
     """The fits at the search and at the target, with their optima, and whether at the target."""
-    search = ("mup", question.search_at)
+    search = (question.arm, question.search_at)
     at_search = [o for o in entry.optima if (o.arm, o.axis_value) == search]
     if at_search:
         yield fits.ladder[search], at_search[0], False

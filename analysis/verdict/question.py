@@ -111,6 +111,10 @@ class TransferQuestion:
         external: The table is from elsewhere: each slice has the seeds that occur in it, and no
             command of ours can add runs.
         paired: A seed means the same at every value (`table.slice.Slice.paired`).
+        arm: Arm whose optima are judged; ``sp``: of a table without μP, which can only be
+            predicted from.
+        production_at: Axis value of the production run, where the regret is predicted too; None:
+            not named, or not beyond the target.
         n_interim: Interim analyses before this one: how often trials were added after a verdict
             could have been seen (``--settle``, or more seeds or axis values in the spec).
         check: How the target is checked: by slices of its own, or by the set and a few neighbours,
@@ -140,6 +144,8 @@ class TransferQuestion:
     paired: bool = True
     n_interim: int = 0
     check: Literal["slices", "star"] = "slices"
+    arm: Literal["mup", "sp", "unscaled"] = "mup"
+    production_at: int | None = None
 
     @property
     def axis_name(self) -> str:
@@ -149,6 +155,11 @@ class TransferQuestion:
     def at(self, axis_value: int) -> str:
         """Return an axis value in words: width 128, 300 steps."""
         return axis_value_text(self.axis, axis_value)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether base HPs are to carry over along the axis: by μP, or by a rule."""
+        return self.arm == "mup" and (self.axis in ("width", "params") or self.rule is not None)
 
     def transferred_value(self, hp: str) -> float | None:
         """Return the transferred value of an HP; None without one on the log scale (above 0)."""

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.table.slice import log2_of
+from mutransfer.analysis.transfer.prediction import Prediction
 from mutransfer.analysis.transfer.regret import Regret, regret
 from mutransfer.analysis.verdict.causes import FAILURES, Cause
 from mutransfer.analysis.verdict.evidence import Fits
@@ -17,7 +19,7 @@ class SetVerdict:
     """The verdict on the transferred set.
 
     Attributes:
-        word: PASS, FAIL or INCONCLUSIVE.
+        word: PASS, FAIL or INCONCLUSIVE; PREDICTED without runs at the target.
         confidence: Confidence level of the bound of each HP, 1 − 0.05/H for H HPs (Bonferroni);
             higher after interim analyses (`TransferQuestion.confidence`).
         regret_upper: Sum of the HPs' upper bounds at ``confidence``, loss; None if one is missing.
@@ -93,6 +95,68 @@ def _bounds_of_star(
     bound = star.bound(1 - confidence)
     upper = bound.upper if math.isfinite(bound.upper) else None
     return upper, bound.lower if bound.fits else None
+
+
+def unchecked_set(
+    on_set: SetVerdict, predictions: Mapping[str, Prediction | None], question: TransferQuestion
+) -> SetVerdict:
+    """Return the verdict on a set of which nothing was run at the target: PREDICTED at best.
+
+    PREDICTED: every HP has a calibrated bound (`transfer.prediction`), and their sum is under the
+    tolerance. Else INCONCLUSIVE; never PASS, never FAIL.
+
+    Args:
+        on_set: What would be said without predictions.
+        predictions: The prediction at the target by HP; None: too few optima for one.
+        question: The question that is judged.
+    """
+    known = [p for p in predictions.values() if p is not None]
+    uppers = [p.regret_upper for p in known if p.regret_upper is not None]
+    upper = sum(uppers) if uppers and len(uppers) == len(predictions) else None
+    accepted = [p.tolerance_loss for p in known if p.tolerance_loss is not None]
+    tolerance = min(accepted) if accepted else None
+    causes = _unpredicted(predictions, upper, tolerance, question)
+    return replace(
+        on_set,
+        word="INCONCLUSIVE" if causes else "PREDICTED",
+        regret_upper=upper,
+        regret_upper_percent=None,
+        tolerance_loss=tolerance,
+        causes=(*causes, _not_run(question)),
+    )
+
+
+def _not_run(question: TransferQuestion) -> Cause:
+    where = question.at(question.target_at)
+    return Cause(
+        code="no_target_runs",
+        text=f"Nothing was run at {where}: what holds there is predicted from the ladder.",
+        remedy=f"A PASS needs runs at {where}.",
+    )
+
+
+def _unpredicted(
+    predictions: Mapping[str, Prediction | None],
+    upper: float | None,
+    tolerance: float | None,
+    question: TransferQuestion,
+) -> list[Cause]:
+    """Why nothing is promised."""
+    plural, where = AXIS_LABELS[question.axis].plural, question.at(question.target_at)
+    causes = []
+    for hp, predicted in predictions.items():
+        few = f"Fewer than 3 {plural} have a bracketed optimum of {hp} away from divergence."
+        for text in (few,) if predicted is None else predicted.reasons:
+            remedy = f"Four or more {plural} of {hp}, bracketed, with two seeds each."
+            causes.append(Cause(code="not_predicted", text=f"{hp}: {text}", remedy=remedy))
+    is_under = upper is not None and tolerance is not None and upper < tolerance
+    if not causes and not is_under:
+        bound = "unknown" if upper is None else f"{upper:.4g}"
+        limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
+        text = f"The regret predicted at {where} is at most {bound}; the tolerance is {limit}."
+        remedy = f"More {plural}, less noise, or runs at {where}."
+        causes.append(Cause(code="prediction_uncertain", text=text, remedy=remedy))
+    return causes
 
 
 def _sum_of_bounds(

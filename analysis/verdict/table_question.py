@@ -46,7 +46,8 @@ def table_question(
         df: A validated table.
         tolerance: Accepted regret.
         search_at: Axis value at which HPs are tuned; None: the smallest.
-        target_at: Axis value at which they are checked; None: the largest.
+        target_at: Axis value at which they are checked; None: the largest. Beyond the table's the
+            regret there is predicted from all of them, of arm sp where the table has no μP.
         defaults: Untuned values by HP, whose regret is reported for comparison.
         axis: Axis along which transfer is judged; its column holds the axis value of a row.
         paired: A seed means the same at every value (`table.external.ExternalTable.paired`).
@@ -55,7 +56,8 @@ def table_question(
         TableError: an axis value without μP runs, a default of an HP that the table lacks, no
             HP that is varied alone at the search, or losses to which no share can be taken.
     """
-    ours = df[in_arm(df, "mup", axis=axis)]
+    arm = _arm(df, target_at, axis)
+    ours = df[in_arm(df, arm, axis=axis)]
     axis_values = sorted({int(value) for value in ours[axis]})
     if not axis_values:
         raise TableError("table: runs of arm mup; got none; without μP nothing can transfer")
@@ -67,8 +69,8 @@ def table_question(
         raise TableError("\n".join(faults))
     best = _best(ours, search, axis)
     control: Literal["sp", "unscaled"] = "sp" if axis == "width" else "unscaled"
-    has_control = control in set(df["arm"])
-    arms = ("mup", control) if has_control else ("mup",)
+    has_control = control in set(df["arm"]) and arm == "mup"
+    arms = (arm, control) if has_control else (arm,)
     question = TransferQuestion(
         parameters=best.sliced,
         search_at=search,
@@ -89,6 +91,7 @@ def table_question(
         centers=_centers(df, best.hps, best.sliced, arms, axis),
         external=True,
         paired=paired,
+        arm=arm,
     )
     transferred, flags = _transferred(df, question)
     at_target = _centers(df[df[axis] == target], transferred, best.sliced, arms, axis)
@@ -100,6 +103,13 @@ def table_question(
     )
 
 
+def _arm(df: pd.DataFrame, target_at: int | None, axis: Axis) -> Literal["mup", "sp"]:
+    """The arm that is judged: sp where there is no μP and its law is asked for beyond the table."""
+    ladder = df[df["arm"] == "sp"]
+    is_alone = axis == "width" and not (df["arm"] == "mup").any() and not ladder.empty
+    return "sp" if is_alone and target_at is not None and target_at > ladder[axis].max() else "mup"
+
+
 def _transferred(
     df: pd.DataFrame, question: TransferQuestion
 ) -> tuple[HPSet, dict[str, list[str]]]:
@@ -107,7 +117,7 @@ def _transferred(
     transferred, flags = dict(question.center), {}
     for hp in question.parameters:
         found, target = (
-            question.slice(df, hp, question.center, at, "mup", question.seeds)
+            question.slice(df, hp, question.center, at, question.arm, question.seeds)
             for at in (question.search_at, question.target_at)
         )
         accepted = question.tolerance.in_loss(
@@ -128,7 +138,7 @@ def _end_faults(axis_values: Sequence[int], search: int, target: int) -> list[st
     faults = [
         f"{name}: one of {list(axis_values)} (arm mup); got {shown(value)}; pick one"
         for name, value in (("search_at", search), ("target_at", target))
-        if value not in axis_values
+        if value not in axis_values and not (name == "target_at" and value > axis_values[-1])
     ]
     if not faults and search == target:
         faults = [f"search_at: another than the target; got {search}; pick one"]

@@ -24,8 +24,8 @@ class VerdictError(ValueError):
 def read_verdict(path: str | Path) -> Verdict:
     """Return the verdict in a verdict.json, equal to the one that was written.
 
-    One of format 3 or 4 is read too: ``n_collapsed`` of format 3 are None, and so is what a cost of
-    before format 5 has of the production run.
+    One of format 3 to 5 is read too, without predictions: ``n_collapsed`` of format 3 are None, and
+    so is what a cost of before format 5 has of the production run.
 
     Example:
         >>> read_verdict("runs/digits-dit/verdict.json").of_hp("lr").drift_mup.estimate
@@ -38,7 +38,8 @@ def read_verdict(path: str | Path) -> Verdict:
     record = {key: value for key, value in content.items() if key not in BESIDE}
     try:
         if record["format"] != FORMAT:
-            record = {**_of_today(record), "cost": _cost_of_today(record), "format": FORMAT}
+            cost = record.get("cost") if record["format"] == 5 else _cost_of_today(record)
+            record = {**_of_today(record), "cost": cost, "predictions": [], "format": FORMAT}
         # Strict: True and "3" are no integers. As JSON, in which a list may stand for a tuple.
         verdict = TypeAdapter(Verdict).validate_json(json.dumps(record), strict=True)
     except RecursionError:
@@ -68,7 +69,7 @@ def _content(path: str | Path) -> Any:
 
 
 def _of_today(value: Any) -> Any:
-    """A record of format 3 or 4 with what it lacks: `n_collapsed`, not counted, `Tolerance.of`."""
+    """A record of format 3 to 5 with what it lacks: `n_collapsed`, not counted, `Tolerance.of`."""
     if isinstance(value, list):
         return [_of_today(v) for v in value]
     if not isinstance(value, dict):
@@ -109,5 +110,5 @@ def _check_format(path: str | Path, content: Any) -> None:
             "target_width, width and level in place of search_at, target_at, axis_value and "
             f"confidence; {REMEDY}"
         )
-    if type(number) is not int or number not in (3, 4, FORMAT):  # not 3.0, True or "3"
+    if type(number) is not int or number not in (3, 4, 5, FORMAT):  # not 3.0, True or "3"
         raise VerdictError(f"{path}: format must be {FORMAT}; got {shown(number)}; {REMEDY}")

@@ -51,8 +51,8 @@ def export(
 
     For a study along batch size, steps or depth, --at gives the production value.
 
-    A set is written if its verdict is PASS or, beyond the target width,
-    EXTRAPOLATED. With any other verdict it is written only with --force, and
+    A set is written if its verdict is PASS or, where nothing was run,
+    PREDICTED. With any other verdict it is written only with --force, and
     the exit code is 3.
 
     Example: [dim]mutransfer export digits-dit --width 1152 -o best.yaml[/dim]

@@ -34,7 +34,12 @@ from mutransfer.sweep.commands.options import (
 )
 from mutransfer.sweep.plan import estimate
 from mutransfer.sweep.plan.estimate import StagePlan
-from mutransfer.sweep.plan.power import power_of, power_sentence
+from mutransfer.sweep.plan.power import (
+    can_predict,
+    power_of,
+    power_sentence,
+    prediction_sentence,
+)
 from mutransfer.sweep.results.star import plan_sentence
 from mutransfer.sweep.run import gate
 from mutransfer.sweep.spec.study import Study
@@ -81,6 +86,7 @@ def plan(
         _print(study, stages, (cost, least), known_source)
         if with_power:
             say(power_sentence(study, chances))
+        say(prediction_sentence(study))
 
 
 def _summary(
@@ -99,6 +105,7 @@ def _summary(
         "cost": dataclasses.asdict(cost),
         "cost_least": dataclasses.asdict(least),
         "power": dataclasses.asdict(chances) if chances else None,
+        "can_predict": can_predict(study),
         "search_share_by_paper": estimate.paper_share(study),
         "train_s": estimate.total_s(stages),
         "speed_source": source,

@@ -8,6 +8,8 @@ from mutransfer.analysis.fit.optimum import lowest_point
 from mutransfer.analysis.power.assumption import Assumption
 from mutransfer.analysis.power.design import Design
 from mutransfer.analysis.power.power import Power, power
+from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
+from mutransfer.analysis.transfer.prediction import MIN_AXIS_VALUES
 from mutransfer.sweep.plan import slices
 from mutransfer.sweep.plan.decisions import CENTRE, Decisions, gives_transferred
 from mutransfer.sweep.spec.sections import Assume
@@ -123,6 +125,27 @@ def power_sentence(study: Study, chances: Power | None) -> str:
     if chances.target_runs is not None:
         text += f" A PASS comes after {chances.target_runs:.3g} runs at the target on average."
     return text if chances.pass_at_0 >= MIN_POWER else f"{text} {_remedy(study)}"
+
+
+def can_predict(study: Study) -> bool:
+    """Whether a study has so many axis values that something may be promised beyond its target."""
+    return len(study.axis_values) >= MIN_AXIS_VALUES
+
+
+def prediction_sentence(study: Study) -> str:
+    """What the study can say beyond its target, in words."""
+    singular, plural = AXIS_LABELS[study.axis]
+    n = len(study.axis_values)
+    start = (
+        f"Beyond {axis_value_text(study.axis, study.target_at)} an export is at best PREDICTED, "
+        f"from {n} {plural} with the target's"
+    )
+    if can_predict(study):
+        return f"{start}, where noise is low and the optimum does not drift."
+    return (
+        f"{start}: three promise nothing, since a constant, a drift and a limit fit them alike. "
+        f"{MIN_AXIS_VALUES} or 5 at low noise do: add a small {singular}, which is cheap."
+    )
 
 
 def _remedy(study: Study) -> str:

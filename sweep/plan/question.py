@@ -33,6 +33,7 @@ def study_question(study: Study, decisions: Decisions) -> TransferQuestion | Non
         defaults={"lr": study.convergence.default_lr} if study.convergence else {},
         axis=study.axis,
         rule=study.transfer.rule.kind if study.transfer.rule else None,
+        production_at=_production_at(study),
         n_interim=star.n_interim(decisions) + len(settle.names(decisions)),
         check=_check(study, decisions),
     )
@@ -49,3 +50,9 @@ def _target_seeds(study: Study, decisions: Decisions) -> tuple[int, ...]:
     seeds = star.target_seeds(decisions) if n_seeds is None else range(1, n_seeds + 1)
     at_target = settle.entries_at_target(study, decisions)
     return tuple(sorted({*seeds, *(int(entry["seed"]) for entry in at_target)}))
+
+
+def _production_at(study: Study) -> int | None:
+    """The axis value of the production run, where that lies beyond the target."""
+    at: int | None = getattr(study.production, study.axis, None)
+    return at if at is not None and at > study.target_at else None

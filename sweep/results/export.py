@@ -16,7 +16,7 @@ from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 
-GOOD = ("PASS", "EXTRAPOLATED")  # verdicts that are exported without --force
+GOOD = ("PASS", "PREDICTED")  # verdicts that are exported without --force
 UNDER_WAY = "UNDER_WAY"  # in place of the verdict of an unfinished study
 
 
@@ -62,6 +62,7 @@ def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> d
         family=study.model.family,
         width=config.width,
         axis_value=axis_value,
+        fits=analysis.fits,
         optimizer={
             "name": "AdamW",
             "betas": list(training.betas(config)),

@@ -40,7 +40,9 @@ def test_loading_warns_of_each_setting_that_differs_or_is_not_there(tmp_path: Pa
         load_best(path, dropout=0.1)
 
 
-@pytest.mark.parametrize("word", ["FAIL", "INCONCLUSIVE", "EXTRAPOLATED", "NOT_SUPPORTED"])
+@pytest.mark.parametrize(
+    "word", ["FAIL", "INCONCLUSIVE", "PREDICTED", "EXTRAPOLATED", "NOT_SUPPORTED"]
+)
 def test_loading_warns_unless_the_verdict_is_pass(word: str, tmp_path: Path) -> None:
     path = written(tmp_path, PASS.replace("PASS", f"{word}\nverdict_text: why"))
     with pytest.warns(BestWarning, match=f"{word}: why"):

@@ -16,6 +16,8 @@ def test_the_terminal_gets_complete_rows_of_text(verdict: Verdict) -> None:
         "What would settle it",
         "Optima",
         "Drift of the optimum",
+        "Prediction where nothing was run",
+        "Laws of the optimum",
         "Regret of the transferred and other values",
         "Scaling (working definitions)",
         "Cost",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mutransfer.analysis.fit.curve import fit_slice
 from mutransfer.analysis.fit.optimum import lowest_point
 from mutransfer.analysis.table.slice import Slice
-from mutransfer.analysis.transfer.regret import predicted_regret, regret, sensitivity
+from mutransfer.analysis.transfer.regret import regret, sensitivity
 from tests.analysis.planted_shapes import FEW, TOLERANCE, slices
 from tests.analysis.transfer.planted_fits import target
 
@@ -99,10 +99,3 @@ def test_a_diverged_value_counts_as_worse() -> None:
     fitted = fit_slice(target(0, curvature=0.0, diverged_from=-7.0))
     assert sensitivity(fitted, 0.005).by_divergence
     assert sensitivity(fitted, 0.005).sensitive
-
-
-def test_the_predicted_regret_grows_with_the_square_of_the_doublings() -> None:
-    assert predicted_regret(0.01, 0.1, 2) == pytest.approx(0.01 * 0.04)
-    assert predicted_regret(0.01, 0.1, 4) == pytest.approx(4 * predicted_regret(0.01, 0.1, 2))
-    assert predicted_regret(None, 0.1, 2) is None
-    assert predicted_regret(0.01, None, 2) is None

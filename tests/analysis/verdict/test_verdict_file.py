@@ -37,6 +37,22 @@ def test_a_verdict_of_format_3_is_read_without_its_collapsed_runs(verdict: Verdi
             read_verdict(written(broken, tmp_path))
 
 
+def test_a_verdict_of_format_5_is_read_without_predictions(verdict: Verdict, tmp_path: Path):
+    of_5 = {k: v for k, v in verdict.to_dict().items() if k != "predictions"} | {"format": 5}
+    assert read_verdict(written(of_5, tmp_path)) == verdict
+    beyond = judge_beyond()
+    assert beyond.predictions and read_verdict(written(beyond.to_dict(), tmp_path)) == beyond
+    lacking = {k: v for k, v in verdict.to_dict().items() if k != "predictions"}
+    with pytest.raises(VerdictError, match="keys of format"):
+        read_verdict(written(lacking, tmp_path))
+
+
+def judge_beyond() -> Verdict:
+    """A verdict on a ladder without target rows."""
+    question = planted.question(target_at=4096)
+    return judge(planted.table(planted.Law(), planted.question(target_at=512)), question)
+
+
 def test_the_cost_of_an_older_format_is_told_in_target_runs(verdict: Verdict, tmp_path: Path):
     path = ROOT / "benchmarks/results/digits-dit-full-verdict.json"
     old, cost = json.loads(path.read_text())["cost"], read_verdict(path).cost
@@ -88,9 +104,9 @@ def test_other_files_are_refused_in_one_message(verdict: Verdict, tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3.0}, "format must be 5; got 3.0"),
-        ({"format": True}, "format must be 5; got True"),
-        ({"format": "3"}, "format must be 5; got '3'"),
+        ({"format": 3.0}, "format must be 6; got 3.0"),
+        ({"format": True}, "format must be 6; got True"),
+        ({"format": "3"}, "format must be 6; got '3'"),
         ({"search_at": True}, "search_at: Input should be a valid integer; got True"),
         ({"search_at": 64.0}, "search_at: Input should be a valid integer; got 64.0"),
         ({"target_at": "512"}, "target_at: Input should be a valid integer; got '512'"),

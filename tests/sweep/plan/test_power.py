@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mutransfer.analysis.verdict.judge import judge
-from mutransfer.sweep.plan.power import power_of
+from mutransfer.sweep.plan.power import can_predict, power_of, prediction_sentence
 from mutransfer.sweep.plan.question import study_question
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play
@@ -62,3 +62,10 @@ def test_studies_that_are_played_pass_as_often_as_simulated_ones():
     assert words.count("PASS") / n == pytest.approx(simulated.pass_at_0, abs=0.25)
     louder = power_of(study, {}, EMPTY, n_draws=n)  # the control
     assert words.count("PASS") / n > louder.pass_at_0
+
+
+def test_three_axis_values_are_said_to_promise_nothing_beyond_the_target():
+    four = TINY.replace("widths: [8, 16]", "widths: [8, 16, 24]")
+    few, enough = study_of(TINY), study_of(four)
+    assert not can_predict(few) and "three promise nothing" in prediction_sentence(few)
+    assert can_predict(enough) and "promise nothing" not in prediction_sentence(enough)

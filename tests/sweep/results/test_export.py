@@ -12,7 +12,7 @@ def test_the_set_is_exported_with_its_verdict_and_its_plan(planted_run: PlantedR
     study, store = planted_run
     analysis = analyze(study, store)
     best = export(analysis, study, store, axis_value_of(study, 64, None))
-    assert best["verdict"] in ("EXTRAPOLATED", "NOT_SUPPORTED") and best["width"] == 64
+    assert best["verdict"] in ("PREDICTED", "NOT_SUPPORTED") and best["width"] == 64
     assert best["hps"]["lr"] == analysis.question.transferred["lr"]
     assert best["plan"]["width"] == 64 and best["provenance"]["trials"] == len(analysis.table)
     hidden = best["roles"]["hidden"]

@@ -1,0 +1,1 @@
+"""How often a prediction from a ladder alone holds."""
