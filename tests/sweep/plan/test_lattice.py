@@ -118,7 +118,7 @@ def test_a_study_whose_optima_lie_beside_lattice_values_ends(spacing, refine, tw
 def test_without_it_a_study_trains_one_value_twice(monkeypatch):
     study, law = study_with(), law_at(-7 + 3e-6)
     _, table, _ = play(study, law, at_once=99)
-    monkeypatch.setattr(lattice, "chosen", lambda name, x, *_: lattice.value_at(name, x))
+    monkeypatch.setattr(lattice, "chosen", lambda name, x, *_, **__: lattice.value_at(name, x))
     _, doubled, _ = play(study, law, at_once=99)
     assert nearest_pair(doubled) < 1e-5 < SAME_LOG2 < nearest_pair(table)
     assert len(doubled) > len(table)
