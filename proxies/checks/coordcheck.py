@@ -6,8 +6,10 @@ appendix D; arXiv 2310.17813). This file measures them; `analysis.verdict.coordc
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -39,7 +41,7 @@ class CheckRun:
 
     Attributes:
         model: Initialized, not yet trained.
-        optimizer: AdamW over all parameters of the model.
+        optimizer: Over all parameters of the model.
         plan: Plan of the model; see `mup.plan`.
         take_step: Runs one training step.
         probe: Runs the forward pass on a fixed batch, the same at every width.
@@ -153,19 +155,22 @@ def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str |
 
     A weight of fewer than `MIN_DRAWN` entries has no size at initialization.
     """
-    rows, parameters = run.plan["params"], owners(run.model)
-    at_init = {name: owner.parameter.detach().clone() for name, owner in parameters.items()}
+    rows = run.plan["params"]
+    parameters = {name: owner.parameter for name, owner in owners(run.model).items()}
+    at_init = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     for name, value in at_init.items():
         if value.numel() < MIN_DRAWN:
             continue
         yield 0, "weight", name, rows[name]["role"], init_size(value, rows[name])
     first = trace(run.model, run.probe).outputs
+    squares = dict.fromkeys(parameters, 0.0)  # of each gradient, summed over the steps
     for step in range(steps + 1):
         if step:
-            run.take_step()
-            trained = _trained(run.optimizer, {n: o.parameter for n, o in parameters.items()})
-            for name in at_init:
-                update = parameters[name].parameter.detach() - at_init[name]
+            with _summing_gradients(parameters, squares):
+                run.take_step()
+            trained = _trained(squares)
+            for name, parameter in parameters.items():
+                update = parameter.detach() - at_init[name]
                 size = update_size(update, rows[name]) if name in trained else 0.0
                 yield step, "update", name, rows[name]["role"], size
         outputs = trace(run.model, run.probe).outputs if step else first
@@ -205,15 +210,36 @@ def spectral_norm(matrix: Tensor) -> float:
     return norm
 
 
-def _trained(optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter]) -> set[str]:
+@contextmanager
+def _summing_gradients(
+    parameters: Mapping[str, nn.Parameter], squares: dict[str, float]
+) -> Iterator[None]:
+    """Add the mean square of each gradient of a `with` block to `squares`.
+
+    Read as the backward pass accumulates them: a step may set them to None, and the state of an
+    optimizer tells them for some optimizers alone.
+    """
+
+    def add(name: str, parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            squares[name] += parameter.grad.double().square().mean().item()
+
+    hooks = [
+        parameter.register_post_accumulate_grad_hook(partial(add, name))
+        for name, parameter in parameters.items()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _trained(squares: Mapping[str, float]) -> set[str]:
     """Return the parameters whose gradient exceeds rounding error (that of a key bias does not)."""
-    rms_of_gradient = {}
-    for name, parameter in parameters.items():
-        second = optimizer.state.get(parameter, {}).get("exp_avg_sq")
-        rms_of_gradient[name] = 0.0 if second is None else second.mean().sqrt().item()
-    largest = max(rms_of_gradient.values(), default=0.0)
+    largest = max(squares.values(), default=0.0)
     # Written so that NaN counts as trained.
-    return {name for name, size in rms_of_gradient.items() if not size <= ROUNDING * largest}
+    return {name for name, square in squares.items() if not square <= ROUNDING**2 * largest}
 
 
 def _rms(values: Iterable[Tensor]) -> float:
