@@ -18,6 +18,7 @@ from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.proxies.config.scaling import Scaling, ScalingRule
 from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.fields import STRICT, Beta, Count, Fraction, NonNegative, Positive
+from mutransfer.proxies.mup.schedule import Schedule
 from mutransfer.words import Arm, StudyAxis, round_hp
 
 Device = Literal["cpu", "cuda"]
@@ -60,7 +61,7 @@ class TrainConfig:
 
     steps: Count
     batch_size: Count
-    schedule: Literal["constant", "cosine", "wsd"] = "constant"
+    schedule: Schedule = "constant"
     decay_frac: Fraction = 0.2
     final_lr_frac: Annotated[float, Ge(0), Le(1)] = 0.0
     betas: tuple[Beta, Beta] = (0.9, 0.999)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
 from mutransfer.proxies.mup.parameters import PlanError, plain_name
 from mutransfer.proxies.mup.plan import Plan
+from mutransfer.proxies.mup.rules import Role
 
 
 def param_groups(
@@ -20,7 +21,7 @@ def param_groups(
     weight_decay: float = 0.0,
     eps: float = 1e-12,
 ) -> list[dict[str, Any]]:
-    """Return groups for `torch.optim.AdamW`, tensors of equal multipliers together.
+    """Return groups for `torch.optim.AdamW`, tensors of equal role and multipliers together.
 
     Args:
         model: Bare or wrapped by DDP, FSDP or torch.compile; frozen parameters are left out.
@@ -31,8 +32,9 @@ def param_groups(
         eps: Base ε of Adam.
 
     Returns:
-        Groups with params, param_names, name (roles), lr, weight_decay and eps (multiplied out),
-        lr_mult and grad_mult. Schedulers must multiply each group's own lr.
+        Groups with params, param_names, name (the role), lr, weight_decay and eps (multiplied out),
+        and what `mup.check_lrs` compares: algorithm, base_lr, lr_mult; grad_mult. Schedulers must
+        multiply each group's own lr.
 
     Raises:
         PlanError: a trainable parameter is not in the plan, a planned one not in the model, or a
@@ -49,34 +51,39 @@ def param_groups(
             f"in the model, {sorted(absent)} only in the plan; plan this model"
         )
     _check_multipliers(model, plan)
-    groups: dict[Multipliers, _Members] = {}
+    groups: dict[Shared, _Members] = {}
     for name, parameter in trainable.items():
         row = rows[name]
         wd = row["wd_mult"] if row["decay"] else 0.0
-        key = Multipliers(row["lr_mult"], wd, row["eps_mult"], row["grad_mult"])
+        key = Shared(row["role"], row["lr_mult"], wd, row["eps_mult"], row["grad_mult"])
         group = groups.setdefault(key, _Members())
         group.names.append(name)
         group.params.append(parameter)
-        if row["role"] not in group.roles:
-            group.roles.append(row["role"])
     return [
         {
-            "name": "+".join(group.roles),
+            "name": shared.role,
             "params": group.params,
             "param_names": group.names,
-            "lr": lr * mults.lr,
-            "lr_mult": mults.lr,
-            "weight_decay": weight_decay * mults.wd,
-            "eps": eps * mults.eps,
-            "grad_mult": mults.grad,
+            "algorithm": "adamw",
+            "lr": lr * shared.lr,
+            "base_lr": lr,
+            "lr_mult": shared.lr,
+            "weight_decay": weight_decay * shared.wd,
+            "eps": eps * shared.eps,
+            "grad_mult": shared.grad,
         }
-        for mults, group in groups.items()
+        for shared, group in groups.items()
     ]
 
 
-class Multipliers(NamedTuple):
-    """The multipliers that the tensors of a group share; wd is 0 where no weight decay acts."""
+class Shared(NamedTuple):
+    """What the tensors of a group share; wd is 0 where no weight decay acts.
 
+    By role too, although the optimizer does not need it: at base width all multipliers are equal,
+    and code that picks groups by name would there pick another set of tensors.
+    """
+
+    role: Role
     lr: float
     wd: float
     eps: float
@@ -87,7 +94,6 @@ class Multipliers(NamedTuple):
 class _Members:
     """The tensors of a group, in model order."""
 
-    roles: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     params: list[nn.Parameter] = field(default_factory=list)
 

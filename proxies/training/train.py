@@ -219,6 +219,7 @@ class Training:
 
     def _read(self, first: int) -> CurvePoint:
         """Read the measurements since step `first`, check for divergence, validate if due."""
+        mup.check_lrs(self.optimizer)
         train, hps = self.config.train, self.config.hps
         recent = torch.stack(self._unread).float().cpu()
         self._unread.clear()
