@@ -99,7 +99,7 @@ def best_yaml(
     family: str,
     width: int,
     axis_value: int | None = None,
-    optimizer: Mapping[str, Any],
+    optimizer: Any,
     roles: Any,
     plan: Any,
     valid_for: Mapping[str, Any],
@@ -114,7 +114,7 @@ def best_yaml(
         family: Model family.
         width: Production width.
         axis_value: Value of the production run on the question's axis; None: its width.
-        optimizer: betas, eps and the like.
+        optimizer: Name, betas, eps and the like, plain data; None: not known.
         roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
             ``width``, plain data.
         plan: The model's plan at ``width``, plain data.
@@ -145,7 +145,7 @@ def best_yaml(
         "predicted_regret": predicted,
         "hps": dict(question.transferred),
         "search_best": None if question.search_best is None else dict(question.search_best),
-        "optimizer": dict(optimizer),
+        "optimizer": optimizer,
         "roles": roles,
         "plan": plan,
         "valid_for": dict(valid_for),

@@ -1,6 +1,7 @@
 """What follows from a trial's configuration: plan, scaling factors, Adam's β, and the model."""
 
 from functools import lru_cache
+from typing import Any
 
 from torch import nn
 
@@ -55,6 +56,11 @@ def betas(config: TrialConfig) -> tuple[float, float]:
     if config.scaling is None or config.arm != "mup" or not config.scaling.rule.scale_betas:
         return config.train.betas
     return scaling.betas(_growth(config, config.scaling), config.train.betas)
+
+
+def optimizer(config: TrialConfig) -> dict[str, Any]:
+    """Return what a trial's configuration says of its optimizer, as JSON data."""
+    return {"name": "adamw", "betas": list(betas(config)), "eps": config.train.eps}
 
 
 def _growth(config: TrialConfig, by: Scaling) -> float:
