@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from mutransfer.proxies import training
 from mutransfer.proxies.checks.forward import trace
 from mutransfer.proxies.config.trial import TrialConfig
+from mutransfer.proxies.mup.optimizers import ADAMW, OptimizerRule
 from mutransfer.proxies.mup.parameters import owners
 from mutransfer.proxies.mup.plan import Plan, Row
 from mutransfer.proxies.rng import generator
@@ -45,6 +46,7 @@ class CheckRun:
         plan: Plan of the model; see `mup.plan`.
         take_step: Runs one training step.
         probe: Runs the forward pass on a fixed batch, the same at every width.
+        rule: What was chosen of the optimizer: a power of width of its own, the rule of its decay.
     """
 
     model: nn.Module
@@ -52,6 +54,7 @@ class CheckRun:
     plan: Plan
     take_step: Callable[[], object]
     probe: Callable[[], object]
+    rule: OptimizerRule = ADAMW
 
 
 # Called as start(arm, width, seed, lr).
@@ -120,6 +123,7 @@ def of_trial(config: TrialConfig) -> CheckRun:
         plan=training.plan(config),
         take_step=run.take_step,
         probe=lambda: run.losses(first_batch),
+        rule=config.train.optimizer,
     )
 
 

@@ -3,8 +3,7 @@
     plan = mup.plan(build, base_width=64, width=1024)
     model = build(1024)
     mup.init_(model, plan)
-    groups = mup.param_groups(model, plan, lr=2**-8, weight_decay=0.1)
-    optimizer = torch.optim.AdamW(groups)
+    optimizer = mup.optimizer(model, plan, lr=2**-8, weight_decay=0.1)
 
 Schedulers must multiply the `lr` of each group: `mup.scheduler` does, `mup.check_lrs(optimizer)`
 raises where another did not. Public: the names in `__all__`. The rule table is
@@ -15,11 +14,14 @@ from mutransfer.proxies.mup.groups import clip_grad_norm_, grad_norm, param_grou
 from mutransfer.proxies.mup.init import init_
 from mutransfer.proxies.mup.lrs import check_lrs, check_scheduler
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.optimizers import OptimizerRule
 from mutransfer.proxies.mup.parameters import PlanError
 from mutransfer.proxies.mup.plan import plan, table
 from mutransfer.proxies.mup.schedule import lr_scale, scheduler
+from mutransfer.proxies.mup.torch_optimizer import optimizer
 
 __all__ = [
+    "OptimizerRule",
     "PlanError",
     "Readout",
     "ResidualBlock",
@@ -29,6 +31,7 @@ __all__ = [
     "grad_norm",
     "init_",
     "lr_scale",
+    "optimizer",
     "param_groups",
     "plan",
     "scheduler",

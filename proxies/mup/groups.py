@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.optimizers import HAS_EPS, Algorithm, OptimizerRule, rule_of
 from mutransfer.proxies.mup.parameters import PlanError, plain_name
-from mutransfer.proxies.mup.plan import Plan
+from mutransfer.proxies.mup.plan import Plan, Row, for_optimizer
 from mutransfer.proxies.mup.rules import Role
 
 
@@ -20,8 +21,14 @@ def param_groups(
     lr: float,
     weight_decay: float = 0.0,
     eps: float = 1e-12,
+    optimizer: str | Mapping[str, Any] | OptimizerRule | None = None,
+    adamw_lr: float | None = None,
+    adamw_weight_decay: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Return groups for `torch.optim.AdamW`, tensors of equal role and multipliers together.
+    """Return groups for an optimizer, tensors of equal algorithm, role and multipliers together.
+
+    They are for the optimizer of the plan, by default `torch.optim.AdamW`; `mup.optimizer` returns
+    it with them. Under `muon` those with algorithm "muon" are for Muon and the others for AdamW.
 
     Args:
         model: Bare or wrapped by DDP, FSDP or torch.compile; frozen parameters are left out.
@@ -30,6 +37,9 @@ def param_groups(
         weight_decay: Base weight decay, in PyTorch's form: a step shrinks weights by the share
             lr × weight_decay.
         eps: Base ε of Adam.
+        optimizer: Another optimizer than the plan's; see `mup.plan`.
+        adamw_lr: Base LR of what trains with AdamW under `muon`; None: `lr`.
+        adamw_weight_decay: Its base weight decay; None: `weight_decay`.
 
     Returns:
         Groups with params, param_names, name (the role), lr, weight_decay and eps (multiplied out),
@@ -39,9 +49,10 @@ def param_groups(
     Raises:
         PlanError: a trainable parameter is not in the plan, a planned one not in the model, or a
             `Readout` or `ResidualBlock` has another multiplier than the plan's (`mup.init_` was not
-            called).
+            called); or there is no rule for the optimizer.
     """
-    rows = plan["params"]
+    plan = plan if optimizer is None else for_optimizer(plan, optimizer)
+    rows, rule = plan["params"], rule_of(plan.get("optimizer"))
     parameters = {plain_name(name): p for name, p in model.named_parameters()}
     trainable = {name: p for name, p in parameters.items() if p.requires_grad}
     unplanned, absent = trainable.keys() - rows.keys(), rows.keys() - parameters.keys()
@@ -53,27 +64,48 @@ def param_groups(
     _check_multipliers(model, plan)
     groups: dict[Shared, _Members] = {}
     for name, parameter in trainable.items():
-        row = rows[name]
-        wd = row["wd_mult"] if row["decay"] else 0.0
-        key = Shared(row["role"], row["lr_mult"], wd, row["eps_mult"], row["grad_mult"])
-        group = groups.setdefault(key, _Members())
+        group = groups.setdefault(_shared(rows[name]), _Members())
         group.names.append(name)
         group.params.append(parameter)
+    bases = {"": (lr, weight_decay)}
+    if rule.name == "muon":
+        bases["adamw"] = (
+            lr if adamw_lr is None else adamw_lr,
+            weight_decay if adamw_weight_decay is None else adamw_weight_decay,
+        )
     return [
         {
             "name": shared.role,
             "params": group.params,
             "param_names": group.names,
-            "algorithm": "adamw",
-            "lr": lr * shared.lr,
-            "base_lr": lr,
-            "lr_mult": shared.lr,
-            "weight_decay": weight_decay * shared.wd,
-            "eps": eps * shared.eps,
-            "grad_mult": shared.grad,
+            **_values(shared, rule, *bases.get(shared.algorithm, bases[""]), eps),
         }
         for shared, group in groups.items()
     ]
+
+
+def _values(
+    shared: "Shared", rule: OptimizerRule, lr: float, weight_decay: float, eps: float
+) -> dict[str, Any]:
+    """Return the entries of a group besides its tensors; ε where the optimizer is an Adam."""
+    # A step shrinks weights by LR × weight decay; independent decay must not depend on the base LR.
+    decay = weight_decay / lr if rule.decay == "independent" else weight_decay
+    return {
+        "algorithm": shared.algorithm,
+        "lr": lr * shared.lr,
+        "base_lr": lr,
+        "lr_mult": shared.lr,
+        "weight_decay": decay * shared.wd,
+        **({"eps": eps * shared.eps} if shared.algorithm in HAS_EPS else {}),
+        **({"adjust_lr_fn": rule.adjust_lr_fn} if shared.algorithm == "muon" else {}),
+        "grad_mult": shared.grad,
+    }
+
+
+def _shared(row: Row) -> "Shared":
+    wd = row["wd_mult"] if row["decay"] else 0.0
+    algorithm = row.get("algorithm", "adamw")
+    return Shared(algorithm, row["role"], row["lr_mult"], wd, row["eps_mult"], row["grad_mult"])
 
 
 class Shared(NamedTuple):
@@ -83,6 +115,7 @@ class Shared(NamedTuple):
     and code that picks groups by name would there pick another set of tensors.
     """
 
+    algorithm: Algorithm
     role: Role
     lr: float
     wd: float

@@ -28,6 +28,7 @@ def plan(config: TrialConfig) -> Plan:
         arm=config.arm,
         scale_eps=config.train.scale_eps,
         factors=factors(config),
+        optimizer=config.train.optimizer,
         **config.hps.of_plan(),
     )
 
@@ -59,8 +60,23 @@ def betas(config: TrialConfig) -> tuple[float, float]:
 
 
 def optimizer(config: TrialConfig) -> dict[str, Any]:
-    """Return what a trial's configuration says of its optimizer, as JSON data."""
-    return {"name": "adamw", "betas": list(betas(config)), "eps": config.train.eps}
+    """Return what a trial's configuration says of its optimizer: arguments of `mup.optimizer`.
+
+    Those that the optimizer has, besides base LR and weight decay, as JSON data.
+    """
+    options = config.train.optimizer
+    own = {
+        name: getattr(options, name)
+        for name in ("momentum", "nesterov", "adamw_lr", "adamw_weight_decay")
+        if getattr(options, name) is not None
+    }
+    has_adam = options.name in ("adamw", "adam", "muon")
+    return {
+        "name": options.name,
+        **({"betas": list(betas(config))} if has_adam or options.name == "lion" else {}),
+        **({"eps": config.train.eps} if has_adam else {}),
+        **own,
+    }
 
 
 def _growth(config: TrialConfig, by: Scaling) -> float:
