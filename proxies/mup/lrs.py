@@ -98,22 +98,21 @@ def check_scheduler(
 
 def ratio_fault(groups: Iterable[Mapping[str, Any]]) -> str | None:
     """Return how the LRs of groups break the ratios of the plan; None if they keep them."""
-    scales: dict[str, dict[str, float]] = {}
+    factors: dict[str, float] = {}
     for group in groups:
         if peak := group["base_lr"] * group["lr_mult"]:
-            of_algorithm = scales.setdefault(group["algorithm"], {})
-            of_algorithm[f"{group['name']} ({group['param_names'][0]}, …)"] = (
-                float(group["lr"]) / peak
-            )
-    for algorithm, of_group in scales.items():
-        low, high = min(of_group, key=of_group.__getitem__), max(of_group, key=of_group.__getitem__)
-        is_equal = of_group[high] - of_group[low] <= SAME * abs(of_group[high])
-        if not is_equal and of_group[high] > NEGLIGIBLE:
-            return (
-                f"{algorithm}: the LR of every group is base LR × lr_mult × one factor; got the "
-                f"factors {of_group[low]:.3g} of {low} and {of_group[high]:.3g} of {high}"
-            )
-    return None
+            name = f"{group['name']} ({group['param_names'][0]}, …)"
+            factors[name] = float(group["lr"]) / peak
+    if not factors:
+        return None
+    low, high = (f(factors, key=factors.__getitem__) for f in (min, max))
+    is_equal = factors[high] - factors[low] <= SAME * abs(factors[high])
+    if is_equal or factors[high] <= NEGLIGIBLE:
+        return None
+    return (
+        "the LR of every group is base LR × lr_mult × one factor; got the factors "
+        f"{factors[low]:.3g} of {low} and {factors[high]:.3g} of {high}"
+    )
 
 
 def _bare(optimizer: Any) -> torch.optim.Optimizer:

@@ -95,6 +95,16 @@ def test_a_scheduler_acts_on_both_parts():
     )
 
 
+def test_a_scheduler_that_sets_absolute_lrs_is_seen_between_the_parts():
+    _, optimizer = made("muon")
+    with pytest.raises(mup.PlanError, match="absolute LRs"):
+        mup.check_scheduler(
+            lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 100, eta_min=1e-4),
+            optimizer,
+            steps=100,
+        )
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_param_groups_of_another_optimizer_are_those_of_its_own_plan(name):
     model, a_plan = build(64), plan(64)
