@@ -145,13 +145,19 @@ def choose_lr(start: StartRun, *, base_width: int, steps: int, log2_lrs: Iterabl
         measured = list(sizes(start("mup", base_width, 0, lr), steps))
         last = {(kind, name): size for step, kind, name, _, size in measured if step == steps}
         ratios = sorted(
-            size / last["output", name]
+            _share(size, last["output", name])
             for (kind, name), size in last.items()
-            if kind == "change" and size > 0
+            if kind == "change" and not size <= 0
         )
         if ratios and ratios[len(ratios) // 2] <= CHANGED:
             break
     return lr
+
+
+def _share(change: float, output: float) -> float:
+    """Return a change as a share of an output; infinite where the LR made either no number."""
+    share = change / output if output else math.inf
+    return share if math.isfinite(share) else math.inf
 
 
 def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str | None, float]]:
