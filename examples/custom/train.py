@@ -29,7 +29,7 @@ def points(
     """Yield {step, train_loss, val_loss} before the first step and after the last."""
     torch.manual_seed(trial["seed"])
     model = transformer.build(trial["width"])
-    mup.init_(model, trial["plan"], seed=trial["seed"])
+    mup.init_(model, trial["plan"])
     model = wrapped(model)
     hps, data = trial["hps"], transformer.data(0)
     adam = {"betas": tuple(trial["optimizer"]["betas"]), "eps": trial["optimizer"]["eps"]}

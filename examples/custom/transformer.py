@@ -16,7 +16,7 @@ class Transformer(nn.Module):
     def __init__(self, width: int, depth: int = 2) -> None:
         super().__init__()
         self.tokens = nn.Embedding(N_TOKENS, width)
-        self.positions = nn.Parameter(0.1 * torch.randn(LENGTH, width))
+        self.positions = nn.Parameter(0.1 * torch.randn(1, LENGTH, width))
         layer = nn.TransformerEncoderLayer(
             width, width // HEAD_DIM, 4 * width, dropout=0.0, batch_first=True, norm_first=True
         )
@@ -28,7 +28,7 @@ class Transformer(nn.Module):
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Return logits (B, T, N_TOKENS) for tokens (B, T)."""
         mask = nn.Transformer.generate_square_subsequent_mask(tokens_BT.shape[1])
-        x_BTD = self.tokens(tokens_BT) + self.positions[: tokens_BT.shape[1]]
+        x_BTD = self.tokens(tokens_BT) + self.positions[:, : tokens_BT.shape[1]]
         return self.head(self.norm(self.layers(x_BTD, mask=mask.to(x_BTD.device), is_causal=True)))
 
 

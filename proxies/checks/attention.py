@@ -79,6 +79,8 @@ class SoftmaxMode(TorchDispatchMode):
         total = factor * self._origin(query).scale * self._origin(key).scale
 
         def logits() -> Tensor:
+            if query.ndim < 3:
+                return factor * query @ key.mT
             # Grouped-query attention: several query heads share a key head.
             shared = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
             return factor * query @ shared.mT

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from mutransfer.proxies import training
-from mutransfer.proxies.checks.forward import trace
+from mutransfer.proxies.checks.forward import MODEL, feeds, trace
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.mup.optimizers import ADAMW, OptimizerRule
-from mutransfer.proxies.mup.parameters import owners
+from mutransfer.proxies.mup.parameters import owners, plain_name
 from mutransfer.proxies.mup.plan import Plan, Row
 from mutransfer.proxies.rng import generator
 from mutransfer.proxies.training.train import Training
@@ -163,7 +163,8 @@ def _share(change: float, output: float) -> float:
 def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str | None, float]]:
     """Yield (step, kind, name, role, size) of one run: weights at step 0, the others at each step.
 
-    A weight of fewer than `MIN_DRAWN` entries has no size at initialization.
+    A weight of fewer than `MIN_DRAWN` entries has no size at initialization. Then the weights of
+    `inner_outputs` are set to zero.
     """
     rows = run.plan["params"]
     parameters = {name: owner.parameter for name, owner in owners(run.model).items()}
@@ -172,6 +173,9 @@ def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str |
         if value.numel() < MIN_DRAWN:
             continue
         yield 0, "weight", name, rows[name]["role"], init_size(value, rows[name])
+    for name in inner_outputs(run):
+        parameters[name].detach().zero_()
+        at_init[name].zero_()
     first = trace(run.model, run.probe).outputs
     squares = dict.fromkeys(parameters, 0.0)  # of each gradient, summed over the steps
     for step in range(steps + 1):
@@ -193,9 +197,31 @@ def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str |
                 yield step, "change", name, None, 0.0 if is_rounding else change
 
 
+def inner_outputs(run: CheckRun) -> list[str]:
+    """Return the weights that read the width, do not write it, and feed hidden layers.
+
+    For example the keys and values of a fixed number of heads (multi-query attention). What such a
+    weight drew falls with width by the rule and so, for the first steps, does the change of what
+    depends on it: an artefact of initialization. From zero the change shows what updates do.
+    """
+    rows, owner_of = run.plan["params"], owners(run.model)
+    paths = {id(module): plain_name(path) for path, module in run.model.named_modules()}
+    of_role: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        of_role.setdefault(row["role"], []).append(name)
+    drawn = [n for n in of_role.get("output", []) if rows[n].get("own_init") != "kept"]
+    candidates = [n for n in drawn if paths[id(owner_of[n].module)]]
+    if not candidates:
+        return []
+    recorded = trace(run.model, run.probe, with_graph=True)
+    hidden = {paths[id(owner_of[name].module)] or MODEL for name in of_role.get("hidden", [])}
+    targets = [t for path in hidden for t in recorded.outputs.get(path, ())]
+    return [n for n in candidates if feeds(recorded, paths[id(owner_of[n].module)], targets)]
+
+
 def init_size(value: Tensor, row: Row) -> float:
     """Return √fan_in · multiplier · RMS of a weight at initialization; for a vector, its RMS."""
-    return math.sqrt(row["fan_in"]) * row["input_mult"] * _rms([value])
+    return math.sqrt(row["fan_in"]) * _multiplier(row) * _rms([value])
 
 
 def update_size(value: Tensor, row: Row) -> float:
@@ -203,7 +229,12 @@ def update_size(value: Tensor, row: Row) -> float:
     if row["role"] in ("vector", "scalar") or value.ndim < 2:
         return _rms([value])
     fan_out = value.numel() / row["fan_in"]
-    return math.sqrt(row["fan_in"] / fan_out) * row["input_mult"] * spectral_norm(value.flatten(1))
+    return math.sqrt(row["fan_in"] / fan_out) * _multiplier(row) * spectral_norm(value.flatten(1))
+
+
+def _multiplier(row: Row) -> float:
+    """Return the multiplier of a readout; a table that a readout shares is measured as a table."""
+    return row["input_mult"] if row["role"] == "output" else 1.0
 
 
 def spectral_norm(matrix: Tensor) -> float:

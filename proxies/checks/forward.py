@@ -137,3 +137,28 @@ def _sampled(tensor: Tensor) -> Tensor:
     """Return a copy of evenly spaced entries; an odd spacing visits every channel."""
     flat = tensor.detach().flatten()
     return flat[:: (flat.numel() // KEPT) | 1].clone()
+
+
+def feeds(recorded: ForwardTrace, module: str, targets: list[Tensor]) -> bool:
+    """Return whether any of some tensors of the forward pass depends on a module's output."""
+    return bool(_slopes(recorded, module, targets))
+
+
+def acts(recorded: ForwardTrace, module: str, targets: list[Tensor]) -> bool:
+    """Return whether some tensor changes with a module's output: not if what reads it is zero."""
+    return any(bool(slope.any()) for slope in _slopes(recorded, module, targets))
+
+
+def _slopes(recorded: ForwardTrace, module: str, targets: list[Tensor]) -> list[Tensor]:
+    """Return the derivatives of the sum of some tensors by a module's outputs, if any."""
+    outputs = [t for t in recorded.outputs.get(module, ()) if t.requires_grad]
+    sums = [t.sum() for t in targets if t.requires_grad]
+    if not (outputs and sums):
+        return []
+    slopes = torch.autograd.grad(
+        torch.stack([t.float() for t in sums]).sum(),
+        outputs,
+        retain_graph=True,
+        allow_unused=True,
+    )
+    return [slope for slope in slopes if slope is not None]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mutransfer.proxies.checks.coordcheck import CheckRun
 from mutransfer.proxies.checks.forward import MODEL, AttentionScale, ForwardTrace, trace
@@ -26,6 +26,7 @@ class InitTensor:
 
     Attributes:
         module: Path of the module that holds it.
+        others: Paths of further modules that share it.
         shape: As in torch.
         rms: Root mean square of its entries.
         lr: Learning rate of its group in the optimizer; None if it is in no group.
@@ -37,6 +38,7 @@ class InitTensor:
     """
 
     module: str
+    others: tuple[str, ...]
     shape: tuple[int, ...]
     rms: float
     lr: float | None
@@ -82,6 +84,7 @@ def init_state(run: CheckRun, width: int, *, like: InitState | None = None) -> I
         shape, is_muon = tuple(owner.parameter.shape), kind == "orthogonal"
         tensors[name] = InitTensor(
             module=paths[id(owner.module)] or MODEL,
+            others=tuple(paths[id(u)] for u in owner.users if u is not owner.module),
             shape=shape,
             rms=owner.parameter.detach().double().square().mean().sqrt().item(),
             lr=group.get("lr"),
@@ -143,18 +146,3 @@ def response(state: InitState, name: str, module: str, kind: Kind = "entrywise")
                 size = entries.square().sum() if kind == "gradient" else entries.abs().sum()
                 total, n = total + size.item(), n + 1
     return total / n if n else 0.0
-
-
-def feeds(state: InitState, module: str, targets: list[Tensor]) -> bool:
-    """Return whether any of some tensors of the forward pass depends on a module's output."""
-    outputs = [t for t in state.trace.outputs.get(module, ()) if t.requires_grad]
-    sums = [t.sum() for t in targets if t.requires_grad]
-    if not (outputs and sums):
-        return False
-    slopes = torch.autograd.grad(
-        torch.stack([t.float() for t in sums]).sum(),
-        outputs,
-        retain_graph=True,
-        allow_unused=True,
-    )
-    return any(slope is not None for slope in slopes)

@@ -95,6 +95,8 @@ def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]
     if is_readout:
         yield from _readout_rate(pair, name)
         return
+    for module in pair.tied_readouts(name):
+        yield from _readout_rate(pair, name, module)
     wanted = _wanted(pair, name, n)
     exponent = pair.exponent(narrow.lr, wide.lr)
     if min(abs(exponent - w) for w in wanted) > EXACT:
@@ -144,10 +146,10 @@ def _digits(power: float) -> str:
     return f"{power:+.0f}" if power == round(power) else f"{power:+.2g}"
 
 
-def _readout_rate(pair: WidthPair, name: str) -> Iterator[BrokenLaw]:
+def _readout_rate(pair: WidthPair, name: str, module: str | None = None) -> Iterator[BrokenLaw]:
     """The effect of one update, of weight or bias, on the prediction is constant in width."""
     narrow, wide = pair.both(name)
-    narrow_effect, wide_effect = pair.response(name, wide.kind)
+    narrow_effect, wide_effect = pair.response(name, wide.kind, module)
     if not (narrow_effect > 0 and wide_effect > 0):
         return
     assert narrow.lr and wide.lr, "_learning_rate checks this"
@@ -210,6 +212,8 @@ def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
 
 def _readout_size(pair: WidthPair, name: str, exponent: float) -> Iterator[BrokenLaw]:
     """The initial effect of a readout on the prediction does not grow with width; it may fall."""
+    if pair.is_silent(pair.wide.tensors[name].module):
+        return
     narrow, wide = pair.response(name)
     if not (narrow > 0 and wide > 0):
         return

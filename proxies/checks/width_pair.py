@@ -2,8 +2,8 @@
 
 import math
 
-from mutransfer.proxies.checks.forward import MODEL, TensorShapes
-from mutransfer.proxies.checks.init_state import InitState, InitTensor, feeds, response
+from mutransfer.proxies.checks.forward import MODEL, TensorShapes, acts, feeds
+from mutransfer.proxies.checks.init_state import InitState, InitTensor, response
 from mutransfer.proxies.mup.rules import Kind
 
 # Tolerance on a measured exponent of width: of exact quantities, and of responses, which depend on
@@ -63,26 +63,40 @@ class WidthPair:
 
     def is_readout(self, name: str) -> bool:
         """Return whether the input of a tensor's module grows and its output does not."""
-        module = self.wide.tensors[name].module
+        return self._is_readout(self.wide.tensors[name].module)
+
+    def tied_readouts(self, name: str) -> list[str]:
+        """Return the further modules that use a tensor as a readout, such as a tied head."""
+        return [path for path in self.wide.tensors[name].others if self._is_readout(path)]
+
+    def _is_readout(self, module: str) -> bool:
         return module != MODEL and self.reads(module) and not self.writes(module)
 
     def is_terminal(self, module: str) -> bool:
         """Return whether nothing that grows depends on the output of a module."""
         if module not in self._terminal:
-            self._terminal[module] = not feeds(self.wide, module, self._growing)
+            self._terminal[module] = not feeds(self.wide.trace, module, self._growing)
         return self._terminal[module]
+
+    def is_silent(self, module: str) -> bool:
+        """Return whether a readout inside the model has no effect yet: what it feeds is zero."""
+        is_inner = not self.is_terminal(module)
+        return is_inner and not acts(self.wide.trace, module, self._growing)
 
     def exponent(self, narrow: float, wide: float) -> float:
         """Return the power of width that a positive quantity is proportional to."""
         return math.log2(wide / narrow) / self.log2_m
 
-    def response(self, name: str, kind: Kind = "entrywise") -> tuple[float, float]:
+    def response(
+        self, name: str, kind: Kind = "entrywise", module: str | None = None
+    ) -> tuple[float, float]:
         """Return, at both widths, what a unit change of a readout's tensor does.
 
-        To the prediction if the readout is terminal, else to its module's output. For the kind of
-        an update see `init_state.response`.
+        To the prediction if the readout is terminal, else to its module's output. The readout is
+        the tensor's own module, or another one that shares it. For the kind of an update see
+        `init_state.response`.
         """
-        module = self.wide.tensors[name].module
+        module = module or self.wide.tensors[name].module
         target = MODEL if self.is_terminal(module) else module
         narrow, wide = (response(state, name, target, kind) for state in (self.narrow, self.wide))
         return narrow, wide

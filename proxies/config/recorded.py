@@ -114,13 +114,16 @@ def _at(width: int, widths: list[int], of_widths: tuple[TensorFacts, ...]) -> Te
     axes = zip(*(tensor.shape for tensor in of_widths), strict=True)
     shape = tuple(_on_line(width, widths, sizes) for sizes in axes)
     fan_in = _on_line(width, widths, tuple(tensor.fan_in for tensor in of_widths))
+    layer_fan_in = _on_line(width, widths, tuple(tensor.layer_fan_in for tensor in of_widths))
     sizes = tuple(n for n in shape if n is not None)
-    if len(sizes) < len(shape) or fan_in is None:
+    if len(sizes) < len(shape) or fan_in is None or layer_fan_in is None:
         raise NotRecordedError(
             f"the model at width {width} (a dimension of {last.name} is not linear in the width; "
             f"`production: {{width: {width}}}` records it)"
         )
-    return dataclasses.replace(last, shape=sizes, fan_in=fan_in, own_std=None)
+    return dataclasses.replace(
+        last, shape=sizes, fan_in=fan_in, layer_fan_in=layer_fan_in, own_std=None
+    )
 
 
 def _on_line(width: int, widths: list[int], sizes: tuple[int, ...]) -> int | None:

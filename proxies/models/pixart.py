@@ -68,6 +68,7 @@ class Block(ResidualBlock):
         super().__init__()
         self.table_6D = nn.Parameter(torch.randn(6, width) * config.table_std)
         self.param_std = {"table_6D": config.table_std}
+        self.param_roles = {"table_6D": "vector"}
         self.attn = Attention(width, config.head_dim)
         self.cross = CrossAttention(width, config.head_dim, zero_proj=config.zero_cross_attention)
         self.mlp = MLP(width, int(config.mlp_ratio * width))
@@ -92,6 +93,7 @@ class FinalLayer(nn.Module):
         super().__init__()
         self.table_2D = nn.Parameter(torch.randn(2, width) * config.table_std)
         self.param_std = {"table_2D": config.table_std}
+        self.param_roles = {"table_2D": "vector"}
         self.readout = readout(width, n_out, is_zero=config.zero_readout)
 
     def forward(self, x_BTD: Tensor, t_BD: Tensor) -> Tensor:

@@ -91,6 +91,7 @@ class UViT(nn.Module):
         n_tokens = N_EXTRA_TOKENS + (side // self.patch) ** 2
         self.pos_TD = nn.Parameter(torch.randn(n_tokens, width) * config.position_std)
         self.param_std = {"pos_TD": config.position_std}
+        self.param_roles = {"pos_TD": "vector"}
         half = config.depth // 2
         self.first = nn.ModuleList(Block(config, width) for _ in range(half))
         self.middle = Block(config, width)

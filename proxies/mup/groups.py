@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mutransfer.proxies.mup.modules import Readout, ResidualBlock
+from mutransfer.proxies.mup.modules import ResidualBlock
 from mutransfer.proxies.mup.optimizers import HAS_EPS, Algorithm, OptimizerRule, rule_of
-from mutransfer.proxies.mup.parameters import PlanError, plain_name
+from mutransfer.proxies.mup.parameters import PlanError, owners, plain_name
 from mutransfer.proxies.mup.plan import Plan, Row, for_optimizer
 from mutransfer.proxies.mup.rules import Role
 
@@ -140,13 +140,13 @@ def _check_multipliers(model: nn.Module, plan: Plan) -> None:
                 f"param_groups: {path}: the plan's residual multiplier is {residual}; got "
                 f"{module.residual_mult}; call mup.init_ on the new model first"
             )
-        if isinstance(module, Readout):
-            name = plain_name(f"{path}.weight" if path else "weight")
-            expected = rows[name]["input_mult"] if name in rows else module.input_mult
-            if module.input_mult != expected:
+    for name, owner in owners(model, with_frozen=True).items():
+        for readout in owner.readouts:
+            expected = rows[name]["input_mult"] if name in rows else readout.input_mult
+            if readout.input_mult != expected:
                 raise PlanError(
                     f"param_groups: {name}: the plan's multiplier is {expected}; got "
-                    f"{module.input_mult}; call mup.init_ on the new model first"
+                    f"{readout.input_mult}; call mup.init_ on the new model first"
                 )
 
 

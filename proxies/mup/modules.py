@@ -8,8 +8,10 @@ class Readout(nn.Linear):
     """The last layer of a model: `weight @ (input_mult · x) + bias`.
 
     The multiplier of the output rule (Tensor Programs V, Table 8) acts on the input, so the bias
-    is not scaled. `mup.init_` sets it; until then it is 1.0. It is a plain float, not in the
-    state dict: call `mup.init_` before you load a checkpoint.
+    is not scaled; it acts, too, where the weight is a table's (tied embeddings):
+    `head = Readout(width, n, bias=False); head.weight = table.weight`. `mup.init_` sets it; until
+    then it is 1.0. It is a plain float, not in the state dict: call `mup.init_` before you load a
+    checkpoint.
     """
 
     input_mult: float = 1.0

@@ -1,9 +1,11 @@
 """The trainable parameters of a model: their names, modules, and matrix axes."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
 from mutransfer.proxies.mup.patterns import is_declared
@@ -24,6 +26,7 @@ WEIGHT_AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
     (nn.Conv3d, (0, 1)),
 )
 
+TABLES = (nn.Embedding, nn.EmbeddingBag)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 # Weights that nn.MultiheadAttention holds itself; (out, in) like a Linear's.
@@ -36,12 +39,32 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class Owner:
-    """A parameter with the module that holds it, and whether that is in a `ResidualBlock`."""
+    """A parameter with the module whose use of it decides its role.
+
+    Attributes:
+        module: The first module that holds it and is no `Readout`, else the first.
+        attribute: Its name there.
+        parameter: The tensor.
+        in_block: Whether the module is in a `ResidualBlock`.
+        users: All modules that hold it; more than one where it is tied.
+    """
 
     module: nn.Module
     attribute: str
     parameter: nn.Parameter
     in_block: bool = False
+    users: tuple[nn.Module, ...] = ()
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """Every `Readout` whose weight it is."""
+        found = (user for user in self.users if isinstance(user, Readout))
+        return tuple(user for user in found if user.weight is self.parameter)
+
+    @property
+    def is_tied_table(self) -> bool:
+        """Whether a table is the weight of a `Readout` too, whose multiplier then acts."""
+        return bool(self.readouts) and not isinstance(self.module, Readout)
 
 
 def plain_name(name: str) -> str:
@@ -49,51 +72,87 @@ def plain_name(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in WRAPPERS)
 
 
-def owners(model: nn.Module, declared: Mapping[str, str] | None = None) -> dict[str, Owner]:
+def owners(
+    model: nn.Module, declared: Mapping[str, str] | None = None, *, with_frozen: bool = False
+) -> dict[str, Owner]:
     """Return each trainable parameter of a model with its module, by plain name.
 
-    A tensor that several modules share is listed once, with the first of them.
+    A tensor that several modules share is listed once, under its first name.
 
     Args:
         model: The model.
         declared: Roles by pattern of names; None: accept any shared tensor.
+        with_frozen: List parameters that are not trained, too.
 
     Raises:
         PlanError: modules that read a tensor differently share it, and its role is not declared;
-            or two names are equal without the wrappers' parts.
+            two names are equal without the wrappers' parts; or a tensor has no shape yet.
     """
-    by_name: dict[str, Owner] = {}
-    by_id: dict[int, Owner] = {}
+    _refuse_lazy(model)
+    uses: dict[int, list[tuple[str, Owner]]] = {}
     blocks: tuple[str, ...] = ()
     for path, module in model.named_modules():
         if isinstance(module, ResidualBlock):
             blocks = (*blocks, f"{path}." if path else "")
         in_block = f"{path}.".startswith(blocks)
         for attribute, parameter in module.named_parameters(recurse=False):
-            if not parameter.requires_grad:
-                continue
-            name = plain_name(f"{path}.{attribute}" if path else attribute)
-            owner = Owner(module, attribute, parameter, in_block)
-            first = by_id.setdefault(id(parameter), owner)
-            if first is not owner:
-                first_name = next(n for n, other in by_name.items() if other is first)
-                if declared is not None and not is_declared(declared, name, first_name):
-                    _refuse_mixed_tie(name, first_name, first, owner)
-                continue
-            if name in by_name:
-                raise PlanError(f"plan: names differ without {sorted(WRAPPERS)}; got {name} twice")
-            by_name[name] = owner
+            if parameter.requires_grad or with_frozen:
+                name = plain_name(f"{path}.{attribute}" if path else attribute)
+                owner = Owner(module, attribute, parameter, in_block)
+                uses.setdefault(id(parameter), []).append((name, owner))
+    by_name: dict[str, Owner] = {}
+    for shared in uses.values():
+        first_name = shared[0][0]
+        if first_name in by_name:
+            raise PlanError(
+                f"plan: names differ without {sorted(WRAPPERS)}; got {first_name} twice"
+            )
+        if declared is not None and not is_declared(declared, *(name for name, _ in shared)):
+            _refuse_mixed_tie(shared)
+        by_name[first_name] = _of_all_users([owner for _, owner in shared])
     return by_name
 
 
-def _refuse_mixed_tie(name: str, first_name: str, first: Owner, owner: Owner) -> None:
-    """Raise where a tied tensor is read along different axes: no single rule fits both uses."""
-    if matrix_axes(first) != matrix_axes(owner) or isinstance(owner.module, Readout):
+def _refuse_lazy(model: nn.Module) -> None:
+    """Raise where modules wait for their first input to know their shapes."""
+    lazy = [n for n, p in model.named_parameters() if isinstance(p, UninitializedParameter)]
+    if lazy:
         raise PlanError(
-            f"plan: {name}: a shared tensor has one role; got {type(first.module).__name__} and "
-            f"{type(owner.module).__name__}; untie them, or declare the role of the shared tensor: "
-            f"roles: {{'{first_name}': input}}"
+            "plan: every tensor has a shape when build(width) returns; got lazy modules, which "
+            f"wait for their first input: {', '.join(lazy)}; give them their in_features, as "
+            "nn.Linear instead of nn.LazyLinear"
         )
+
+
+def _of_all_users(shared: list[Owner]) -> Owner:
+    """Return the owner of a tensor: its first user that is no `Readout`, with all users."""
+    no_readouts = [owner for owner in shared if not isinstance(owner.module, Readout)]
+    users = tuple(owner.module for owner in shared)
+    return dataclasses.replace([*no_readouts, shared[0]][0], users=users)
+
+
+def _refuse_mixed_tie(shared: list[tuple[str, Owner]]) -> None:
+    """Raise where a tied tensor is read along different axes: no single rule fits both uses.
+
+    A table that a `Readout` shares is right: the multiplier acts on the readout's input, and the
+    tensor itself trains as an input (Tensor Programs V, Table 8).
+    """
+    others = [(name, owner) for name, owner in shared if not isinstance(owner.module, Readout)]
+    tables = [owner for _, owner in others if isinstance(owner.module, TABLES)]
+    has_readout = len(others) < len(shared)
+    if not others or (has_readout and len(tables) == len(others)):
+        return
+    (first_name, first), *rest = others
+    differing = [owner for _, owner in rest if matrix_axes(owner) != matrix_axes(first)]
+    if not differing and not has_readout:
+        return
+    names = " and ".join(f"{name} ({type(owner.module).__name__})" for name, owner in shared)
+    raise PlanError(
+        f"plan: {first_name}: a shared tensor is used in one way, or as a table and a mup.Readout; "
+        f"got {names}; make the head a mup.Readout and tie it, `head = mup.Readout(width, n, "
+        "bias=False); head.weight = table.weight`, so that its input gets the multiplier 1/m; or, "
+        f"where the forward pass has it already, declare roles: {{'{first_name}': input}}"
+    )
 
 
 def matrix_axes(owner: Owner) -> tuple[int, int] | None:
@@ -126,3 +185,16 @@ def fan_in(owner: Owner, axis: int | None = None) -> int:
 def fan_out(owner: Owner, axis: int | None = None) -> int:
     """Return the number of sums that a tensor takes part in; the size of a vector."""
     return owner.parameter.numel() // fan_in(owner, axis)
+
+
+def layer_fan_in(owner: Owner) -> int:
+    """Return the fan-in of the weight of a tensor's module; 1 without such a weight."""
+    weight = owner.module._parameters.get("weight")
+    if not isinstance(weight, nn.Parameter):
+        return 1
+    return fan_in(Owner(owner.module, "weight", weight))
+
+
+def plain_shape(owner: Owner) -> list[int]:
+    """Return the shape of a tensor as a list."""
+    return list(owner.parameter.shape)

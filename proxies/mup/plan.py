@@ -40,11 +40,16 @@ class Row(TypedDict):
         fan_out_mult: a, its fan-out over that at base width.
         init_std: Std after `init_`; None: the tensor keeps its module's values, times `init_mult`.
         init_mult: Factor on the std from the base HPs.
+        own_std: Std of the module's own draws at this width, by `own_init`; None: `init_` measures
+            it, unless the module declares it or nothing is drawn.
+        own_init: How the module's draws depend on width: a law of `own_init.LAWS`, "declared",
+            "measured" where no law fits, or "kept" for constants and what is declared to stay.
         lr_mult: Factor on the base LR.
         wd_mult: Factor on the base weight decay.
         eps_mult: Factor on the base ε.
         grad_mult: Gradient's size relative to the form with a multiplier on the layer's input.
-        input_mult: Multiplier on the input of a `Readout`; 1 for anything else.
+        input_mult: Multiplier on the input of a `Readout`, also of one that shares a table, whose
+            role is input; 1 for anything else.
         decay: Whether weight decay acts on it.
     """
 
@@ -56,6 +61,8 @@ class Row(TypedDict):
     fan_out_mult: float
     init_std: float | None
     init_mult: float
+    own_std: float | None
+    own_init: str
     lr_mult: float
     wd_mult: float
     eps_mult: float
@@ -64,8 +71,8 @@ class Row(TypedDict):
     decay: bool
 
 
-# Of a row, what says where its multipliers come from; it acts through them alone.
-DESCRIPTIVE = frozenset({"fan_in_mult", "fan_out_mult"})
+# Of a row, what says where its other entries come from; the module itself has its own draws.
+DESCRIPTIVE = frozenset({"fan_in_mult", "fan_out_mult", "own_std", "own_init"})
 
 
 class Plan(TypedDict):
@@ -117,13 +124,13 @@ def plan(
     """Return the plan of `build(width)`: role and multipliers of each parameter, as JSON data.
 
     Args:
-        build: Returns a new model of a width; called on the meta device, and once on the CPU, at
-            base width, if some module does not declare the std of its tensors.
+        build: Returns a new model of a width; called on the meta device, and on the CPU at base
+            width and at twice that, if some module does not declare the std of its tensors.
         base_width: Width where μP and the ordinary parametrization agree, n0.
         width: Width the plan is for, n; the width multiplier is m = n / n0.
         roles: Roles by pattern of names (`*`, `?`), where shapes do not determine them:
             `{"mixer.*": "hidden@1"}`. The number after @ is the axis that is summed over; default:
-            the last.
+            the last. `, own init` after it keeps the module's own init at every width.
         **options: Arm, and base HPs that act through the plan; see `plan_of`.
 
     Raises:
@@ -173,6 +180,7 @@ def plan_of(
             "plan: a depth rule acts on the residual branches of the blocks; got a model without a "
             "ResidualBlock; derive its blocks from mup.ResidualBlock, or leave the rule out"
         )
+    _refuse_mixed(facts, arm)
     m, optimizer_rule = width / base_width, rule_of(optimizer)
     std_mults: dict[Role, float] = {
         "input": init_std * init_std_input,
@@ -183,7 +191,7 @@ def plan_of(
     }
     rows: dict[str, Row] = {}
     for tensor in facts:
-        alpha = output_mult if tensor.role == "output" else 1.0
+        alpha = output_mult if tensor.role == "output" or tensor.is_tied_table else 1.0
         row = _row(tensor, arm, m, alpha, std_mults[tensor.role], scale_eps, optimizer_rule)
         rows[tensor.name] = _with_factors(row, factors, tensor.in_block)
     return {
@@ -213,8 +221,11 @@ def _row(
     layer absorbs it.
     """
     rule, b = RULES_OF[arm][tensor.role], tensor.fan_in_mult
+    has_readout = tensor.is_readout or tensor.is_tied_table
     multiplier = scaled(alpha, b, rule.multiplier)
-    absorbed = 1.0 if tensor.is_readout else multiplier
+    if tensor.is_tied_table:  # what the table writes is what the readout reads
+        multiplier = scaled(alpha, tensor.fan_out_mult, RULES_OF[arm]["output"].multiplier)
+    absorbed = 1.0 if has_readout else multiplier
     init_mult = _init_mult(tensor, alpha, std_mult)
     algorithm = algorithm_of(optimizer, tensor.role, tensor.shape)
     size = TensorSize(
@@ -231,20 +242,23 @@ def _row(
         "fan_out_mult": tensor.fan_out_mult,
         "init_std": _init_std(tensor, rule, init_mult, is_base=m == 1, is_sp=is_sp),
         "init_mult": init_mult,
+        "own_std": tensor.drawn_std,
+        "own_init": _own_init(tensor),
         "lr_mult": absorbed_lr(lr, algorithm, absorbed),
         "wd_mult": absorbed_decay(wd, algorithm, absorbed),
         "eps_mult": scaled(scaled(1.0, absorbed, ABSORBED.eps), m, rule.eps if scale_eps else 0),
         "grad_mult": scaled(1.0, absorbed, ABSORBED.grad),
-        "input_mult": multiplier if tensor.is_readout else 1.0,
+        "input_mult": multiplier if has_readout else 1.0,
         "decay": rule.decays,
     }
 
 
 def _init_mult(tensor: TensorFacts, alpha: float, std_mult: float) -> float:
     """Return the base HPs' factor on the std, α included if absorbed; 1 for constants."""
-    if tensor.base_std is None:
+    if tensor.base_std is None or tensor.is_mixed:
         return 1.0
-    return std_mult if tensor.is_readout else scaled(std_mult, alpha, ABSORBED.std)
+    has_multiplier = tensor.is_readout or tensor.is_tied_table
+    return std_mult if has_multiplier else scaled(std_mult, alpha, ABSORBED.std)
 
 
 def _init_std(
@@ -252,21 +266,52 @@ def _init_std(
 ) -> float | None:
     """Return the std of a tensor after `init_`, None where its module's own values are kept.
 
-    Under SP every module keeps its own fan-in rule: the std that it declares at this width, or,
-    where it declares none, the values that it drew.
+    Under SP, and where that is declared, every module keeps its own fan-in rule: the std that it
+    declares at this width, or, where it declares none, the values that it drew.
     """
-    if tensor.base_std is None:
+    if tensor.base_std is None or tensor.is_mixed:
         return None
-    if is_sp:
+    if is_sp or tensor.keeps_init:
         if tensor.own_std is not None:
             return tensor.own_std * init_mult
         return tensor.base_std * init_mult if is_base else None
+    return _scaled_std(tensor, rule, init_mult)
+
+
+def _scaled_std(tensor: TensorFacts, rule: Rule, init_mult: float) -> float:
+    """Return the std by the rule of μP; that of the random part where a tensor is mixed."""
+    assert tensor.base_std is not None, "constants are not scaled"
     std = tensor.base_std * init_mult
     std = scaled(std, tensor.base_fan_in / tensor.fan_in, -rule.std)
     if tensor.is_readout:
         return std
     # Of the absorbed multiplier α · b^power, α is in `init_mult` already.
     return scaled(std, tensor.fan_in_mult, rule.multiplier * ABSORBED.std)
+
+
+def _own_init(tensor: TensorFacts) -> str:
+    if tensor.base_std is None or tensor.is_mixed or tensor.keeps_init:
+        return "kept"
+    return tensor.law or "measured"
+
+
+def _refuse_mixed(facts: tuple[TensorFacts, ...], arm: Arm) -> None:
+    """Raise where a constant plus noise would have to be scaled: no factor is right for both."""
+    unfit = []
+    for tensor in facts:
+        if not tensor.is_mixed or tensor.keeps_init or arm == "sp":
+            continue
+        target = _scaled_std(tensor, RULES_OF[arm][tensor.role], 1.0)
+        if tensor.drawn_std is None or not math.isclose(target, tensor.drawn_std, rel_tol=1e-9):
+            unfit.append(tensor)
+    if unfit and any(t.shape != t.base_shape for t in unfit):
+        names = ", ".join(t.name for t in unfit)
+        raise PlanError(
+            "plan: init scales the module's own draws by one factor; got a constant plus noise, of "
+            f"which the noise alone should shrink with width, in {names}; keep the constant in a "
+            f"buffer, or declare that it stays as it is: roles: {{'{unfit[0].name}': "
+            f"'{unfit[0].role}, own init'}}"
+        )
 
 
 def _with_factors(row: Row, factors: Factors, in_block: bool) -> Row:
@@ -336,6 +381,8 @@ TABLE_COLUMNS = (
     "algorithm",
     "shape",
     "init_std",
+    "own_std",
+    "own_init",
     "lr_mult",
     "wd_mult",
     "eps_mult",

@@ -5,25 +5,25 @@ read off models of two widths on the meta device, where a tensor has a shape and
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
+from mutransfer.proxies.mup.inference import roles_of
 from mutransfer.proxies.mup.modules import Readout
+from mutransfer.proxies.mup.own_init import Build, OwnInit, Sizes, law_ratio, own_inits
 from mutransfer.proxies.mup.parameters import (
     Owner,
     PlanError,
     fan_in,
-    fan_out,
-    matrix_axes,
+    layer_fan_in,
     owners,
 )
-from mutransfer.proxies.mup.patterns import declarations
-from mutransfer.proxies.mup.rules import Role
+from mutransfer.proxies.mup.patterns import Declared
+from mutransfer.proxies.mup.rules import MATRIX_ROLES, Role
 
-Build = Callable[[int], nn.Module]
+DECLARED = "declared"  # the law of a tensor whose module says its std at every width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +33,21 @@ class TensorFacts:
     Attributes:
         name: Parameter name, without the parts that wrappers add.
         role: See `rules.Role`.
-        is_readout: Whether it is the weight of a `Readout`.
+        is_readout: Whether it is the weight of a `Readout` alone.
+        is_tied_table: Whether it is a table and the weight of a `Readout`.
         shape: As in torch, at this width.
+        base_shape: At base width.
         fan_in: Number of terms that it sums over; 1 for anything but a matrix.
         base_fan_in: Fan-in at base width.
-        base_fan_out: Fan-out at base width.
-        base_std: Std in a model of base width; None: the tensor is constant.
+        layer_fan_in: Fan-in of the weight of its module; 1 without one.
+        base_layer_fan_in: The same at base width.
+        base_std: Std, or measured root mean square, in a model of base width; None: constant, or a
+            vector off zero.
         own_std: The std that its module declares at this width; None: constant, or not declared.
+        law: How the size of the module's draws depends on width: "declared", a name of
+            `own_init.LAWS`, or None where no law fits, or nothing is drawn.
+        is_mixed: Whether it is a constant plus noise, which no single factor can scale.
+        keeps_init: Whether its own init is declared to be right at every width.
         in_block: Whether it belongs to a `ResidualBlock`.
     """
 
@@ -47,11 +55,17 @@ class TensorFacts:
     role: Role
     is_readout: bool
     shape: tuple[int, ...]
+    base_shape: tuple[int, ...]
     fan_in: int
     base_fan_in: int
-    base_fan_out: int
+    layer_fan_in: int
+    base_layer_fan_in: int
     base_std: float | None
     own_std: float | None
+    law: str | None = None
+    is_tied_table: bool = False
+    is_mixed: bool = False
+    keeps_init: bool = False
     in_block: bool = False
 
     @property
@@ -62,7 +76,19 @@ class TensorFacts:
     @property
     def fan_out_mult(self) -> float:
         """a, the fan-out over that at base width; the fan-out of a vector is its size."""
-        return math.prod(self.shape) // self.fan_in / self.base_fan_out
+        base_fan_out = math.prod(self.base_shape) // self.base_fan_in
+        return math.prod(self.shape) // self.fan_in / base_fan_out
+
+    @property
+    def drawn_std(self) -> float | None:
+        """The size of the module's own draws at this width; None where it is not known."""
+        if self.law is None or self.law == DECLARED or self.base_std is None:
+            return self.own_std
+        base = Sizes(
+            shape=self.base_shape, fan_in=self.base_fan_in, layer_fan_in=self.base_layer_fan_in
+        )
+        sizes = Sizes(shape=self.shape, fan_in=self.fan_in, layer_fan_in=self.layer_fan_in)
+        return self.base_std * law_ratio(self.law, base, sizes)
 
 
 def tensor_facts(
@@ -74,11 +100,13 @@ def tensor_facts(
     `mup.plan`.
 
     Builds on the meta device only, unless some module does not declare its std in `param_std`
-    (parameter name to std, 0 for a constant): then one real model of base width is built and
-    measured. The global random state is unchanged afterwards.
+    (parameter name to std, 0 for a constant): then real models of base width and of twice that are
+    built with several seeds, and their draws measured. The global random state is unchanged
+    afterwards.
 
     Raises:
-        PlanError: the role of a tensor cannot be inferred, or the widths differ in their tensors.
+        PlanError: the roles of some tensors cannot be inferred, or the widths differ in their
+            tensors.
     """
     declared = declared or {}
     base, double = (_on_meta(build, w, declared) for w in (base_width, 2 * base_width))
@@ -89,75 +117,81 @@ def tensor_facts(
             f"plan: all widths have the same parameters; got {differing} at some widths only; vary "
             "only the width"
         )
-    measured: dict[str, float | None] = {}
-    if any(not _declares_std(owner) for owner in base.values()):
-        measured = _measured_stds(build, base_width)
-    roles = declarations(declared, model)
+    roles = roles_of(base, double, model, declared)
+    drawn = _drawn(build, base_width, base, double, roles)
     facts = []
     for name, owner in model.items():
-        at_base, declares_std = base[name], _declares_std(owner)
-        if name in roles:
-            role, axis = roles[name]
-            if axis is None and matrix_axes(owner) is None and role not in ("vector", "scalar"):
-                axis = -1  # stored like a Linear's weight: (…, in)
-        else:
-            role, axis = _inferred_role(name, at_base, double[name]), None
-            _refuse_late_growth(name, at_base, double[name], owner)
+        found, at_base = roles[name], base[name]
+        declares_std, own = _declares_std(owner), drawn.get(name, OwnInit())
         facts.append(
             TensorFacts(
                 name=name,
-                role=role,
+                role=found.role,
                 is_readout=isinstance(owner.module, Readout) and owner.attribute == "weight",
                 shape=tuple(owner.parameter.shape),
-                fan_in=fan_in(owner, axis),
-                base_fan_in=fan_in(at_base, axis),
-                base_fan_out=fan_out(at_base, axis),
-                base_std=_declared_std(at_base) if declares_std else measured[name],
+                base_shape=tuple(at_base.parameter.shape),
+                fan_in=fan_in(owner, found.axis),
+                base_fan_in=fan_in(at_base, found.axis),
+                layer_fan_in=layer_fan_in(owner),
+                base_layer_fan_in=layer_fan_in(at_base),
+                base_std=_declared_std(at_base) if declares_std else own.rms,
                 own_std=_declared_std(owner) if declares_std else None,
+                law=DECLARED if declares_std else own.law,
+                is_tied_table=owner.is_tied_table,
+                is_mixed=own.is_mixed,
+                keeps_init=found.keeps_init,
                 in_block=owner.in_block,
             )
         )
     return tuple(facts)
 
 
+def _drawn(
+    build: Build,
+    base_width: int,
+    base: Mapping[str, Owner],
+    double: Mapping[str, Owner],
+    roles: Mapping[str, Declared],
+) -> dict[str, OwnInit]:
+    """Return how each tensor is drawn whose module does not declare it; see `own_init`."""
+    names = [name for name, owner in base.items() if not _declares_std(owner)]
+    if not names:
+        return {}
+    sizes = {
+        name: (_sizes(base[name], roles[name].axis), _sizes(double[name], roles[name].axis))
+        for name in names
+    }
+    matrices = frozenset(name for name in names if roles[name].role in MATRIX_ROLES)
+    return own_inits(build, base_width, sizes, matrices)
+
+
+def _sizes(owner: Owner, axis: int | None) -> Sizes:
+    return Sizes(
+        shape=tuple(owner.parameter.shape),
+        fan_in=fan_in(owner, axis),
+        layer_fan_in=layer_fan_in(owner),
+    )
+
+
 def _on_meta(build: Build, width: int, declared: Mapping[str, str]) -> dict[str, Owner]:
-    """Return the trainable parameters of a model without memory, by plain name."""
-    with torch.device("meta"):
-        return owners(build(width), declared)
+    """Return the trainable parameters of a model without memory, by plain name.
 
-
-def _inferred_role(name: str, base: Owner, double: Owner) -> Role:
-    """Return a tensor's role from its shapes at base width and at twice that."""
-    shapes = base.parameter.shape, double.parameter.shape
-    growing = [axis for axis, (a, b) in enumerate(zip(*shapes, strict=True)) if a != b]
-    if not growing:
-        return "scalar"
-    axes = matrix_axes(base)
-    if len(growing) == 1 and (
-        len(shapes[0]) == 1 or (axes is None and growing[0] == base.parameter.ndim - 1)
-    ):
-        return "vector"
-    if axes is None or not set(growing) <= set(axes):
+    Raises:
+        PlanError: the constructor reads values, which tensors on the meta device do not have.
+    """
+    try:
+        with torch.device("meta"):
+            model = build(width)
+    except (RuntimeError, NotImplementedError) as error:
+        if "meta" not in str(error):
+            raise
         raise PlanError(
-            f"plan: {name}: the in and out axes of a matrix come from a Linear, Conv or Embedding; "
-            f"got a {type(base.module).__name__} with {list(shapes[0])} at base width and "
-            f"{list(shapes[1])} at twice that; hold it in such a module, or declare it: roles: "
-            f"{{'{name}': hidden@1}}, where 1 is the axis that is summed over"
-        )
-    if fan_in(base) == fan_in(double):
-        return "input"
-    return "output" if fan_out(base) == fan_out(double) else "hidden"
-
-
-def _refuse_late_growth(name: str, base: Owner, double: Owner, owner: Owner) -> None:
-    """Raise where a dimension is equal at base width and twice that, but differs at this width."""
-    shapes = [o.parameter.shape for o in (base, double, owner)]
-    if any(a == b and a != c for a, b, c in zip(*shapes, strict=True)):
-        raise PlanError(
-            f"plan: {name}: a dimension grows at every width or at none; got {list(shapes[0])} at "
-            f"base width, {list(shapes[1])} at twice that and {list(shapes[2])} at this width; "
-            f"take a base width above which it grows, or declare it: roles: {{'{name}': hidden}}"
-        )
+            f"plan: build({width}) is called on the meta device, where tensors have shapes and no "
+            f"values; got {type(error).__name__}: {str(error).splitlines()[0]}; compute with "
+            "Python numbers where the constructor calls .item(), float() or an `if` on a tensor, "
+            'or make that tensor with device="cpu"'
+        ) from error
+    return owners(model, declared)
 
 
 def _declares_std(owner: Owner) -> bool:
@@ -168,20 +202,3 @@ def _declared_std(owner: Owner) -> float | None:
     """Return the std that a module declares; None where it is zero: a constant."""
     declared: dict[str, float] = owner.module.param_std  # type: ignore[assignment]
     return declared[owner.attribute] or None
-
-
-def _measured_stds(build: Build, width: int) -> dict[str, float | None]:
-    """Return the std of every tensor of a model built on the CPU; None as in `_measured_std`."""
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.default_generator.manual_seed(0)
-        return {name: _measured_std(o.parameter) for name, o in owners(build(width)).items()}
-
-
-def _measured_std(parameter: torch.Tensor) -> float | None:
-    """Return the std of a tensor's entries, None if they are constant or not centred at zero."""
-    values = parameter.detach().double()
-    std, mean = values.std(correction=0).item(), values.mean().item()
-    # Draws around another mean than zero (gains near one) cannot be redrawn from N(0, std²).
-    is_centred = abs(mean) <= 6 * std / math.sqrt(values.numel())
-    is_constant = bool((values == values.flatten()[0]).all())
-    return None if is_constant or not is_centred else std

@@ -19,6 +19,7 @@ from mutransfer.words import Arm
 # matrix (bias, gain, position table); scalar: none.
 Role = Literal["input", "hidden", "output", "vector", "scalar"]
 ROLES: tuple[Role, ...] = get_args(Role)
+MATRIX_ROLES: frozenset[Role] = frozenset({"input", "hidden", "output"})
 
 
 class Rule(NamedTuple):

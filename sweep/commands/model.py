@@ -1,5 +1,6 @@
 """The commands about a study's model, before it is swept: `coordcheck` and `roles`."""
 
+import math
 from typing import Any
 
 import typer
@@ -87,13 +88,24 @@ def roles(
     if json_:
         terminal.as_json(rows)
         return
-    columns = ("parameter", "role", "shape", "init std", "LR ×", "WD ×", "input ×", "decay")
+    columns = (
+        "parameter",
+        "role",
+        "shape",
+        "init std",
+        "own init",
+        "LR ×",
+        "WD ×",
+        "input ×",
+        "decay",
+    )
     cells = [
         (
             row["name"],
             row["role"],
             "×".join(map(str, row["shape"])) or "1",
             "kept" if row["init_std"] is None else f"{row['init_std']:.4g}",
+            _own_init(row),
             f"{row['lr_mult']:.4g}",
             f"{row['wd_mult']:.4g}",
             f"{row['input_mult']:.4g}",
@@ -103,6 +115,15 @@ def roles(
     ]
     title = f"{study.name}: roles at width {config.width} (base width {config.base_width})"
     _print_wide(terminal.table(title, columns, cells))
+
+
+def _own_init(row: dict[str, Any]) -> str:
+    """How the module draws the tensor, and by what factor `mup.init_` then scales it."""
+    if row["init_std"] is None or row["own_std"] is None:
+        return str(row["own_init"])
+    factor = row["init_std"] / row["own_std"]
+    is_kept = math.isclose(factor, 1.0, rel_tol=1e-9)
+    return str(row["own_init"]) if is_kept else f"{row['own_init']} × {factor:.4g}"
 
 
 def _print_wide(table: Table) -> None:

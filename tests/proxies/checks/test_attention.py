@@ -71,3 +71,10 @@ def test_query_heads_that_share_a_key_head_have_the_logits_of_repeated_keys():
     assert (grouped.head_dim, grouped.scale) == (8, plain.scale)
     (other,) = softmaxes_of(lambda: F.scaled_dot_product_attention(q, repeated.roll(1, 1), q))
     assert not torch.equal(other.logits(), plain.logits())
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (2, 5, 8), (2, 3, 5, 8), (2, 2, 3, 5, 8)])
+def test_fused_attention_of_any_number_of_axes_shows_its_logits(shape):
+    q, k = torch.randn(2, *shape)
+    (softmax,) = softmaxes_of(lambda: F.scaled_dot_product_attention(q, k, k))
+    torch.testing.assert_close(softmax.logits(), q @ k.mT / 8**0.5)

@@ -29,7 +29,7 @@ def test_a_correct_model_breaks_nothing_and_sp_breaks_the_laws():
 
 MISTAKES = {
     "head dim grows, 1/√d": ({"power": -0.5}, None, "(model)", "head dim grows"),
-    "multiplier twice": ({"twice": True}, None, "head.weight", "width^-1.00"),
+    "multiplier twice": ({"twice": True}, None, "head.weight", "applied twice"),
     "bias under the multiplier": ({"is_outside": True}, None, "head.bias", "bias included"),
     "Xavier": ({"xavier": True}, None, "stem.weight", "initial size"),
     "hidden LR": ({}, set_to("inner.weight", lr_mult=-0.5), "inner.weight", "width^-0.50"),

@@ -105,6 +105,11 @@ def test_a_plan_of_wrapped_builds_is_that_of_the_bare_ones(wrapped):
     assert mup.plan(lambda width: wrapped(build(width)), base_width=BASE, width=WIDE) == plan
 
 
+def with_gradients(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A bias of keys has no gradient but rounding, which Adam makes as large as any other."""
+    return {name: w for name, w in weights.items() if not name.endswith("in_proj_bias")}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
 @pytest.mark.parametrize("is_before", [True, False])
@@ -113,10 +118,7 @@ def test_a_compiled_model_trains_the_same(expected, is_before):
     model, plan = initialized()
     compiled = torch.compile(model)
     weights = train(model if is_before else compiled, compiled, plan)
-    # A bias of keys has no gradient but rounding, which Adam makes as large as any other.
-    kept = {name for name in weights if not name.endswith("in_proj_bias")}
-    own, other = ({name: side[name] for name in kept} for side in (weights, expected))
-    assert_same(own, other, rtol=1e-3, atol=1e-4)
+    assert_same(with_gradients(weights), with_gradients(expected), rtol=1e-3, atol=1e-4)
 
 
 def sharded(rank: int, port: int, path: str) -> None:
@@ -130,20 +132,32 @@ def sharded(rank: int, port: int, path: str) -> None:
             fully_shard(layer)
         fully_shard(model)
         weights = train(model, model, plan)
+        late = initialized_after_sharding(plan)
         if rank == 0:
-            torch.save(weights, path)
+            torch.save({"trained": weights, "late": late}, path)
     finally:
         dist.destroy_process_group()
 
 
+def initialized_after_sharding(plan) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    model = CASE.build(WIDE)
+    fully_shard(model)
+    mup.init_(model, plan)
+    return {name: p.full_tensor().detach() for name, p in model.named_parameters()}
+
+
 def test_two_processes_of_fsdp2_train_the_same(expected, tmp_path):
+    """And `init_` after sharding is `init_` before it, to the bit."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     mp.spawn(sharded, args=(port, str(tmp_path / "weights.pt")), nprocs=2)
-    weights = torch.load(tmp_path / "weights.pt", weights_only=True)
-    assert_same(weights, expected, rtol=1e-4, atol=1e-5)
+    saved = torch.load(tmp_path / "weights.pt", weights_only=True)
+    weights, whole = with_gradients(saved["trained"]), with_gradients(expected)
+    assert_same(weights, whole, rtol=1e-4, atol=1e-5)
     model, plan = initialized()
+    assert_same(saved["late"], dict(model.named_parameters()), rtol=0, atol=0)
     plan["params"]["encoder.layers.0.linear1.weight"]["lr_mult"] = 1.0
     with pytest.raises(AssertionError):  # the negative control: another plan shows
-        assert_same(train(model, model, plan), expected, rtol=1e-4, atol=1e-5)
+        assert_same(with_gradients(train(model, model, plan)), whole, rtol=1e-4, atol=1e-5)

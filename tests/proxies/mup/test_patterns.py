@@ -14,9 +14,17 @@ NAMES = ("mixer", "head.weight", "head.bias")
 def test_the_last_pattern_that_matches_counts():
     declared = {"*": "vector", "head.*": "scalar", "head.w*": "hidden@1"}
     assert declarations(declared, NAMES) == {
-        "mixer": ("vector", None),
-        "head.weight": ("hidden", 1),
-        "head.bias": ("scalar", None),
+        "mixer": ("vector", None, False),
+        "head.weight": ("hidden", 1, False),
+        "head.bias": ("scalar", None, False),
+    }
+
+
+def test_an_own_init_is_declared_beside_the_role():
+    declared = {"mixer": "output@0, own init", "head.weight": "hidden,own init"}
+    assert declarations(declared, NAMES) == {
+        "mixer": ("output", 0, True),
+        "head.weight": ("hidden", None, True),
     }
 
 
@@ -26,6 +34,8 @@ def test_the_last_pattern_that_matches_counts():
         ({"mixers": "hidden"}, "a pattern matches some parameter; got none"),
         ({"mixer": "hiden"}, "one of input, hidden, .*got hiden"),
         ({"mixer": "hidden@x"}, "got hidden@x"),
+        ({"mixer": "hidden, no init"}, "got hidden, no init"),
+        ({"mixers": "hidden", "mixer": "hiden"}, "got none(.|\n)*got hiden"),
     ],
 )
 def test_a_pattern_without_a_match_or_with_an_unknown_role_is_refused(declared, text):

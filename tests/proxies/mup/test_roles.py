@@ -36,7 +36,7 @@ def test_roles_of_a_family_are_those_written_by_hand(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_module_of_a_family_needs_to_be_measured(family, monkeypatch):
     monkeypatch.setattr(
-        "mutransfer.proxies.mup.roles._measured_stds", lambda *_: pytest.fail("measured")
+        "mutransfer.proxies.mup.roles.own_inits", lambda *_: pytest.fail("measured")
     )
     assert len(rows(family)) == len(ROLES[family])
 
@@ -92,3 +92,37 @@ def test_a_dimension_that_grows_only_beyond_twice_the_base_width_is_refused():
     assert (
         mup.plan(LateGrowth, base_width=24, width=32)["params"]["head.weight"]["role"] == "output"
     )
+
+
+class ReadsValues(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        rates = [rate.item() for rate in torch.linspace(0, 0.1, 3)]
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in rates)
+
+
+class Lazy(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.LazyLinear(width), nn.Linear(width, width)
+
+
+class Broken(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        raise RuntimeError("a fault of the module's own")
+
+
+@pytest.mark.parametrize(
+    ("builder", "error", "text"),
+    [
+        (ReadsValues, mup.PlanError, r"build\(8\) is called on the meta device.*\.item\(\)"),
+        (Lazy, mup.PlanError, r"lazy modules.*first\.weight, first\.bias.*nn\.Linear instead"),
+        (Broken, RuntimeError, "of the module's own"),
+    ],
+)
+def test_a_constructor_that_needs_values_or_has_no_shapes_is_refused_in_our_words(
+    builder, error, text
+):
+    with pytest.raises(error, match=text):
+        mup.plan(builder, base_width=8, width=16)
