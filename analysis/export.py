@@ -115,8 +115,12 @@ def best_yaml(
     family: str,
     width: int,
     axis_value: int | None = None,
+<<<<<<< HEAD
     fits: Mapping[str, Fits] | None = None,
     optimizer: Mapping[str, Any],
+=======
+    optimizer: Any,
+>>>>>>> wB
     roles: Any,
     plan: Any,
     valid_for: Mapping[str, Any],
@@ -131,9 +135,13 @@ def best_yaml(
         family: Model family.
         width: Production width.
         axis_value: Value of the production run on the question's axis; None: its width.
+<<<<<<< HEAD
         fits: The fitted slices that the verdict rests on, by HP; without them nothing is predicted
             beyond the target.
         optimizer: betas, eps and the like.
+=======
+        optimizer: Name, betas, eps and the like, plain data; None: not known.
+>>>>>>> wB
         roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
             ``width``, plain data.
         plan: The model's plan at ``width``, plain data.
@@ -165,7 +173,7 @@ def best_yaml(
         "prediction": _prediction(verdict, question, axis_value, fits),
         "hps": dict(question.transferred),
         "search_best": None if question.search_best is None else dict(question.search_best),
-        "optimizer": dict(optimizer),
+        "optimizer": optimizer,
         "roles": roles,
         "plan": plan,
         "valid_for": dict(valid_for),

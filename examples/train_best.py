@@ -51,9 +51,9 @@ def main() -> None:
     mup.init_(model, plan)
     eps, decay = best["optimizer"]["eps"], hps["weight_decay"]
     groups = mup.param_groups(model, plan, lr=hps["lr"], weight_decay=decay, eps=eps)
-    optimizer = torch.optim.AdamW(groups, betas=tuple(best["optimizer"]["betas"]))
-    # Multiplies each group's own learning rate, as every scheduler of torch does.
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings["steps"])
+    optimizer = torch.optim.AdamW(groups, lr=hps["lr"], betas=tuple(best["optimizer"]["betas"]))
+    # Multiplies each group's own learning rate; a scheduler that sets absolute ones would not do.
+    schedule = mup.scheduler(optimizer, schedule="cosine", steps=settings["steps"])
 
     loss_of = objective(ObjectiveConfig(kind=settings["objective"]), learn_sigma=False)
     for step in range(args.steps):
@@ -68,6 +68,7 @@ def main() -> None:
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
+        mup.check_lrs(optimizer)
         print(f"step {step + 1}: loss {loss.item():.4f}")
     for group in optimizer.param_groups:
         size = sum(p.numel() for p in group["params"])

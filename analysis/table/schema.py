@@ -93,6 +93,11 @@ COLUMNS: tuple[Column, ...] = (
     _optional("host", "str", "name of the machine"),
     _optional("threads", "int64", "CPU threads"),
     _optional("precision", "str", "number format of training"),
+    _optional(
+        "settings",
+        "str",
+        "JSON: what the user's own trainer reported of its optimizer, schedule, precision and loss",
+    ),
     _optional("started_at", "str", "start", "ISO 8601, UTC"),
     _optional("finished_at", "str", "end", "ISO 8601, UTC"),
     _optional("versions", "str", "JSON: versions of mutransfer, torch, optuna, ray, python"),

@@ -18,35 +18,49 @@ from torch.distributed.fsdp import fully_shard
 from mutransfer import mup
 
 
-def run(trial: Any) -> Iterator[dict[str, float]]:
+def run(trial: Any) -> Iterator[dict[str, Any]]:
     """Yield points of training in this process; `trial: 'train:run'` of the spec."""
     yield from points(vars(trial), lambda model: model)
 
 
 def points(
     trial: dict[str, Any], wrapped: Callable[[nn.Module], nn.Module]
-) -> Iterator[dict[str, float]]:
+) -> Iterator[dict[str, Any]]:
     """Yield {step, train_loss, val_loss} before the first step and after the last."""
     torch.manual_seed(trial["seed"])
     model = transformer.build(trial["width"])
     mup.init_(model, trial["plan"])
     model = wrapped(model)
     hps, data = trial["hps"], transformer.data(0)
-    groups = mup.param_groups(model, trial["plan"], lr=hps["lr"], weight_decay=hps["weight_decay"])
-    optimizer = torch.optim.AdamW(groups)
+    adam = {"betas": tuple(trial["optimizer"]["betas"]), "eps": trial["optimizer"]["eps"]}
+    decay = hps["weight_decay"]
+    groups = mup.param_groups(
+        model, trial["plan"], lr=hps["lr"], weight_decay=decay, eps=adam["eps"]
+    )
+    optimizer = torch.optim.AdamW(groups, lr=hps["lr"], betas=adam["betas"])
+    scheduler = mup.scheduler(optimizer, **trial["schedule"], warmup_steps=hps["warmup_steps"])
+    # What this trainer does goes into best.yaml; what is not reported is left out there.
+    settings = {
+        "optimizer": {"name": "adamw", **adam},
+        "schedule": trial["schedule"]["schedule"],
+        "precision": "fp32",
+        "loss": "cross-entropy",
+    }
     rng = torch.Generator()
 
     def val_loss() -> float:
         with torch.no_grad():
             return transformer.loss(model, data.validation(), rng).mean().item()
 
-    yield {"step": 0, "val_loss": val_loss()}
+    yield {"step": 0, "val_loss": val_loss(), "settings": settings}
     for step in range(trial["steps"]):
         batch = data.batch(trial["seed"], step, trial["batch_size"])
         loss = transformer.loss(model, batch, rng).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        scheduler.step()
+    mup.check_lrs(optimizer)  # raises where a scheduler has lost the ratios between the groups
     yield {"step": trial["steps"], "train_loss": loss.item(), "val_loss": val_loss()}
 
 

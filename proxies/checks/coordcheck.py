@@ -6,8 +6,10 @@ appendix D; arXiv 2310.17813). This file measures them; `analysis.verdict.coordc
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from mutransfer.proxies import training
 from mutransfer.proxies.checks.forward import MODEL, feeds, trace
 from mutransfer.proxies.config.trial import TrialConfig
+from mutransfer.proxies.mup.optimizers import ADAMW, OptimizerRule
 from mutransfer.proxies.mup.parameters import owners, plain_name
 from mutransfer.proxies.mup.plan import Plan, Row
 from mutransfer.proxies.rng import generator
@@ -39,10 +42,11 @@ class CheckRun:
 
     Attributes:
         model: Initialized, not yet trained.
-        optimizer: AdamW over all parameters of the model.
+        optimizer: Over all parameters of the model.
         plan: Plan of the model; see `mup.plan`.
         take_step: Runs one training step.
         probe: Runs the forward pass on a fixed batch, the same at every width.
+        rule: What was chosen of the optimizer: a power of width of its own, the rule of its decay.
     """
 
     model: nn.Module
@@ -50,6 +54,7 @@ class CheckRun:
     plan: Plan
     take_step: Callable[[], object]
     probe: Callable[[], object]
+    rule: OptimizerRule = ADAMW
 
 
 # Called as start(arm, width, seed, lr).
@@ -118,6 +123,7 @@ def of_trial(config: TrialConfig) -> CheckRun:
         plan=training.plan(config),
         take_step=run.take_step,
         probe=lambda: run.losses(first_batch),
+        rule=config.train.optimizer,
     )
 
 
@@ -139,13 +145,19 @@ def choose_lr(start: StartRun, *, base_width: int, steps: int, log2_lrs: Iterabl
         measured = list(sizes(start("mup", base_width, 0, lr), steps))
         last = {(kind, name): size for step, kind, name, _, size in measured if step == steps}
         ratios = sorted(
-            size / last["output", name]
+            _share(size, last["output", name])
             for (kind, name), size in last.items()
-            if kind == "change" and size > 0
+            if kind == "change" and not size <= 0
         )
         if ratios and ratios[len(ratios) // 2] <= CHANGED:
             break
     return lr
+
+
+def _share(change: float, output: float) -> float:
+    """Return a change as a share of an output; infinite where the LR made either no number."""
+    share = change / output if output else math.inf
+    return share if math.isfinite(share) else math.inf
 
 
 def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str | None, float]]:
@@ -154,22 +166,25 @@ def sizes(run: CheckRun, steps: int) -> Iterator[tuple[int, SizeKind, str, str |
     A weight of fewer than `MIN_DRAWN` entries has no size at initialization. Then the weights of
     `inner_outputs` are set to zero.
     """
-    rows, parameters = run.plan["params"], owners(run.model)
-    at_init = {name: owner.parameter.detach().clone() for name, owner in parameters.items()}
+    rows = run.plan["params"]
+    parameters = {name: owner.parameter for name, owner in owners(run.model).items()}
+    at_init = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     for name, value in at_init.items():
         if value.numel() < MIN_DRAWN:
             continue
         yield 0, "weight", name, rows[name]["role"], init_size(value, rows[name])
     for name in inner_outputs(run):
-        parameters[name].parameter.detach().zero_()
+        parameters[name].detach().zero_()
         at_init[name].zero_()
     first = trace(run.model, run.probe).outputs
+    squares = dict.fromkeys(parameters, 0.0)  # of each gradient, summed over the steps
     for step in range(steps + 1):
         if step:
-            run.take_step()
-            trained = _trained(run.optimizer, {n: o.parameter for n, o in parameters.items()})
-            for name in at_init:
-                update = parameters[name].parameter.detach() - at_init[name]
+            with _summing_gradients(parameters, squares):
+                run.take_step()
+            trained = _trained(squares)
+            for name, parameter in parameters.items():
+                update = parameter.detach() - at_init[name]
                 size = update_size(update, rows[name]) if name in trained else 0.0
                 yield step, "update", name, rows[name]["role"], size
         outputs = trace(run.model, run.probe).outputs if step else first
@@ -236,15 +251,36 @@ def spectral_norm(matrix: Tensor) -> float:
     return norm
 
 
-def _trained(optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter]) -> set[str]:
+@contextmanager
+def _summing_gradients(
+    parameters: Mapping[str, nn.Parameter], squares: dict[str, float]
+) -> Iterator[None]:
+    """Add the mean square of each gradient of a `with` block to `squares`.
+
+    Read as the backward pass accumulates them: a step may set them to None, and the state of an
+    optimizer tells them for some optimizers alone.
+    """
+
+    def add(name: str, parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            squares[name] += parameter.grad.double().square().mean().item()
+
+    hooks = [
+        parameter.register_post_accumulate_grad_hook(partial(add, name))
+        for name, parameter in parameters.items()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _trained(squares: Mapping[str, float]) -> set[str]:
     """Return the parameters whose gradient exceeds rounding error (that of a key bias does not)."""
-    rms_of_gradient = {}
-    for name, parameter in parameters.items():
-        second = optimizer.state.get(parameter, {}).get("exp_avg_sq")
-        rms_of_gradient[name] = 0.0 if second is None else second.mean().sqrt().item()
-    largest = max(rms_of_gradient.values(), default=0.0)
+    largest = max(squares.values(), default=0.0)
     # Written so that NaN counts as trained.
-    return {name for name, size in rms_of_gradient.items() if not size <= ROUNDING * largest}
+    return {name for name, square in squares.items() if not square <= ROUNDING**2 * largest}
 
 
 def _rms(values: Iterable[Tensor]) -> float:

@@ -15,7 +15,7 @@ from mutransfer.proxies.checks.forward import MODEL
 from mutransfer.proxies.checks.init_state import init_state
 from mutransfer.proxies.checks.width_pair import EXACT, ROUGH, WidthPair
 
-RULES = 3  # version of these laws, in the key of stored results; raise it if results may change
+RULES = 4  # version of these laws, in the key of stored results; raise it if results may change
 # A law counts as broken if it is with each of this many seeds: the response of a head in front of a
 # random network, such as REPA's, scatters by a quarter of an exponent from seed to seed.
 SEEDS = 3
@@ -77,7 +77,7 @@ def _broken_with(
 
 
 def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
-    """The LR is the base LR at base width, falls as 1/fan_in for a hidden matrix, else stays."""
+    """The LR is the base LR at base width, and scales with width by the kind of the optimizer."""
     narrow, wide = pair.both(name)
     if not (narrow.lr and wide.lr):
         text, cause = "it is not trained", "no group of the optimizer has it"
@@ -85,10 +85,11 @@ def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]
         yield BrokenLaw(name=name, found=text, cause=cause, remedy=remedy)
         return
     is_readout, n = pair.is_readout(name), pair.n_growing(name)
-    if not is_readout and not math.isclose(narrow.lr, lr, rel_tol=1e-3):
+    base_lr = narrow.base_lr or lr
+    if not is_readout and not math.isclose(narrow.lr, base_lr, rel_tol=1e-3):
         yield BrokenLaw(
             name=name,
-            found=f"at base width its LR is {narrow.lr / lr:.3g} times the base LR, not 1",
+            found=f"at base width its LR is {narrow.lr / base_lr:.3g} times the base LR, not 1",
             cause="learning rates relative to another base width than the model's",
         )
     if is_readout:
@@ -113,10 +114,31 @@ def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]
 
 
 def _wanted(pair: WidthPair, name: str, n_growing: int) -> list[float]:
-    """Return the powers of width that the LR of a tensor may follow: 1 / its own fan-in."""
-    if n_growing >= 2:
-        return [-power for power in pair.read_exponents(name)]
-    return [0.0, -1.0] if _is_ambiguous(pair, name) else [0.0]
+    """Return the powers of width that the LR of a tensor may follow, by its own dimensions.
+
+    √(fan_in / fan_out) · ‖ΔW‖₂ is constant in width: for entries of size one the LR goes as 1 /
+    fan_in, for the gradient itself as fan_out / fan_in, for singular values of one as
+    √(fan_out / fan_in) over Muon's adjustment.
+    """
+    if n_growing < 2:
+        is_gradient = pair.wide.tensors[name].kind == "gradient"
+        alone = float(n_growing) if is_gradient else 0.0
+        return [alone, -1.0] if _is_ambiguous(pair, name) else [alone]
+    own = pair.wide.rule.hidden_lr_power
+    if own is not None:
+        return [own * power for power in pair.read_exponents(name)]
+    return [_of_hidden(pair, name, power) for power in pair.read_exponents(name)]
+
+
+def _of_hidden(pair: WidthPair, name: str, fan_in: float) -> float:
+    """Return the power of width of the LR of a hidden matrix whose fan-in grows by a power."""
+    narrow, wide = pair.both(name)
+    if wide.kind == "entrywise":
+        return -fan_in
+    fan_out = pair.exponent(math.prod(narrow.shape), math.prod(wide.shape)) - fan_in
+    if wide.kind == "gradient":
+        return fan_out - fan_in
+    return (fan_out - fan_in) / 2 - pair.exponent(narrow.adjustment, wide.adjustment)
 
 
 def _digits(power: float) -> str:
@@ -126,7 +148,8 @@ def _digits(power: float) -> str:
 
 def _readout_rate(pair: WidthPair, name: str, module: str | None = None) -> Iterator[BrokenLaw]:
     """The effect of one update, of weight or bias, on the prediction is constant in width."""
-    (narrow, wide), (narrow_effect, wide_effect) = pair.both(name), pair.response(name, module)
+    narrow, wide = pair.both(name)
+    narrow_effect, wide_effect = pair.response(name, wide.kind, module)
     if not (narrow_effect > 0 and wide_effect > 0):
         return
     assert narrow.lr and wide.lr, "_learning_rate checks this"
@@ -173,7 +196,10 @@ def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
     if pair.is_readout(name):
         yield from _readout_size(pair, name, exponent)
         return
-    wanted = [w / 2 if n >= 2 else w for w in _wanted(pair, name, n)]
+    if n >= 2:
+        wanted = [-power / 2 for power in pair.read_exponents(name)]
+    else:
+        wanted = [0.0, -1.0] if _is_ambiguous(pair, name) else [0.0]
     if min(abs(exponent - w) for w in wanted) > slack:
         cause = (
             "a std that is not divided by √fan_in, or divided twice"
@@ -198,7 +224,7 @@ def _readout_size(pair: WidthPair, name: str, exponent: float) -> Iterator[Broke
 
 
 def _decay(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
-    """Only matrices decay, and LR × weight decay is constant in width."""
+    """Only matrices decay, and LR × weight decay is constant in width, or as was chosen."""
     narrow, wide = pair.both(name)
     if not (narrow.weight_decay or wide.weight_decay):
         return
@@ -212,9 +238,15 @@ def _decay(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
         yield BrokenLaw(name=name, found="it has weight decay at one width only", cause=cause)
     else:
         products = [t.lr * t.weight_decay for t in (narrow, wide) if t.lr]
-        if abs(exponent := pair.exponent(*products)) > EXACT:
+        power = pair.wide.rule.decay_power
+        of_hidden = (
+            [power * p for p in pair.read_exponents(name)] if pair.n_growing(name) > 1 else []
+        )
+        wanted, exponent = of_hidden or [0.0], pair.exponent(*products)
+        if min(abs(exponent - w) for w in wanted) > EXACT:
+            text = f"LR × weight decay scales as width^{exponent:+.2f}, not width^{wanted[0]:g}"
             yield BrokenLaw(
-                name=name, found=f"LR × weight decay scales as width^{exponent:+.2f}, not width^0",
+                name=name, found=text,
                 cause="a weight decay that is not multiplied by m where the LR is divided by it",
             )  # fmt: skip
 

@@ -4,6 +4,7 @@ import math
 
 from mutransfer.proxies.checks.forward import MODEL, TensorShapes, acts, feeds
 from mutransfer.proxies.checks.init_state import InitState, InitTensor, response
+from mutransfer.proxies.mup.rules import Kind
 
 # Tolerance on a measured exponent of width: of exact quantities, and of responses, which depend on
 # random features. A response may also be off by this many octaves between the two widths.
@@ -86,15 +87,18 @@ class WidthPair:
         """Return the power of width that a positive quantity is proportional to."""
         return math.log2(wide / narrow) / self.log2_m
 
-    def response(self, name: str, module: str | None = None) -> tuple[float, float]:
+    def response(
+        self, name: str, kind: Kind = "entrywise", module: str | None = None
+    ) -> tuple[float, float]:
         """Return, at both widths, what a unit change of a readout's tensor does.
 
         To the prediction if the readout is terminal, else to its module's output. The readout is
-        the tensor's own module, or another one that shares it.
+        the tensor's own module, or another one that shares it. For the kind of an update see
+        `init_state.response`.
         """
         module = module or self.wide.tensors[name].module
         target = MODEL if self.is_terminal(module) else module
-        narrow, wide = (response(state, name, target) for state in (self.narrow, self.wide))
+        narrow, wide = (response(state, name, target, kind) for state in (self.narrow, self.wide))
         return narrow, wide
 
 

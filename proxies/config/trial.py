@@ -14,10 +14,12 @@ from annotated_types import Ge, Le
 
 from mutransfer.proxies.config.data import DATA_CONFIGS, DataConfig, DigitsConfig
 from mutransfer.proxies.config.model import MODEL_CONFIGS, ModelConfig, repa_block
+from mutransfer.proxies.config.optimizer import ADAMW, OptimizerConfig
 from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.proxies.config.scaling import Scaling, ScalingRule
 from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.fields import STRICT, Beta, Count, Fraction, NonNegative, Positive
+from mutransfer.proxies.mup.schedule import Schedule
 from mutransfer.words import Arm, StudyAxis, round_hp
 
 Device = Literal["cpu", "cuda"]
@@ -44,14 +46,15 @@ class TrainConfig:
         schedule: LR schedule after the warmup.
         decay_frac: Share of the steps in which a WSD schedule decays.
         final_lr_frac: LR at the end of a decay, as a share of the peak.
-        betas: Adam's β.
+        optimizer: The optimizer, by its name or with options.
+        betas: β of Adam, AdamW and Lion.
         eps: Adam's ε; small, because the first gradients under a zero readout are tiny.
         scale_eps: Scale ε with width, as 1/m.
         ema_frac: Horizon of the EMA as a share of the steps, since a fixed decay would average over
             another share of a run of another length; None: no EMA.
         precision: Precision of the forward pass; bf16 is by autocast.
         compile: Use torch.compile.
-        fused: Use the fused AdamW.
+        fused: Use the fused AdamW, Adam or SGD.
         log_every: Steps between two points of the training curve; None: about 50 points per run.
         n_val: Validations, evenly spaced, the last at the end; one more precedes the first step.
     """
@@ -60,9 +63,10 @@ class TrainConfig:
 
     steps: Count
     batch_size: Count
-    schedule: Literal["constant", "cosine", "wsd"] = "constant"
+    schedule: Schedule = "constant"
     decay_frac: Fraction = 0.2
     final_lr_frac: Annotated[float, Ge(0), Le(1)] = 0.0
+    optimizer: OptimizerConfig = ADAMW
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     eps: Positive = 1e-12
     scale_eps: bool = False
@@ -218,6 +222,7 @@ class TrialConfig:
         train = dict(parts.get("train", {}))
         train["betas"] = tuple(train.get("betas", TrainConfig.betas))
         try:
+            train["optimizer"] = OptimizerConfig(**train.get("optimizer", {}))
             model_class = MODEL_CONFIGS[parts["model"].get("family", "dit")]
             parts["model"] = model_class(**parts["model"])
             given = parts.get("data", {})

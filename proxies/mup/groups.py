@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mutransfer.proxies.mup.modules import ResidualBlock
+from mutransfer.proxies.mup.optimizers import HAS_EPS, Algorithm, OptimizerRule, rule_of
 from mutransfer.proxies.mup.parameters import PlanError, owners, plain_name
-from mutransfer.proxies.mup.plan import Plan
+from mutransfer.proxies.mup.plan import Plan, Row, for_optimizer
+from mutransfer.proxies.mup.rules import Role
 
 
 def param_groups(
@@ -19,8 +21,14 @@ def param_groups(
     lr: float,
     weight_decay: float = 0.0,
     eps: float = 1e-12,
+    optimizer: str | Mapping[str, Any] | OptimizerRule | None = None,
+    adamw_lr: float | None = None,
+    adamw_weight_decay: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Return groups for `torch.optim.AdamW`, tensors of equal multipliers together.
+    """Return groups for an optimizer, tensors of equal algorithm, role and multipliers together.
+
+    They are for the optimizer of the plan, by default `torch.optim.AdamW`; `mup.optimizer` returns
+    it with them. Under `muon` those with algorithm "muon" are for Muon and the others for AdamW.
 
     Args:
         model: Bare or wrapped by DDP, FSDP or torch.compile; frozen parameters are left out.
@@ -29,17 +37,22 @@ def param_groups(
         weight_decay: Base weight decay, in PyTorch's form: a step shrinks weights by the share
             lr × weight_decay.
         eps: Base ε of Adam.
+        optimizer: Another optimizer than the plan's; see `mup.plan`.
+        adamw_lr: Base LR of what trains with AdamW under `muon`; None: `lr`.
+        adamw_weight_decay: Its base weight decay; None: `weight_decay`.
 
     Returns:
-        Groups with params, param_names, name (roles), lr, weight_decay and eps (multiplied out),
-        lr_mult and grad_mult. Schedulers must multiply each group's own lr.
+        Groups with params, param_names, name (the role), lr, weight_decay and eps (multiplied out),
+        and what `mup.check_lrs` compares: algorithm, base_lr, lr_mult; grad_mult. Schedulers must
+        multiply each group's own lr.
 
     Raises:
         PlanError: a trainable parameter is not in the plan, a planned one not in the model, or a
             `Readout` or `ResidualBlock` has another multiplier than the plan's (`mup.init_` was not
-            called).
+            called); or there is no rule for the optimizer.
     """
-    rows = plan["params"]
+    plan = plan if optimizer is None else for_optimizer(plan, optimizer)
+    rows, rule = plan["params"], rule_of(plan.get("optimizer"))
     parameters = {plain_name(name): p for name, p in model.named_parameters()}
     trainable = {name: p for name, p in parameters.items() if p.requires_grad}
     unplanned, absent = trainable.keys() - rows.keys(), rows.keys() - parameters.keys()
@@ -49,34 +62,61 @@ def param_groups(
             f"in the model, {sorted(absent)} only in the plan; plan this model"
         )
     _check_multipliers(model, plan)
-    groups: dict[Multipliers, _Members] = {}
+    groups: dict[Shared, _Members] = {}
     for name, parameter in trainable.items():
-        row = rows[name]
-        wd = row["wd_mult"] if row["decay"] else 0.0
-        key = Multipliers(row["lr_mult"], wd, row["eps_mult"], row["grad_mult"])
-        group = groups.setdefault(key, _Members())
+        group = groups.setdefault(_shared(rows[name]), _Members())
         group.names.append(name)
         group.params.append(parameter)
-        if row["role"] not in group.roles:
-            group.roles.append(row["role"])
+    bases = {"": (lr, weight_decay)}
+    if rule.name == "muon":
+        bases["adamw"] = (
+            lr if adamw_lr is None else adamw_lr,
+            weight_decay if adamw_weight_decay is None else adamw_weight_decay,
+        )
     return [
         {
-            "name": "+".join(group.roles),
+            "name": shared.role,
             "params": group.params,
             "param_names": group.names,
-            "lr": lr * mults.lr,
-            "lr_mult": mults.lr,
-            "weight_decay": weight_decay * mults.wd,
-            "eps": eps * mults.eps,
-            "grad_mult": mults.grad,
+            **_values(shared, rule, *bases.get(shared.algorithm, bases[""]), eps),
         }
-        for mults, group in groups.items()
+        for shared, group in groups.items()
     ]
 
 
-class Multipliers(NamedTuple):
-    """The multipliers that the tensors of a group share; wd is 0 where no weight decay acts."""
+def _values(
+    shared: "Shared", rule: OptimizerRule, lr: float, weight_decay: float, eps: float
+) -> dict[str, Any]:
+    """Return the entries of a group besides its tensors; ε where the optimizer is an Adam."""
+    # A step shrinks weights by LR × weight decay; independent decay must not depend on the base LR.
+    decay = weight_decay / lr if rule.decay == "independent" else weight_decay
+    return {
+        "algorithm": shared.algorithm,
+        "lr": lr * shared.lr,
+        "base_lr": lr,
+        "lr_mult": shared.lr,
+        "weight_decay": decay * shared.wd,
+        **({"eps": eps * shared.eps} if shared.algorithm in HAS_EPS else {}),
+        **({"adjust_lr_fn": rule.adjust_lr_fn} if shared.algorithm == "muon" else {}),
+        "grad_mult": shared.grad,
+    }
 
+
+def _shared(row: Row) -> "Shared":
+    wd = row["wd_mult"] if row["decay"] else 0.0
+    algorithm = row.get("algorithm", "adamw")
+    return Shared(algorithm, row["role"], row["lr_mult"], wd, row["eps_mult"], row["grad_mult"])
+
+
+class Shared(NamedTuple):
+    """What the tensors of a group share; wd is 0 where no weight decay acts.
+
+    By role too, although the optimizer does not need it: at base width all multipliers are equal,
+    and code that picks groups by name would there pick another set of tensors.
+    """
+
+    algorithm: Algorithm
+    role: Role
     lr: float
     wd: float
     eps: float
@@ -87,7 +127,6 @@ class Multipliers(NamedTuple):
 class _Members:
     """The tensors of a group, in model order."""
 
-    roles: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     params: list[nn.Parameter] = field(default_factory=list)
 

@@ -2,8 +2,20 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, TypedDict, Unpack
 
+from mutransfer.proxies.mup.optimizers import (
+    Algorithm,
+    OptimizerRule,
+    TensorSize,
+    absorbed_decay,
+    absorbed_lr,
+    algorithm_of,
+    decay_factor,
+    lr_factor,
+    rule_of,
+)
 from mutransfer.proxies.mup.parameters import PlanError
 from mutransfer.proxies.mup.roles import Build, TensorFacts, tensor_facts
 from mutransfer.proxies.mup.rules import ABSORBED, RULES_OF, Role, Rule, scaled
@@ -21,6 +33,7 @@ class Row(TypedDict):
 
     Attributes:
         role: See `rules.Role`.
+        algorithm: The optimizer that it trains with; under `muon`, AdamW for all but hidden ones.
         shape: As in torch, at the width of the plan.
         fan_in: Number of terms that it sums over; 1 for anything but a matrix.
         fan_in_mult: b, its fan-in over that at base width, of which the rules are powers.
@@ -41,6 +54,7 @@ class Row(TypedDict):
     """
 
     role: Role
+    algorithm: Algorithm
     shape: list[int]
     fan_in: int
     fan_in_mult: float
@@ -71,6 +85,7 @@ class Plan(TypedDict):
         width: n.
         width_mult: m = n / n0.
         residual_mult: Multiplier on the residual branches of every `ResidualBlock`.
+        optimizer: The fields of its `OptimizerRule`.
         params: A row for each trainable tensor, by name, in model order.
     """
 
@@ -80,6 +95,7 @@ class Plan(TypedDict):
     width: int
     width_mult: float
     residual_mult: float
+    optimizer: dict[str, Any]
     params: dict[str, Row]
 
 
@@ -94,6 +110,7 @@ class PlanOptions(TypedDict, total=False):
     output_mult: float
     scale_eps: bool
     factors: Factors
+    optimizer: str | Mapping[str, Any] | OptimizerRule | None
 
 
 def plan(
@@ -136,6 +153,7 @@ def plan_of(
     output_mult: float = 1.0,
     scale_eps: bool = False,
     factors: Factors = UNSCALED,
+    optimizer: str | Mapping[str, Any] | OptimizerRule | None = None,
 ) -> Plan:
     """Return the plan of a model from the facts of its tensors; see `plan`.
 
@@ -151,9 +169,11 @@ def plan_of(
         output_mult: α, the output multiplier at base width.
         scale_eps: Scale Adam's ε by the rules, as 1/m.
         factors: From a rule for batch size, steps or depth; see `proxies.mup.scaling`.
+        optimizer: Name of the optimizer, or its `OptimizerRule`; None: AdamW.
 
     Raises:
-        PlanError: the factors are those of a depth rule, and the model has no `ResidualBlock`.
+        PlanError: there is no rule for the optimizer; or the factors are those of a depth rule,
+            and the model has no `ResidualBlock`.
     """
     if factors.residual != 1 and not any(tensor.in_block for tensor in facts):
         raise PlanError(
@@ -161,7 +181,7 @@ def plan_of(
             "ResidualBlock; derive its blocks from mup.ResidualBlock, or leave the rule out"
         )
     _refuse_mixed(facts, arm)
-    m = width / base_width
+    m, optimizer_rule = width / base_width, rule_of(optimizer)
     std_mults: dict[Role, float] = {
         "input": init_std * init_std_input,
         "hidden": init_std * init_std_hidden,
@@ -172,7 +192,7 @@ def plan_of(
     rows: dict[str, Row] = {}
     for tensor in facts:
         alpha = output_mult if tensor.role == "output" or tensor.is_tied_table else 1.0
-        row = _row(tensor, arm, m, alpha, std_mults[tensor.role], scale_eps)
+        row = _row(tensor, arm, m, alpha, std_mults[tensor.role], scale_eps, optimizer_rule)
         rows[tensor.name] = _with_factors(row, factors, tensor.in_block)
     return {
         "format": FORMAT,
@@ -181,12 +201,19 @@ def plan_of(
         "width": width,
         "width_mult": m,
         "residual_mult": factors.residual,
+        "optimizer": asdict(optimizer_rule),
         "params": rows,
     }
 
 
 def _row(
-    tensor: TensorFacts, arm: Arm, m: float, alpha: float, std_mult: float, scale_eps: bool
+    tensor: TensorFacts,
+    arm: Arm,
+    m: float,
+    alpha: float,
+    std_mult: float,
+    scale_eps: bool,
+    optimizer: OptimizerRule,
 ) -> Row:
     """Return the row of a tensor, by the rule of its role.
 
@@ -200,18 +227,25 @@ def _row(
         multiplier = scaled(alpha, tensor.fan_out_mult, RULES_OF[arm]["output"].multiplier)
     absorbed = 1.0 if has_readout else multiplier
     init_mult = _init_mult(tensor, alpha, std_mult)
+    algorithm = algorithm_of(optimizer, tensor.role, tensor.shape)
+    size = TensorSize(
+        role=tensor.role, shape=tensor.shape, fan_in=tensor.fan_in, a=tensor.fan_out_mult, b=b
+    )
+    is_sp = arm == "sp"
+    lr, wd = _factors(optimizer, size, is_sp=is_sp)
     return {
         "role": tensor.role,
+        "algorithm": algorithm,
         "shape": list(tensor.shape),
         "fan_in": tensor.fan_in,
         "fan_in_mult": b,
         "fan_out_mult": tensor.fan_out_mult,
-        "init_std": _init_std(tensor, rule, init_mult, is_base=m == 1, is_sp=arm == "sp"),
+        "init_std": _init_std(tensor, rule, init_mult, is_base=m == 1, is_sp=is_sp),
         "init_mult": init_mult,
         "own_std": tensor.drawn_std,
         "own_init": _own_init(tensor),
-        "lr_mult": scaled(scaled(1.0, b, rule.lr), absorbed, ABSORBED.lr),
-        "wd_mult": scaled(scaled(1.0, b, rule.wd), absorbed, ABSORBED.wd),
+        "lr_mult": absorbed_lr(lr, algorithm, absorbed),
+        "wd_mult": absorbed_decay(wd, algorithm, absorbed),
         "eps_mult": scaled(scaled(1.0, absorbed, ABSORBED.eps), m, rule.eps if scale_eps else 0),
         "grad_mult": scaled(1.0, absorbed, ABSORBED.grad),
         "input_mult": multiplier if has_readout else 1.0,
@@ -292,8 +326,59 @@ def _with_factors(row: Row, factors: Factors, in_block: bool) -> Row:
     }
 
 
+def for_optimizer(plan: Plan, optimizer: str | Mapping[str, Any] | OptimizerRule) -> Plan:
+    """Return a plan with the rules of another optimizer; init and multipliers stay.
+
+    Raises:
+        PlanError: there is no rule for it, or the plan has a rule for batch size, steps or depth,
+            which are for AdamW.
+    """
+    old, new = rule_of(plan.get("optimizer")), rule_of(optimizer)
+    if old == new:
+        return plan
+    is_sp, rows = plan["arm"] == "sp", {}
+    for name, row in plan["params"].items():
+        rows[name] = _row_for(row, new, is_sp=is_sp)
+        of_rule = _row_for(row, old, is_sp=is_sp)["lr_mult"]
+        if not math.isclose(of_rule, row["lr_mult"], rel_tol=1e-9):
+            raise PlanError(
+                f"plan: a plan with a rule for batch size, steps or depth, or edited by hand, is "
+                f"made for one optimizer; got {name} with lr_mult {row['lr_mult']:g}; make it with "
+                f'mup.plan(…, optimizer="{new.name}")'
+            )
+    return {**plan, "optimizer": asdict(new), "params": rows}
+
+
+def _row_for(row: Row, optimizer: OptimizerRule, *, is_sp: bool) -> Row:
+    """Return a row with the learning rate and weight decay of an optimizer."""
+    shape, role = tuple(row["shape"]), row["role"]
+    size = TensorSize(
+        role=role,
+        shape=shape,
+        fan_in=row["fan_in"],
+        a=row["fan_out_mult"],
+        b=row["fan_in_mult"],
+    )
+    algorithm, absorbed = algorithm_of(optimizer, role, shape), 1 / row["grad_mult"]
+    lr, wd = _factors(optimizer, size, is_sp=is_sp)
+    return {
+        **row,
+        "algorithm": algorithm,
+        "lr_mult": absorbed_lr(lr, algorithm, absorbed),
+        "wd_mult": absorbed_decay(wd, algorithm, absorbed),
+    }
+
+
+def _factors(optimizer: OptimizerRule, size: TensorSize, *, is_sp: bool) -> tuple[float, float]:
+    """Return the factors on base LR and base weight decay, before a multiplier is absorbed."""
+    if is_sp:
+        return 1.0, 1.0
+    return lr_factor(optimizer, size), decay_factor(optimizer, size)
+
+
 TABLE_COLUMNS = (
     "role",
+    "algorithm",
     "shape",
     "init_std",
     "own_std",

@@ -31,8 +31,9 @@ class Rule(NamedTuple):
     Attributes:
         multiplier: Power of the multiplier on the layer's input.
         std: Power of the std at initialization.
-        lr: Power of the learning rate.
-        wd: Power of weight decay in PyTorch's form: a step shrinks a weight by lr × wd of itself.
+        lr: Power of the learning rate, for AdamW; for other optimizers see `LR_POWERS`. Weight
+            decay scales inversely in PyTorch's form, where a step shrinks a weight by LR × weight
+            decay of itself.
         eps: Power of Adam's ε, of m instead of b: gradients of a mean loss are Θ(1/n) whatever a
             tensor reads. Applied only with `scale_eps`.
         decays: Whether weight decay acts on the role.
@@ -41,17 +42,16 @@ class Rule(NamedTuple):
     multiplier: int = 0
     std: float = 0
     lr: int = 0
-    wd: int = 0
     eps: int = 0
     decays: bool = True
 
 
 RULES: Mapping[Role, Rule] = {
-    "input": Rule(multiplier=0, std=0, lr=0, wd=0, eps=-1),
-    "hidden": Rule(multiplier=0, std=-1 / 2, lr=-1, wd=+1, eps=-1),
-    "output": Rule(multiplier=-1, std=0, lr=0, wd=0, eps=-1),
-    "vector": Rule(multiplier=0, std=0, lr=0, wd=0, eps=-1, decays=False),
-    "scalar": Rule(multiplier=0, std=0, lr=0, wd=0, eps=-1, decays=False),
+    "input": Rule(multiplier=0, std=0, lr=0, eps=-1),
+    "hidden": Rule(multiplier=0, std=-1 / 2, lr=-1, eps=-1),
+    "output": Rule(multiplier=-1, std=0, lr=0, eps=-1),
+    "vector": Rule(multiplier=0, std=0, lr=0, eps=-1, decays=False),
+    "scalar": Rule(multiplier=0, std=0, lr=0, eps=-1, decays=False),
 }
 
 # The standard parametrization: no hyperparameter depends on width.
@@ -65,16 +65,13 @@ class Absorbed(NamedTuple):
     """Powers of an output multiplier f where the weight, not the layer's input, absorbs it."""
 
     std: int
-    lr: int
-    wd: int
     eps: int
     grad: int
 
 
-# Tensor Programs V, lemma J.1: a multiplier f on the weight is the same as std × f and, for Adam,
-# LR × f. The gradient is then 1/f times as large, hence ε / f. Weight decay / f keeps LR × weight
-# decay, by which a step shrinks the weight.
-ABSORBED = Absorbed(std=+1, lr=+1, wd=-1, eps=-1, grad=-1)
+# Tensor Programs V, lemma J.1: a multiplier f on the weight is the same as std × f, and an LR
+# × f^`ABSORBED_LR`. The gradient is then 1/f times as large, hence ε / f.
+ABSORBED = Absorbed(std=+1, eps=-1, grad=-1)
 
 
 def scaled(value: float, base: float, power: float) -> float:
@@ -95,3 +92,38 @@ def scaled(value: float, base: float, power: float) -> float:
     if power == 1 / 2:
         return value * math.sqrt(base)
     raise ValueError(f"scaled: a power is -1, 0, 1/2 or 1; got {power}; add it here")
+
+
+# What an optimizer makes of a gradient: entries of size one, the gradient itself, or singular
+# values of one. By √(fan_in / fan_out) · f · ‖ΔW‖₂ = Θ(1) (arXiv 2310.17813), f the multiplier on
+# the layer's input, the LR is then in proportion to 1 / (b·f), a / (b·f²) and √(a/b) / f, with a
+# and b the ratios of fan-out and fan-in to those at base width.
+Kind = Literal["entrywise", "gradient", "orthogonal"]
+
+
+class LRPowers(NamedTuple):
+    """Powers of a tensor's own fan-out and fan-in ratios, a and b, by which its LR scales."""
+
+    fan_out: float = 0
+    fan_in: float = 0
+
+
+# The learning rate by kind and role; the multiplier of the output role is that of `RULES`, 1/b.
+LR_POWERS: Mapping[Kind, Mapping[Role, LRPowers]] = {
+    # AdamW: `RULES`. Adam: Tensor Programs V, Table 8, and microsoft/mup's MuAdam. Lion and other
+    # entrywise optimizers: Tensor Programs IVb (arXiv 2308.01814).
+    "entrywise": {role: LRPowers(0, rule.lr) for role, rule in RULES.items()},
+    # SGD, with momentum or without: Tensor Programs V, Table 8; microsoft/mup's MuSGD.
+    "gradient": {
+        "input": LRPowers(1, 0),
+        "hidden": LRPowers(1, -1),
+        "output": LRPowers(1, 1),
+        "vector": LRPowers(1, 0),
+        "scalar": LRPowers(),
+    },
+    # Muon, over the factor by which it adjusts the LR to the shape: arXiv 2310.17813, 2502.16982.
+    # Hidden matrices alone; the other roles train with AdamW.
+    "orthogonal": {"hidden": LRPowers(1 / 2, -1 / 2)},
+}
+# Powers of an absorbed multiplier f in the LR (lemma J.1).
+ABSORBED_LR: Mapping[Kind, int] = {"entrywise": 1, "gradient": 2, "orthogonal": 1}

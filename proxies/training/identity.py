@@ -11,7 +11,7 @@ from mutransfer.proxies.mup.plan import DESCRIPTIVE, Row
 from mutransfer.proxies.training.trial import betas, plan
 
 # Raise this whenever a change of the code changes what a trial computes.
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
 
 
 def resolve(config: TrialConfig) -> dict[str, Any]:
@@ -24,6 +24,8 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
     train = dataclasses.asdict(config.train)
     # These act through the plan alone.
     del model["base_width"], train["scale_eps"]
+    for name in ("hidden_lr_power", "decay_power"):
+        del train["optimizer"][name]
     train["betas"] = list(betas(config))
     planned = plan(config)
     residual = planned["residual_mult"]

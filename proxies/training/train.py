@@ -219,6 +219,7 @@ class Training:
 
     def _read(self, first: int) -> CurvePoint:
         """Read the measurements since step `first`, check for divergence, validate if due."""
+        mup.check_lrs(self.optimizer)
         train, hps = self.config.train, self.config.hps
         recent = torch.stack(self._unread).float().cpu()
         self._unread.clear()
@@ -270,12 +271,17 @@ def initialized_model(config: TrialConfig) -> nn.Module:
     return model
 
 
-def _optimizer(model: nn.Module, config: TrialConfig) -> torch.optim.AdamW:
-    train, hps = config.train, config.hps
-    groups = mup.param_groups(
-        model, training.plan(config), lr=hps.lr, weight_decay=hps.weight_decay, eps=train.eps
+def _optimizer(model: nn.Module, config: TrialConfig) -> torch.optim.Optimizer:
+    hps, options = config.hps, training.optimizer(config)
+    del options["name"]  # the plan's
+    return mup.optimizer(
+        model,
+        training.plan(config),
+        lr=hps.lr,
+        weight_decay=hps.weight_decay,
+        fused=config.train.fused,
+        **options,
     )
-    return torch.optim.AdamW(groups, betas=training.betas(config), fused=train.fused)
 
 
 def _prepare_process(threads: int, device: torch.device) -> None:

@@ -1,6 +1,7 @@
 """What follows from a trial's configuration: plan, scaling factors, Adam's β, and the model."""
 
 from functools import lru_cache
+from typing import Any
 
 from torch import nn
 
@@ -27,6 +28,7 @@ def plan(config: TrialConfig) -> Plan:
         arm=config.arm,
         scale_eps=config.train.scale_eps,
         factors=factors(config),
+        optimizer=config.train.optimizer,
         **config.hps.of_plan(),
     )
 
@@ -55,6 +57,26 @@ def betas(config: TrialConfig) -> tuple[float, float]:
     if config.scaling is None or config.arm != "mup" or not config.scaling.rule.scale_betas:
         return config.train.betas
     return scaling.betas(_growth(config, config.scaling), config.train.betas)
+
+
+def optimizer(config: TrialConfig) -> dict[str, Any]:
+    """Return what a trial's configuration says of its optimizer: arguments of `mup.optimizer`.
+
+    Those that the optimizer has, besides base LR and weight decay, as JSON data.
+    """
+    options = config.train.optimizer
+    own = {
+        name: getattr(options, name)
+        for name in ("momentum", "nesterov", "adamw_lr", "adamw_weight_decay")
+        if getattr(options, name) is not None
+    }
+    has_adam = options.name in ("adamw", "adam", "muon")
+    return {
+        "name": options.name,
+        **({"betas": list(betas(config))} if has_adam or options.name == "lion" else {}),
+        **({"eps": config.train.eps} if has_adam else {}),
+        **own,
+    }
 
 
 def _growth(config: TrialConfig, by: Scaling) -> float:

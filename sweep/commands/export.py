@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from mutransfer.analysis.export import dump
+from mutransfer.analysis.best import BestError
+from mutransfer.analysis.export_formats import FILES, Format
+from mutransfer.analysis.export_formats import text as text_in
 from mutransfer.proxies.fields import MAX_COUNT, MAX_WIDTH
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.options import (
@@ -38,9 +40,13 @@ def export(
     ] = None,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
+    format_: Annotated[
+        Format,
+        typer.Option("--format", help="yaml with the plan, or groups for another trainer."),
+    ] = "yaml",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write; by default RUNS/STUDY/best.yaml."),
+        typer.Option("--output", "-o", help="File to write; by default best.… in RUNS/STUDY."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write the file whatever the verdict is.")
@@ -48,6 +54,9 @@ def export(
     json_: JsonOpt = False,
 ) -> None:
     """Write best.yaml: the HP set, the values per role, and the plan at a production width.
+
+    Other formats hold the values per parameter group, by pattern of names, for
+    trainers without this package: docs/exports.md.
 
     For a study along batch size, steps or depth, --at gives the production value.
 
@@ -68,7 +77,10 @@ def export(
     content = best_yaml(analysis, study, store, axis_value)
     content = mark_unfinished(content, analysis, study, store)
     is_good = content["verdict"] in GOOD
-    text = dump(content)
+    try:
+        text = text_in(content, format_)
+    except BestError as error:
+        raise UserError(str(error)) from None
     if json_:
         terminal.as_json(content)
     if not (is_good or force):
@@ -78,12 +90,12 @@ def export(
         )  # fmt: skip
         raise typer.Exit(terminal.EXIT_NOT_PASS)
     if output is None:
-        store.write(text.encode(), "best.yaml")
+        store.write(text.encode(), FILES[format_])
     else:
         _write_text(output, text)
     if not json_:
         out.print(content["verdict_text"], soft_wrap=True)
-        out.print(f"written: {output or store.path('best.yaml')}", soft_wrap=True)
+        out.print(f"written: {output or store.path(FILES[format_])}", soft_wrap=True)
     if not is_good:
         raise typer.Exit(terminal.EXIT_NOT_PASS)
 

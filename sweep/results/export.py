@@ -1,8 +1,11 @@
 """best.yaml of a study: the transferred set with its verdict, for the production trainer."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+import pandas as pd
 
 from mutransfer.analysis.export import best_yaml
 from mutransfer.proxies import training
@@ -55,6 +58,8 @@ def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> d
     config = trial(study, axis_value=axis_value, arm="mup", hps=hps, seed=0)
     _check_production(study, config, axis_value)
     plan = training.plan(config)
+    reported = None if study.trial is None else reported_settings(analysis.table)
+    eps = _eps(config, reported)
     return best_yaml(
         verdict=analysis.verdict,
         question=analysis.question,
@@ -62,6 +67,7 @@ def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> d
         family=study.model.family,
         width=config.width,
         axis_value=axis_value,
+<<<<<<< HEAD
         fits=analysis.fits,
         optimizer={
             "name": "AdamW",
@@ -69,8 +75,12 @@ def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> d
             "eps": study.train.eps,
         },
         roles=roles(plan, complete(hps), study.train.eps),
+=======
+        optimizer=training.optimizer(config) if reported is None else reported.get("optimizer"),
+        roles=roles(plan, complete(hps), eps),
+>>>>>>> wB
         plan=plan,
-        valid_for=valid_for(config),
+        valid_for=valid_for(config, reported),
         provenance=_provenance(study, store),
     )
 
@@ -103,10 +113,33 @@ def mark_unfinished(
     }
 
 
-def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float) -> dict[str, Any]:
+def reported_settings(table: pd.DataFrame) -> dict[str, Any]:
+    """What the user's own trainer reported alike in all finished trials: `optimizer` and so on.
+
+    What no trial or only some reported, or what differs between trials, is absent: the spec does
+    not say what that trainer does.
+    """
+    texts = table.loc[table["status"] == "done", "settings"]
+    if texts.empty or texts.isna().any():
+        return {}
+    first, *others = [json.loads(text) for text in texts.unique()]
+    return {k: v for k, v in first.items() if all(k in o and o[k] == v for o in others)}
+
+
+def _eps(config: TrialConfig, reported: Mapping[str, Any] | None) -> float | None:
+    """Adam's ε: the spec's, or what the user's own trainer reported; None: unknown."""
+    if reported is None:
+        return config.train.eps
+    optimizer = reported.get("optimizer")
+    eps = optimizer.get("eps") if isinstance(optimizer, Mapping) else None
+    return float(eps) if isinstance(eps, int | float) else None
+
+
+def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float | None) -> dict[str, Any]:
     """The effective HPs of each role at the plan's width, for readers; the plan itself is exact.
 
-    ``sigma`` is init std × √fan_in, for tensors that are drawn at random.
+    ``sigma`` is init std × √fan_in, for tensors that are drawn at random. ``eps`` is absent where
+    it is not known.
     """
     by_role: dict[str, Any] = {}
     for role in ("input", "hidden", "output", "vector", "scalar"):
@@ -120,7 +153,7 @@ def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float) -> dict[s
             "weight_decay": _shared(
                 hps["weight_decay"] * row["wd_mult"] if row["decay"] else 0.0 for row in rows
             ),
-            "eps": _shared(eps * row["eps_mult"] for row in rows),
+            **({} if eps is None else {"eps": _shared(eps * row["eps_mult"] for row in rows)}),
             "multiplier": _shared(row["input_mult"] for row in rows),
             "sigma": _shared(row["init_std"] * row["fan_in"] ** 0.5 for row in drawn),
         }
@@ -133,17 +166,22 @@ def _shared(values: Iterable[float]) -> float | list[float] | None:
     return different[0] if len(different) == 1 else different or None
 
 
-def valid_for(config: TrialConfig) -> dict[str, Any]:
+def valid_for(config: TrialConfig, reported: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The settings, besides the width, that the set is for; `load_best` warns where they differ.
 
-    All were constant over the trials, except that of the study's axis.
+    All were constant over the trials, except that of the study's axis. Of a trainer of the user's
+    only what the trials are told, and what they reported: it need not follow the rest of the spec.
     """
     model, train = config.model, config.train
     names = ("build", "loss", "depth", "head_dim", "patch_size", "mlp_ratio")
-    return {
+    settings = {
         **{name: getattr(model, name) for name in names if hasattr(model, name)},
         "batch_size": train.batch_size,
         "steps": train.steps,
+    }
+    if reported is not None:
+        return settings | {k: v for k, v in reported.items() if k != "optimizer"}
+    return settings | {
         "schedule": train.schedule,
         "ema_frac": train.ema_frac,
         "precision": train.precision,

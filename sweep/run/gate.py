@@ -17,6 +17,7 @@ from mutransfer.analysis.verdict.coordcheck import Check
 from mutransfer.proxies.checks import coordcheck, invariants
 from mutransfer.proxies.checks.invariants import BrokenLaw
 from mutransfer.proxies.config.trial import HPs, TrialConfig
+from mutransfer.proxies.mup.optimizers import KIND_OF
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.proxies.training.identity import identity
 from mutransfer.sweep.errors import RunError
@@ -32,7 +33,8 @@ CONTROL_SEEDS = 2  # sizes under SP only have to grow visibly: the control needs
 WANTED_WIDTHS, MIN_WIDTHS = 4, 3
 # FLOPs of about ten minutes, by device; a check that costs more omits its widest widths.
 MAX_FLOPS = {"cpu": 3e13, "cuda": 3e16}
-LOG2_LRS = range(-3, -15, -1)  # log2 of the LRs that are tried, largest first
+# log2 of the LRs that are tried, largest first; SGD and Muon may need larger ones than Adam.
+LOG2_LRS, OTHER_LOG2_LRS = range(-3, -15, -1), range(4, -15, -1)
 Notify = Callable[[str], object]
 
 
@@ -144,8 +146,12 @@ def measure(study: Study, notify: Notify = lambda line: None) -> GateResult:
         return coordcheck.of_trial(config(study, arm, width, seed, lr))
 
     steps, n, base_width = options.steps, options.seeds, study.model.base_width
+    is_entrywise = KIND_OF[study.train.optimizer.name] == "entrywise"
     lr = options.lr or coordcheck.choose_lr(
-        start, base_width=base_width, steps=steps, log2_lrs=LOG2_LRS
+        start,
+        base_width=base_width,
+        steps=steps,
+        log2_lrs=LOG2_LRS if is_entrywise else OTHER_LOG2_LRS,
     )
     widest = max(w for w in (*widths(study), 2 * base_width) if w > base_width)
     broken = invariants.broken_laws(start, base_width=base_width, width=widest, lr=lr)

@@ -20,7 +20,7 @@ from mutransfer.proxies import user_code
 from mutransfer.proxies.config.trial import TrainerConfig, TrialConfig
 from mutransfer.proxies.mup.plan import Plan
 from mutransfer.proxies.training import flops
-from mutransfer.proxies.training.trial import plan
+from mutransfer.proxies.training.trial import optimizer, plan
 from mutransfer.sweep.plan.request import hp_values
 from mutransfer.sweep.run import supervise
 from mutransfer.sweep.store.store import Store
@@ -28,6 +28,9 @@ from mutransfer.sweep.store.store import Store
 POLL_S = 0.1  # between two reads of a program's progress file
 ERROR_LINES = 5  # of a failed program's output, for the row
 Point = Mapping[str, Any]  # step, losses, lr and grad_norm, as the trainer reports them
+# What a point may say of the training itself, under `settings`.
+SETTINGS = ("optimizer", "schedule", "precision", "loss", "ema")
+MAX_SETTINGS = 10_000  # characters, as JSON
 Outcome = tuple[dict[str, Any], list[dict[str, Any]]]  # columns of the row, and the curve
 
 
@@ -42,6 +45,12 @@ class TrialSettings:
         batch_size: Samples per step.
         hps: Base HPs by name.
         plan: The model's plan at this width: roles and multipliers by parameter name.
+        optimizer: What the spec says of the optimizer, after scaling rules: name, betas, eps.
+        schedule: What it says of the LR schedule, as arguments of `mup.scheduler`, but for
+            `warmup_steps`, a base HP.
+        precision: Number format of the forward pass.
+        objective: The diffusion loss.
+        ema_frac: Horizon of the EMA of the weights as a share of the steps; None: no EMA.
         checkpoint_dir: A folder for the trainer's checkpoints, kept when a worker is killed.
         progress_file: The file to which a program appends its points, one JSON object per line;
             None for a function. A trial that is started again has a new file, so a trainer that
@@ -55,6 +64,11 @@ class TrialSettings:
     batch_size: int
     hps: dict[str, float | None]
     plan: Plan
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    precision: str
+    objective: dict[str, Any]
+    ema_frac: float | None
     checkpoint_dir: str
     progress_file: str | None = None
 
@@ -78,6 +92,7 @@ def train(
     assert config.trainer is not None, "the worker checks it"
     started = time.monotonic()
     curve: list[dict[str, Any]] = []
+    settings: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(store.path("checkpoints", trial_id) if store.local else scratch)
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,21 +102,33 @@ def train(
             for point in points:
                 if point is not None:
                     curve.append(_checked(point, config.train.steps))
+                    settings |= _checked_settings(point, settings)
                 yield point
                 if point is not None and _is_diverged(curve):
                     break
-        row = _row(config, curve)
+        row = _row(config, curve) | _settings_columns(settings)
     return row | {"train_s": time.monotonic() - started}, [_without_non_finite(p) for p in curve]
 
 
 def _settings(config: TrialConfig, folder: str) -> TrialSettings:
+    train = config.train
     return TrialSettings(
         width=config.width,
         seed=config.seed,
-        steps=config.train.steps,
-        batch_size=config.train.batch_size,
+        steps=train.steps,
+        batch_size=train.batch_size,
         hps=hp_values(config.hps),
         plan=plan(config),
+        optimizer=optimizer(config),
+        schedule={
+            "schedule": train.schedule,
+            "steps": train.steps,
+            "final_lr_frac": train.final_lr_frac,
+            "decay_frac": train.decay_frac,
+        },
+        precision=train.precision,
+        objective=asdict(config.objective),
+        ema_frac=train.ema_frac,
         checkpoint_dir=folder,
     )
 
@@ -211,6 +238,36 @@ def _checked(point: Point, steps: int) -> dict[str, Any]:
     names = ("train_loss", "val_loss", "lr", "grad_norm")
     values = {n: None if point.get(n) is None else _number(n, point[n]) for n in names}
     return {"step": step, **values}
+
+
+def _checked_settings(point: Point, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a point says of the training; {} if nothing. Raises TrainerError."""
+    settings = point.get("settings") or {}
+    if not isinstance(settings, Mapping) or (extra := sorted(settings.keys() - set(SETTINGS))):
+        found = extra if isinstance(settings, Mapping) else type(settings).__name__
+        raise TrainerError(f"settings: a mapping with keys of {', '.join(SETTINGS)}; got {found}")
+    try:
+        text = json.dumps(settings, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TrainerError(f"settings: JSON data with finite numbers; got {error}") from None
+    if len(text) > MAX_SETTINGS:
+        raise TrainerError(f"settings: at most {MAX_SETTINGS} characters of JSON; got {len(text)}")
+    plain: dict[str, Any] = json.loads(text)
+    for name, value in plain.items():
+        if name in known and known[name] != value:
+            raise TrainerError(
+                f"settings: {name}: one value in a trial; got {known[name]!r}, then {value!r}"
+            )
+    return plain
+
+
+def _settings_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of what the trainer reported; what it did not report is null."""
+    precision = settings.get("precision")
+    return {
+        "settings": json.dumps(settings, sort_keys=True) if settings else None,
+        "precision": None if precision is None else str(precision),
+    }
 
 
 def _number(name: str, value: Any) -> float:

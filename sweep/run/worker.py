@@ -85,8 +85,9 @@ def run(
         row, curve = yield from _train(request, store, checkpoint_every_s)
     except Exception as error:
         row, curve = _failed(request.config, error), []
-    row |= {
+    row = {
         **identity_columns(request, study),
+        **row,
         "wall_s": time.time() - started,
         "started_at": _utc(started),
         "finished_at": _utc(time.time()),
@@ -136,7 +137,8 @@ def identity_columns(request: TrialRequest, study: str) -> dict[str, Any]:
         "n_params": n_params(config),
         "device": config.device,
         "threads": config.threads,
-        "precision": config.train.precision,
+        # A trainer of the user's reports its own.
+        "precision": config.train.precision if config.trainer is None else None,
     }
 
 

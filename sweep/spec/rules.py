@@ -12,7 +12,7 @@ from typing import Any
 from mutransfer.proxies.config import TrainConfig
 from mutransfer.proxies.config.model import ModelConfig
 from mutransfer.proxies.errors import Fault
-from mutransfer.sweep.spec import axis_rules, hp_rules, model_rules
+from mutransfer.sweep.spec import axis_rules, hp_rules, model_rules, optimizer_rules
 from mutransfer.sweep.spec.loggers import missing
 from mutransfer.sweep.spec.sections import (
     CHECK_DEFAULTS,
@@ -140,6 +140,10 @@ RULES: tuple[Rule, ...] = (
     hp_rules.repa_weight_acts,
     hp_rules.warmup_is_short,
     eps_is_small,
+    optimizer_rules.options_are_the_optimizers,
+    optimizer_rules.optimizer_is_installed,
+    optimizer_rules.adam_has_no_weight_decay,
+    optimizer_rules.scaling_is_for_adam,
     convergence_is_measurable,
     loggers_are_installed,
     hp_rules.grid_is_large_enough,

@@ -134,12 +134,14 @@ def nearest(word: object, known_words: Iterable[object]) -> str:
 
 
 def _long_form(name: str, value: Any) -> Any:
-    """A section in its long form: a trainer or a scaling rule can be given by its name alone."""
+    """A section in its long form: a trainer, rule or optimizer can be given by its name alone."""
     if name == "trial" and isinstance(value, str):
         return {"run": value}
     if name == "transfer" and isinstance(value, dict) and isinstance(value.get("rule"), str):
         rule = value["rule"]
         return {**value, "rule": None if rule == "none" else {"kind": rule}}
+    if name == "train" and isinstance(value, dict) and isinstance(value.get("optimizer"), str):
+        return {**value, "optimizer": {"name": value["optimizer"]}}
     return value
 
 

@@ -75,6 +75,39 @@ class Sum(nn.Module):
         return self.readout(x + F.relu(self.inner(x)))
 
 
+@pytest.mark.parametrize("make", [torch.optim.AdamW, torch.optim.SGD, torch.optim.Rprop])
+def test_updates_are_those_of_the_weights_whatever_the_optimizer_keeps(make):
+    torch.manual_seed(0)
+    plan = mup.plan(Sum, base_width=32, width=32)
+    model, before = Sum(32), {}
+    mup.init_(model, plan)
+    optimizer = make(model.parameters(), lr=0.1)
+    x = torch.randn(8, 7)
+
+    def step():
+        before.update({name: p.detach().clone() for name, p in model.named_parameters()})
+        model(x).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    with torch.no_grad():
+        model.readout.weight.normal_()
+    run = coordcheck.CheckRun(
+        model=model, optimizer=optimizer, plan=plan, take_step=step, probe=lambda: model(x)
+    )
+    sizes = {
+        name: size for step_, kind, name, _, size in coordcheck.sizes(run, 1) if kind == "update"
+    }
+    moved = model.stem.weight.detach() - before["stem.weight"]
+    exact = torch.linalg.matrix_norm(moved, ord=2).item() * (7 / 32) ** 0.5
+    assert sizes["stem.weight"] == pytest.approx(exact, rel=0.03) and exact > 0
+
+
+def test_a_weight_that_only_decays_is_not_trained():
+    squares = {"trained": 1.0, "by rounding": 1e-13, "by nothing": 0.0, "nan": float("nan")}
+    assert coordcheck._trained(squares) == {"trained", "nan"}
+
+
 @pytest.mark.parametrize(
     ("role", "change", "parameter"),
     [

@@ -48,13 +48,17 @@ def test_groups_hold_every_parameter_once_with_its_own_values():
             assert group["lr"] == 0.1 * row["lr_mult"]
             assert group["weight_decay"] == (0.2 * row["wd_mult"] if row["decay"] else 0)
             assert group["eps"] == 1e-9 * row["eps_mult"]
-    assert {group["name"] for group in groups} == {"input+output", "vector+scalar", "hidden"}
+    assert {group["name"] for group in groups} == {"input", "output", "vector", "scalar", "hidden"}
 
 
-def test_tensors_of_equal_multipliers_share_a_group():
-    model, a_plan = initialized(16)
-    groups = mup.param_groups(model, a_plan, lr=0.1)
-    assert [group["name"] for group in groups] == ["input+hidden+output", "vector+scalar"]
+def test_tensors_of_equal_role_and_multipliers_share_a_group_at_base_width_too():
+    names = []
+    for width in (16, 64):
+        model, a_plan = initialized(width)
+        groups = mup.param_groups(model, a_plan, lr=0.1)
+        names.append({group["name"]: group["param_names"] for group in groups})
+        assert len(names[-1]) == len(groups)
+    assert names[0] == names[1]  # code that picks groups by name picks the same at every width
 
 
 def test_adamw_takes_the_groups_and_keeps_their_keys():

@@ -156,7 +156,7 @@ def test_the_schedule_multiplies_the_lr_of_every_group(trial_of):
     next(training.run())
     lrs = {group["name"]: group["lr"] for group in training.optimizer.param_groups}
     assert lrs["hidden"] == pytest.approx(2**-7 / 4 * 0.5)
-    assert lrs["vector+scalar"] == pytest.approx(2**-7 * 0.5)
+    assert lrs["vector"] == pytest.approx(2**-7 * 0.5)
 
 
 def test_the_ema_is_validated_and_training_goes_on_with_the_raw_weights(trial_of):

@@ -3,6 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
+from mutransfer.analysis.export_formats import FILES, FORMATS
 from mutransfer.sweep.store.store import Store
 from tests.sweep.command_line import call
 
@@ -42,3 +43,16 @@ def test_a_file_that_cannot_be_written_is_one_message(ran, tmp_path):
     done = call(ran, "export", "tiny", "--width", "64", "-o", str(best), "--force")
     assert done.returncode == 2 and "choose another -o" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_each_format_is_a_file_with_the_verdict(ran, format_):
+    done = call(ran, "export", "tiny", "--width", "64", "--force", "--format", format_)
+    assert done.returncode == 3
+    text = (ran / "runs/tiny" / FILES[format_]).read_text()
+    assert YAML(typ="safe").load(text)["verdict"] != "PASS"  # JSON is YAML
+
+
+def test_an_unknown_format_is_refused_with_those_that_exist(ran):
+    done = call(ran, "export", "tiny", "--width", "64", "--format", "toml")
+    assert done.returncode == 2 and "torchtitan" in done.stderr

@@ -1,5 +1,6 @@
 """The user's own trainer, a function or a program: its points become a row and its end a status."""
 
+import json
 import shutil
 import sys
 import tempfile
@@ -62,6 +63,44 @@ def test_a_programs_points_become_row_and_curve(tmp_path):
     assert (row["status"], row["val_loss"], row["train_loss"]) == ("done", 1.0, 1.2)
     assert row["init_val_loss"] == 2.0 and row["flops"] > 0 and row["train_s"] > 0
     assert store.curves()["step"].tolist() == [0, 3, 6]
+
+
+def test_what_the_spec_says_is_handed_over_and_what_the_trainer_says_is_kept(tmp_path):
+    row, _ = row_of(
+        tmp_path,
+        """
+        assert trial["optimizer"] == {"name": "adamw", "betas": [0.9, 0.999], "eps": 1e-12}
+        assert trial["schedule"]["schedule"] == "constant" and trial["schedule"]["steps"] == 6
+        assert trial["precision"] == "fp32" and trial["ema_frac"] is None
+        assert trial["objective"]["kind"] == "rectified_flow"
+        say(step=3, settings={"optimizer": {"name": "lion"}, "precision": "bf16"})
+        say(step=6, val_loss=1.0, settings={"precision": "bf16", "schedule": "wsd"})
+        """,
+    )
+    assert row["status"] == "done", row["error"]
+    said = {"optimizer": {"name": "lion"}, "precision": "bf16", "schedule": "wsd"}
+    assert json.loads(row["settings"]) == said and row["precision"] == "bf16"
+
+
+def test_what_a_trainer_does_not_say_is_not_taken_from_the_spec(tmp_path):
+    row, _ = row_of(tmp_path, "say(step=6, val_loss=1.0)")
+    assert row["status"] == "done" and row["settings"] is None and row["precision"] is None
+
+
+SETTINGS = {
+    "unknown": ("{'lr': 1.0}", "got ['lr']"),
+    "no mapping": ("['adamw']", "got list"),
+    "two values": ("{'loss': 'b'}", "one value in a trial"),
+    "too long": ("{'optimizer': 'x' * 10000}", "at most 10000"),
+    "not finite": ("{'optimizer': {'eps': float('nan')}}", "JSON data with finite"),
+}
+
+
+@pytest.mark.parametrize(("settings", "text"), SETTINGS.values(), ids=SETTINGS)
+def test_settings_that_cannot_be_kept_are_refused(tmp_path, settings, text):
+    code = f"say(step=1, settings={{'loss': 'a'}})\nsay(step=6, val_loss=1.0, settings={settings})"
+    row, _ = row_of(tmp_path, code)
+    assert row["status"] == "failed" and text in row["error"]
 
 
 ENDS = {

@@ -1,0 +1,120 @@
+"""Coordinate check and invariants hold for every optimizer under its rule, and fail without it."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from mutransfer.analysis.verdict.coordcheck import judge
+from mutransfer.proxies import mup
+from mutransfer.proxies.checks import coordcheck, invariants
+from mutransfer.proxies.config.optimizer import OptimizerConfig
+
+BASE, WIDTHS = 32, (32, 64, 128, 256)
+MODEL = {"head_dim": 16, "base_width": BASE, "patch_size": 4, "depth": 1}
+RULES = {
+    "adamw": {"name": "adamw"},
+    "adam": {"name": "adam"},
+    "lion": {"name": "lion"},
+    "sgd": {"name": "sgd"},
+    "muon": {"name": "muon"},
+    "muon, original": {"name": "muon", "adjust_lr_fn": "original"},
+    "muon, own base LR of AdamW": {"name": "muon", "adamw_lr": 2**-8},
+    "decay constant": {"name": "adamw", "decay_power": -1},
+    "decay √m": {"name": "lion", "decay_power": -0.5},
+    "independent decay": {"name": "muon", "decay": "independent"},
+}
+LR = {"sgd": 2.0, "muon": 2**-4}
+
+
+def start_of(trial_of, options, *, planned=None, **changes):
+    """A `StartRun` of a small DiT; `planned`: the optimizer that its plan is for."""
+    config = OptimizerConfig(**options)
+
+    def start(arm, width, seed, lr):
+        trial = trial_of(
+            **MODEL, arm=arm, width=width, seed=seed, lr=lr, steps=5, optimizer=config,
+            weight_decay=0.0 if config.name == "adam" else 0.1,
+        )  # fmt: skip
+        run = coordcheck.of_trial(trial)
+        if planned is not None:
+            _take_groups_of(run, planned, lr)
+        return run
+
+    return start
+
+
+def _take_groups_of(run, planned, lr):
+    """Give an optimizer the learning rates of the groups of another, without a word."""
+    other = mup.param_groups(run.model, run.plan, lr=lr, weight_decay=0.1, optimizer=planned)
+    lrs = {name: group["lr"] for group in other for name in group["param_names"]}
+    for group in run.optimizer.param_groups:
+        group["lr"] = lrs[group["param_names"][0]]
+
+
+@pytest.mark.parametrize("options", RULES.values(), ids=RULES)
+def test_the_invariants_hold_for_every_optimizer_and_sp_breaks_them(trial_of, options):
+    start = start_of(trial_of, options)
+    lr = LR.get(options["name"], 2**-7)
+    laws = {"base_width": BASE, "width": 256, "lr": lr}
+    assert list(map(str, invariants.broken_laws(start, **laws))) == []
+    in_sp = invariants.broken_laws(lambda arm, *rest: start("sp", *rest), **laws)
+    # At SP every LR is constant: right for hidden matrices under SGD, wrong for its inputs.
+    name = "label_table.weight" if options["name"] == "sgd" else "blocks.0.mlp.fc1.weight"
+    if options.get("adjust_lr_fn") == "original":
+        name = "final.readout.weight"  # Muon's own rule in width is constant: SP in all but this
+        in_sp = in_sp or [dataclasses.replace(BROKEN, name=name)]
+    assert name in {law.name for law in in_sp}
+
+
+BROKEN = invariants.BrokenLaw(name="", found="", cause="")
+WRONG = {
+    "SGD with the groups of AdamW": ({"name": "sgd"}, "adamw", "blocks.0.mlp.fc1.weight"),
+    "Muon with the groups of AdamW": ({"name": "muon"}, "adamw", "blocks.0.mlp.fc1.weight"),
+    "Lion with the groups of SGD": ({"name": "lion"}, "sgd", "label_table.weight"),
+    "match_rms at the power of original": (
+        {"name": "muon"}, {"name": "muon", "adjust_lr_fn": "original"}, "blocks.0.mlp.fc1.weight"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "planned", "name"), WRONG.values(), ids=WRONG)
+def test_an_optimizer_with_the_groups_of_another_breaks_them(trial_of, options, planned, name):
+    start = start_of(trial_of, options, planned=planned)
+    lr = LR.get(options["name"], 2**-7)
+    broken = invariants.broken_laws(start, base_width=BASE, width=256, lr=lr)
+    assert name in {law.name for law in broken}
+
+
+def checked(start, lr, seeds=2):
+    shape = {"widths": WIDTHS, "steps": 4, "lr": lr}
+    rows = [
+        vars(size)
+        for arm in ("mup", "sp")
+        for size in coordcheck.measure(start, seeds=range(seeds), arm=arm, **shape)
+    ]
+    return judge(pd.DataFrame(rows))
+
+
+def findings(check):
+    return [str(finding) for finding in check.findings]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adamw", "lion", "sgd", "muon", "muon, original"])
+def test_the_coordinate_check_passes_for_every_optimizer(trial_of, name):
+    start, options = start_of(trial_of, RULES[name]), RULES[name]
+    lr = coordcheck.choose_lr(start, base_width=BASE, steps=4, log2_lrs=range(4, -15, -1))
+    check = checked(start, lr)
+    assert check.verdict == "PASS", (lr, findings(check))
+    assert options["name"] != "adamw" or check.control_grows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "planned", "name"), WRONG.values(), ids=WRONG)
+def test_the_coordinate_check_sees_the_groups_of_another(trial_of, options, planned, name):
+    start = start_of(trial_of, options, planned=planned)
+    lr = coordcheck.choose_lr(start, base_width=BASE, steps=4, log2_lrs=range(4, -15, -1))
+    check = checked(start, lr)
+    assert check.verdict == "FAIL", lr
+    assert any(finding.trend.kind == "update" for finding in check.findings), findings(check)
