@@ -113,6 +113,12 @@ class LatentsConfig(_FeedOptions):
         feature: (N, F) of a frozen encoder's features; None where there are none.
         caption_dropout: Share of captions replaced by the null caption in training.
         fingerprint: A name for the content, for data too large to hash; None: hash it.
+        vae: A well-known autoencoder, whose `scale` and `shift` are applied; see
+            `proxies.files.autoencoders`.
+        scale: The model sees (latent - shift) · scale: one number, or one a channel.
+        shift: See `scale`.
+        first_label: The smallest label in the shards, 0 or 1.
+        keys: Names of the tensors in the shards, by part, where they differ from the parts'.
     """
 
     paths: ClassVar[tuple[str, ...]] = ("path",)
@@ -128,6 +134,15 @@ class LatentsConfig(_FeedOptions):
     feature: tuple[Count, Count] | None = None
     caption_dropout: Dropout = 0.1
     fingerprint: str | None = None
+    vae: str | None = None
+    scale: float | tuple[float, ...] | None = None
+    shift: float | tuple[float, ...] | None = None
+    first_label: Literal[0, 1] = 0
+    keys: Mapping[str, str] = field(default_factory=Frozen)
+
+    def __post_init__(self) -> None:
+        """Make the names hashable."""
+        object.__setattr__(self, "keys", Frozen(self.keys))
 
 
 def is_name(option: str, value: str) -> bool:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from mutransfer.proxies.config.data import CaptionedConfig
-from mutransfer.proxies.data.embeddings import read_captions
 from mutransfer.proxies.data.feed import digest
 from mutransfer.proxies.errors import DataError, Fault
+from mutransfer.proxies.files.embeddings import read_captions
 from mutransfer.proxies.rng import generator
 
 WORD = re.compile(r"\w+(?:['’]\w+)*")

@@ -8,9 +8,9 @@ import torch
 from mutransfer.proxies.config.data import ImagesConfig
 from mutransfer.proxies.data.captioned import captioned
 from mutransfer.proxies.data.feed import Feed
-from mutransfer.proxies.data.metadata import read_captions
-from mutransfer.proxies.data.pixels import CONVERTIBLE, MODES, Pixels, read_pixels
 from mutransfer.proxies.errors import DataError, Fault, first_few
+from mutransfer.proxies.files.metadata import read_captions
+from mutransfer.proxies.files.pixels import CONVERTIBLE, MODES, Pixels, read_pixels
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 

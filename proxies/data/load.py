@@ -89,6 +89,7 @@ def identity(config: DataConfig, recorded: Recorded | None = None) -> dict[str, 
         "label_dropout": getattr(config, "label_dropout", 0.0),
         "caption_dropout": getattr(config, "caption_dropout", 0.0),
         "val_draws": config.val_draws,
+        **(latents.reading(config) if isinstance(config, LatentsConfig) else {}),
     }
 
 

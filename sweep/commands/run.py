@@ -9,7 +9,7 @@ import typer
 from mutransfer.proxies import data
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.console import PlainConsole
-from mutransfer.sweep.commands.live import LiveProgress
+from mutransfer.sweep.commands.live import LiveProgress, look_at_data
 from mutransfer.sweep.commands.options import (
     RUNS,
     SPEC,
@@ -18,6 +18,7 @@ from mutransfer.sweep.commands.options import (
     SpecOpt,
     StudyArg,
     attribution,
+    err,
     out,
     say,
     warn,
@@ -61,6 +62,8 @@ def run(
     """
     study, store = rundir.find_to_train(name, spec_path, runs)
     data.load(study.data)  # faults of the data are raised before anything is written
+    for warning in look_at_data(err, study).warnings:
+        warn(f"warning: {warning}")
     if not json_ and (line := attribution(study)):
         out.print(line)
     with store.lock():

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mutransfer.proxies.config.data import ImagesConfig
-from mutransfer.proxies.data import cache
+from mutransfer.proxies.files import cache
 
 MODES = {1: "L", 3: "RGB"}  # Pillow's mode by number of channels
 # Modes of 8 bits or fewer; those of 16 and 32 bits would lose values.

@@ -72,9 +72,30 @@ def _read(
         rule = f"the file's `{key}` include all those of the data"
         got = f"{len(absent)} of {len(wanted)} are not there, such as {absent[0]!r}"
         faults = [Fault(at, rule, got, f"add them to {path}")]
+    faults = faults or _value_faults(at, parts, names or [])
     if faults:
         raise DataError(faults)
     return parts, torch.tensor([row_of[name] for name in wanted])
+
+
+def _value_faults(at: tuple[str, ...], parts: dict[str, Tensor], names: list[str]) -> list[Fault]:
+    """Return the faults of values that no model can train on."""
+    faults = []
+    for name, part in parts.items():
+        bad = ~torch.isfinite(part.float()).flatten(1).all(dim=1)
+        if bool(bad.any()):
+            first = names[int(bad.int().argmax())]
+            got = f"NaN or infinity in {int(bad.sum())}, the first is that of {first!r}"
+            remedy = "compute these again, in bfloat16 or float32 (float16 overflows)"
+            faults.append(Fault(at, f"`{name}` is finite in every row", got, remedy))
+    mask = parts.get("caption_mask")
+    if mask is not None and bool(((mask != 0) & (mask != 1)).any()):
+        rule = "`caption_mask` is 1 at tokens and 0 elsewhere"
+        got = f"{float(mask.min()):g} to {float(mask.max()):g}"
+        is_additive = bool(mask.min() < 0) and bool(mask.max() == 0)
+        remedy = "this is an additive mask: write `mask == 0`" if is_additive else "write 0 and 1"
+        faults.append(Fault(at, rule, got, remedy))
+    return faults
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -99,7 +120,7 @@ def _layout_faults(
         n_rows = "K" if names is None else len(names)
         if name not in parts or parts[name].ndim != n or (names and parts[name].shape[0] != n_rows):
             rule = f"`{name}` has {n} dimensions, the first of {n_rows} rows"
-            faults.append(Fault(at, rule, got, "see proxies/data/embeddings.py for the layout"))
+            faults.append(Fault(at, rule, got, "see proxies/files/embeddings.py for the layout"))
     if not names:
         rule = f"metadata `{key}` is a JSON list of texts, one a row"
         faults.append(Fault(at, rule, "none", f'save with metadata={{"{key}": json.dumps(…)}}'))

@@ -47,6 +47,9 @@ def test_the_users_embeddings_are_found_by_their_captions(tmp_path):
         (sorted(set(TEXTS)), {"caption": torch.zeros(2, 3)}, "`caption` has 3 dimensions"),
         (sorted(set(TEXTS)), {"caption_mask": torch.ones(2, 9, dtype=torch.bool)}, "same K and L"),
         (sorted(set(TEXTS)), {"caption_mask": torch.zeros(2, 3, dtype=torch.bool)}, "has a token"),
+        (sorted(set(TEXTS)), {"pooled": torch.tensor([[0.0], [torch.inf]])}, "that of 'grinning"),
+        (sorted(set(TEXTS)), {"caption": torch.full((2, 3, 5), torch.nan)}, "infinity in 2"),
+        (sorted(set(TEXTS)), {"caption_mask": torch.tensor([[0, -1e4]] * 2)}, "mask == 0"),
     ],
 )
 def test_embeddings_that_do_not_fit_are_named(tmp_path, texts, changed, message):

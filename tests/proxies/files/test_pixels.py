@@ -14,7 +14,7 @@ def test_decoding_is_kept_by_content_and_name(tmp_path, monkeypatch):
     monkeypatch.setenv("MUTRANSFER_CACHE", str(tmp_path / "cache"))
     first = load(config(folder))
     monkeypatch.setattr(
-        "mutransfer.proxies.data.pixels._decode_all", lambda *a: pytest.fail("again")
+        "mutransfer.proxies.files.pixels._decode_all", lambda *a: pytest.fail("again")
     )
     assert load(config(folder)).fingerprint == first.fingerprint
 
