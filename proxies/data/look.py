@@ -19,4 +19,4 @@ def look(config: DataConfig, progress: Progress | None = None) -> Findings:
     """
     if isinstance(config, LatentsConfig):
         return latents_look.look(config, progress)
-    return getattr(load(config), "findings", Findings())
+    return load(config).findings
