@@ -9,7 +9,7 @@ from mutransfer.proxies.errors import ConfigError
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.options import RUNS, SPEC, JsonOpt, RunsOpt, SpecOpt, StudyArg, out
 from mutransfer.sweep.plan.decisions import Decisions
-from mutransfer.sweep.plan.progress import progress
+from mutransfer.sweep.plan.progress import progress, repeated_proposals
 from mutransfer.sweep.results.cost import spent
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
@@ -41,6 +41,7 @@ def status(
                 "cost": dataclasses.asdict(cost),
                 "flops_left": flops_left,
                 "decisions": sorted(decisions),
+                "repeated_proposals": repeated_proposals(decisions),
                 "failed": failed[["trial_id", study.axis, "error"]].to_dict("records"),
             }
         )
@@ -51,6 +52,8 @@ def status(
         out.print(terminal.table(*cost_table(cost)))
         line = f"cost: {progress_text(cost, flops_left)}"
         out.print(line, highlight=False, markup=False)
+    if n := repeated_proposals(decisions):
+        out.print(f"{n} proposals of the search repeat earlier ones: no new trials")
     if "centre" in decisions:
         out.print(f"search best: {_hps(decisions['centre']['search_best'])}")
     if "transferred" in decisions:

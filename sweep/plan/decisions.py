@@ -39,9 +39,12 @@ class Decision:
     content: dict[str, Any]
 
 
+GENERATION = "search-"  # begins the name of each decision that holds proposals
+
+
 def generation_name(generation: int) -> str:
     """The name of the decision that contains a generation's proposals."""
-    return f"search-{generation:03d}"
+    return f"{GENERATION}{generation:03d}"
 
 
 def decide_proposals(

@@ -10,7 +10,7 @@ from mutransfer.proxies.config.model import CustomConfig
 from mutransfer.proxies.config.recorded import NotRecordedError
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.errors import RunError
-from mutransfer.sweep.plan.decisions import Decisions
+from mutransfer.sweep.plan.decisions import GENERATION, Decisions
 from mutransfer.sweep.plan.next_trials import Next, next_trials, nominal
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.spec.study import Study
@@ -41,6 +41,13 @@ def progress(study: Study, decisions: Decisions, table: pd.DataFrame) -> StudyPr
     left = remaining(study, coming, planned_trials, ended)
     flops_left = None if isinstance(study.model, CustomConfig) else flops_of(left)
     return StudyProgress(done.total(), sum(planned.values()), missing, flops_left=flops_left)
+
+
+def repeated_proposals(decisions: Decisions) -> int:
+    """How many proposals of the search repeat an earlier one; each such pair is one trial."""
+    names = [name for name in decisions if name.startswith(GENERATION)]
+    points = [tuple(sorted(p.items())) for name in names for p in decisions[name]["proposals"]]
+    return len(points) - len(set(points))
 
 
 def remaining(

@@ -8,7 +8,7 @@ from typing import Any
 from mutransfer.proxies import user_code
 from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.sweep.errors import SpecError, SpecFault, UserError
-from mutransfer.sweep.spec import rules
+from mutransfer.sweep.spec import rules, wandb
 from mutransfer.sweep.spec.section_reader import (
     OPTIONAL,
     SECTIONS,
@@ -125,6 +125,10 @@ def from_resolved(plain: Mapping[str, Any], recorded: Recorded | None = None) ->
 
 
 def _top_faults(file: YamlFile) -> list[SpecFault]:
+    if wandb.is_sweep(file.data):
+        rule, remedy = "studies stand below `studies:`", "write `version: 1`, then"
+        remedy += " `studies: {NAME: …}` with what is here as the study NAME"
+        return [file.fault((), rule, "`parameters` at the top, as in W&B", remedy)]
     faults = []
     for key in file.data:
         if key not in TOP_KEYS:
@@ -160,7 +164,7 @@ def _study(
         rule, remedy = "a study is a mapping", f"give it the keys {', '.join(KEYS)}"
         return None, [*faults, file.fault(path, rule, entry, remedy)]
     faults += [
-        file.fault((*path, key), "a known key", key, f"remove it{nearest(key, KEYS)}")
+        file.fault((*path, key), "a known key", key, _instead_of(key))
         for key in entry
         if key not in KEYS
     ]
@@ -176,6 +180,11 @@ def _study(
     rule_faults = rules.faults(checked, of_rules)
     faults += section_faults + [file.below(path, fault) for fault in rule_faults]
     return (None, faults) if faults else (Study(name=name, **valid), [])
+
+
+def _instead_of(key: Any) -> str:
+    """What to do about an unknown key of a study."""
+    return wandb.SWEEP_KEYS.get(key) or f"remove it{nearest(key, KEYS)}"
 
 
 def _name_faults(file: YamlFile, path: YamlPath, name: Any) -> list[SpecFault]:
