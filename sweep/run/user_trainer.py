@@ -241,6 +241,7 @@ def _row(config: TrialConfig, curve: list[dict[str, Any]]) -> dict[str, Any]:
         "status": "diverged" if diverged else "done",
         "diverged_step": step if diverged else None,
         "train_loss": None if diverged else last["train_loss"],
+        "end_val_loss": _finite_or_none(last["val_loss"]),
         "val_loss": None if diverged else last["val_loss"],
         "init_val_loss": _finite_or_none(init_val_loss),
         "flops": step * flops.step_flops(config),

@@ -225,6 +225,7 @@ def _result(
         "diverged_step": result.diverged_step,
         "train_loss": _finite(result.train_loss),
         "val_loss": result.val_loss,
+        "end_val_loss": result.end_val_loss,
         "init_val_loss": _finite(result.init_val_loss),
         "trivial_val_loss": _finite(result.trivial_val_loss),
         "flops": result.flops,
