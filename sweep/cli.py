@@ -17,6 +17,7 @@ from mutransfer.sweep.commands.options import err
 from mutransfer.sweep.commands.plan import plan
 from mutransfer.sweep.commands.run import run
 from mutransfer.sweep.commands.status import status
+from mutransfer.sweep.drafts import init
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +51,7 @@ def _options(
 
 # In the order of the help text.
 for _command in (
+    init,
     check,
     plan,
     coordcheck,

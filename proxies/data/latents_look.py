@@ -128,6 +128,19 @@ def _size_faults(config: LatentsConfig, stats: ShardStats) -> list[Fault]:
     return [Fault(("data", "scale"), rule, got, _scale_remedy(config, image))]
 
 
+def measured_scale(config: LatentsConfig) -> dict[str, list[float]]:
+    """Return the scale and shift that give unit variance; nothing where latents have it already.
+
+    Raises:
+        DataError: shards that differ from what is declared.
+    """
+    image = _stats(config, None).parts["image"]
+    if _is_unit(*scaled(config, image)) or not any(image.std):
+        return {}
+    scale = [_short(1 / std) if std else 1.0 for std in image.std]
+    return {"scale": scale, "shift": [_short(mean) for mean in image.mean]}
+
+
 def _scale_remedy(config: LatentsConfig, image: PartStats) -> str:
     fitting = [
         f"`vae: {name}`"
