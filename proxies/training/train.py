@@ -116,7 +116,8 @@ class Training:
             self.train_s += time.perf_counter() - started
             yield point
             started = time.perf_counter()
-        if self.diverged_step is not None:
+        # A user's loss may raise where weights are not finite; nothing is to be measured there.
+        if self.diverged_step is not None and bool(self.history[-1].isfinite().all()):
             self.diverged_val_loss = self.validate()
 
     def result(self) -> Result:
