@@ -10,6 +10,7 @@ from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.analyze import analyze
 from mutransfer.sweep.commands.check import check
 from mutransfer.sweep.commands.dashboard import dashboard
+from mutransfer.sweep.commands.doctor import doctor
 from mutransfer.sweep.commands.export import export
 from mutransfer.sweep.commands.log import log
 from mutransfer.sweep.commands.model import coordcheck, roles
@@ -60,5 +61,6 @@ for _command in (
     export,
     log,
     dashboard,
+    doctor,
 ):
     app.command()(_command)

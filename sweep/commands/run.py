@@ -27,7 +27,7 @@ from mutransfer.sweep.plan import settle
 from mutransfer.sweep.run import gate, memory
 from mutransfer.sweep.run.driver import State, run_inline
 from mutransfer.sweep.spec.study import Study
-from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store import code, integrity, repair, rundir
 from mutransfer.sweep.store.store import Store
 from mutransfer.sweep.viewers import follow
 
@@ -52,6 +52,10 @@ def run(
     no_coordcheck: Annotated[
         bool, typer.Option("--no-coordcheck", help="Skip the coordinate check.")
     ] = False,
+    same_code: Annotated[
+        bool,
+        typer.Option("--same-code", help="Your code changed, and computes the same as before."),
+    ] = False,
     json_: JsonOpt = False,
 ) -> None:
     """Run a study, or continue it where it stopped, after a coordinate check of its model.
@@ -64,8 +68,10 @@ def run(
     if not json_ and (line := attribution(study)):
         out.print(line)
     with store.lock():
+        _set_damaged_aside(store)
+        study = code.named_by_run_directory(store, study, same_code=same_code)
         for change in rundir.claim(store, study):
-            out.print(f"extended: {change}")
+            say(f"extended: {change}")
         store.sweep_temporaries()
         if retry_failed:
             out.print(f"failed trials to run again: {store.forget_failed()}")
@@ -84,6 +90,19 @@ def run(
     if counts["failed"]:
         out.print("`mutransfer status` shows why trials failed; --retry-failed runs them again.")
     out.print(f"next: mutransfer analyze {name}")
+
+
+def _set_damaged_aside(store: Store) -> None:
+    """Set damaged trials aside, which then run again; other damage ends the run."""
+    if not store.exists(rundir.STUDY_FILE):
+        return
+    findings = integrity.look(store)
+    for line in repair.trials(store, findings):
+        warn(line)
+    for finding in findings:
+        if finding.kind == "ignored":
+            warn(f"ignored: {finding.path}: no file of this program")
+    integrity.refuse(store, [f for f in findings if f.kind != "trial"])
 
 
 def _decide_to_settle(study: Study, store: Store) -> None:

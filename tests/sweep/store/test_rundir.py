@@ -1,7 +1,6 @@
 """A run directory belongs to one study; what may change, grow or be added later."""
 
 import dataclasses
-import json
 import shutil
 
 import pytest
@@ -18,6 +17,7 @@ from mutransfer.sweep.store.store import Store
 from tests.sweep.axis_studies import text_of
 from tests.sweep.conftest import TINY, study_of, write_spec
 from tests.sweep.data_studies import IMAGES, pictures, tiny_with
+from tests.sweep.edited import edit_badly, make_old
 from tests.sweep.planted import WITH_CONVERGENCE, a_row, play
 
 
@@ -67,12 +67,16 @@ def test_convergence_may_be_added_and_grow_but_not_change(tiny, tmp_path):
 def test_a_run_directory_older_than_the_axes_can_be_continued(tmp_path):
     study, store = study_of(TINY), Store(str(tmp_path))
     rundir.claim(store, study)
-    recorded = store.read_json(rundir.STUDY_FILE)
-    for key in ("axis", "rule", "batch_sizes", "steps", "depths"):
-        del recorded["spec"]["transfer"][key]
-    for key in ("batch_size", "steps", "depth"):
-        del recorded["spec"]["target"][key]
-    store.write(json.dumps(recorded).encode(), rundir.STUDY_FILE)
+    make_old(tmp_path)
+
+    def without_axes(content):
+        for key in ("axis", "rule", "batch_sizes", "steps", "depths"):
+            del content["spec"]["transfer"][key]
+        for key in ("batch_size", "steps", "depth"):
+            del content["spec"]["target"][key]
+
+    edit_badly(tmp_path / "study.json", without_axes)
+    store = Store(str(tmp_path))
     assert rundir.claim(store, study) == []
     along = study_of(text_of("depth"))
     with pytest.raises(UserError, match=r"transfer\.axis"):
@@ -132,14 +136,14 @@ def test_the_recorded_flops_are_the_units_of_the_cost_and_damaged_ones_one_messa
     rundir.claim(store, tiny)
     content = store.read_json("study.json")
     for changes in ({}, {"target_flops": 5.0}, {"production_flops": 7.0}):
-        store.write(json.dumps(content | changes).encode(), "study.json")
+        store.write_json(content | changes, "study.json")
         runs = rundir.reference_runs(store, tiny)
         assert runs.target_flops == changes.get("target_flops", estimate.target_flops(tiny))
         assert runs.production_flops == changes.get("production_flops")
     earlier = {key: value for key, value in content.items() if key != "production_flops"}
-    store.write(json.dumps(earlier).encode(), "study.json")
+    store.write_json(earlier, "study.json")
     assert rundir.reference_runs(store, tiny) == estimate.reference_runs(tiny)
-    for wrong in ("1", -1, True, [1], float("nan")):
-        store.write(json.dumps(content | {"target_flops": wrong}).encode(), "study.json")
+    for wrong in ("1", -1, True, [1]):
+        store.write_json(content | {"target_flops": wrong}, "study.json")
         with pytest.raises(UserError, match=r"study\.json: target_flops must be a number above 0"):
             rundir.reference_runs(store, tiny)
