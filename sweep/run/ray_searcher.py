@@ -7,6 +7,7 @@ from mutransfer.sweep.run import ray_settings  # noqa: F401  # before Ray, which
 # isort: split
 from ray.tune.search import Searcher
 
+from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.run.driver import State
@@ -38,6 +39,8 @@ class PlanSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial; None while the plan waits for running ones; FINISHED at the end."""
+        if self.error is not None:
+            return Searcher.FINISHED
         if self._barrier_indices:
             self._at_barrier.add(trial_id)
             return self._barrier_config(self._barrier_indices.pop())
@@ -89,9 +92,13 @@ class PlanSearcher(Searcher):
             self._at_barrier.discard(trial_id)
             return
         request, state = self._running.pop(trial_id), self._state
-        if not state.store.has_row(request.trial_id):
-            state.store.write_row(worker.lost_row(request, state.study.name), [])
-        state.finished(request.trial_id)
+        try:
+            if not state.store.has_row(request.trial_id):
+                state.store.write_row(worker.lost_row(request, state.study.name), [])
+            state.finished(request.trial_id)
+        except UserError as cause:  # the place cannot be written: no trial can end
+            self.error = cause
+            return
         self._plan_is_stale = True
         state.watcher.planned(state)
 

@@ -145,7 +145,9 @@ def _tune_directory(store: Store) -> Iterator[str]:
 @contextmanager
 def _log_of_ray(store: Store) -> Iterator[None]:
     """Write Ray's output to ray.log: its threads print to stdout whatever their log level is."""
-    path = Path(store.path("ray.log")) if store.local else Path(tempfile.gettempdir()) / "ray.log"
+    path = (
+        Path(store.own_path("ray.log")) if store.local else Path(tempfile.gettempdir()) / "ray.log"
+    )
     stdout = sys.stdout
     with path.open("a") as file:
         sys.stdout = file

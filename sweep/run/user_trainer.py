@@ -79,7 +79,7 @@ def train(
     started = time.monotonic()
     curve: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(store.path("checkpoints", trial_id) if store.local else scratch)
+        folder = Path(store.own_path("checkpoints", trial_id) if store.local else scratch)
         folder.mkdir(parents=True, exist_ok=True)
         trial = _settings(config, str(folder))
         points = _points(config.trainer, trial, Path(scratch))

@@ -5,6 +5,7 @@ a second worker runs the same trial.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import math
@@ -33,6 +34,7 @@ from mutransfer.sweep.store.provenance import versions
 from mutransfer.sweep.store.store import Store
 
 # Texts of errors after which a CUDA context is unusable.
+CHECKSUM_BYTES = 32  # at the start of a checkpoint
 CUDA_ERRORS = ("CUDA error", "device-side assert", "cudaError")
 
 
@@ -170,7 +172,8 @@ def _steps(
         if time.monotonic() - saved > checkpoint_every_s:
             buffer = io.BytesIO()
             torch.save(training.state_dict(), buffer)
-            store.write(buffer.getvalue(), "checkpoints", f"{trial_id}.pt")
+            content = buffer.getvalue()
+            store.write(_checksum(content) + content, "checkpoints", f"{trial_id}.pt")
             saved = time.monotonic()
         yield Heartbeat(
             trial_id=trial_id,
@@ -207,12 +210,19 @@ def _train_with_user_trainer(
 
 def _restore(training: Training, content: bytes) -> int | None:
     """Resume from a checkpoint; returns its step, or None where it cannot be used."""
+    checksum, content = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
+    if _checksum(content) != checksum:
+        return None  # one flipped bit would be another result
     try:
         state = torch.load(io.BytesIO(content), weights_only=True)
         training.load_state_dict(state)
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError):
         return None  # damaged, or of another version: the trial starts from step 0
     return training.step
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def _result(

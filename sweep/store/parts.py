@@ -106,7 +106,8 @@ def read_curve(content: bytes, trial_id: str) -> tuple[pa.Table, str | None]:
 
 def _read(content: bytes, trial_id: str) -> tuple[pa.Table, dict[str, Any] | None]:
     try:
-        part = pq.read_table(io.BytesIO(content))
+        # `pq.read_table` takes twice as long for a file of one row.
+        part = pq.ParquetFile(io.BytesIO(content)).read(use_threads=False)
         part.validate(full=True)
         ids = set(part.column("trial_id").to_pylist())
         text = (part.schema.metadata or {}).get(KEY)

@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from mutransfer.analysis import table as results_table
 from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.plan import contents
 from mutransfer.sweep.store import lock, parts
 from mutransfer.sweep.store.checksums import SEAL, of_decision
 from mutransfer.sweep.store.files import Files
@@ -34,6 +35,8 @@ from mutransfer.words import STAGES
 
 STUDY_FILE = "study.json"
 RETRIED_FILE = "retried.json"
+# What a run writes into; a link there would lead out of the run directory.
+WRITTEN = ("trials", "curves", "decisions", "checkpoints", "samples", "plots", "ray.log")
 TRIAL_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -48,6 +51,8 @@ class Store(Files):
         super().__init__(location)
         self.hidden = hidden
         self._digests: dict[str, str] = {}
+        # Parts that were read, by the time and size of their files.
+        self._parts: dict[str, tuple[tuple[int | None, int | None], Part]] = {}
 
     # Results -------------------------------------------------------------------------------
 
@@ -97,7 +102,13 @@ class Store(Files):
             FileNotFoundError: there is none.
             DamagedError: it is not what was written.
         """
-        part = parts.read_row(self.read_bytes("trials", f"{trial_id}.parquet"), trial_id)
+        name = f"{trial_id}.parquet"
+        info = self.fs.get_file_info(self.path("trials", name))
+        version = info.mtime_ns, info.size
+        known_version, part = self._parts.get(trial_id, (None, None))
+        if part is None or version != known_version:
+            part = parts.read_row(self.read_bytes("trials", name), trial_id)
+            self._parts[trial_id] = version, part
         if part.beside is None and self._has_seal():
             raise DamagedError("was written by another program: it has no checksum")
         return part
@@ -236,7 +247,21 @@ class Store(Files):
                 f"{self.path(*path)}: was written by another program: it has no checksum; restore "
                 "it; `mutransfer doctor` says what else can be done"
             )
+        if fault := contents.fault(name, content, self._parameters()):
+            raise UserError(
+                f"{self.path(*path)}: is no decision '{name}' ({fault}); restore it; `mutransfer "
+                "doctor` says what else can be done"
+            )
         return content, content.pop(SEAL, None)
+
+    def _parameters(self) -> list[str]:
+        """The HPs that the study varies; none where study.json is damaged or missing."""
+        try:
+            spec = self.read_json(STUDY_FILE).get("spec") if self.exists(STUDY_FILE) else None
+        except UserError:
+            return []
+        parameters = spec.get("parameters") if isinstance(spec, dict) else None
+        return list(parameters) if isinstance(parameters, dict) else []
 
     def _has_seal(self) -> bool:
         try:
@@ -267,7 +292,9 @@ class Store(Files):
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other drivers out of the run directory, as `lock.held`."""
+        """Keep other drivers out of the run directory, as `lock.held`; refuse links in it."""
+        for name in WRITTEN:
+            self.own_path(name)
         with lock.held(self):
             yield
 

@@ -34,11 +34,14 @@ def test_a_run_directory_belongs_to_one_spec(tiny, tmp_path):
 def test_a_study_may_grow(tiny, tmp_path):
     store = Store(str(tmp_path))
     rundir.claim(store, tiny)
+    started = "2026-01-02T03:04:05+00:00"
+    store.write_json(store.read_json("study.json") | {"written_at": started}, "study.json")
     grown = study_of(
         TINY.replace("[8, 16]", "[8, 16, 24]").replace("seeds: 2, max", "seeds: 3, max")
     )
     assert {c.path for c in rundir.claim(store, grown)} == {"transfer.widths", "transfer.seeds"}
     history = rundir.provenance(store)["history"]
+    assert rundir.provenance(store)["written_at"] == started, "the start of the study"
     assert len(history) == 1 and len(history[0]["changed"]) == 2
 
 
