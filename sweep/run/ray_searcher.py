@@ -7,7 +7,7 @@ from mutransfer.sweep.run import ray_settings  # noqa: F401  # before Ray, which
 # isort: split
 from ray.tune.search import Searcher
 
-from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.errors import RunError, UserError
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.run.driver import State
@@ -53,6 +53,8 @@ class PlanSearcher(Searcher):
                 self.error = error  # raised by `ray_tune.run`: Tune would wrap it
                 return Searcher.FINISHED
             request = self._next_request()
+        if request is not None and not self._state.may_start(request):
+            request = None  # running trials end; then the run does
         if request is not None:
             self._running[trial_id] = request
             self._state.running.add(request.trial_id)
@@ -96,7 +98,7 @@ class PlanSearcher(Searcher):
             if not state.store.has_row(request.trial_id):
                 state.store.write_row(worker.lost_row(request, state.study.name), [])
             state.finished(request.trial_id)
-        except UserError as cause:  # the place cannot be written: no trial can end
+        except (UserError, RunError) as cause:  # no place to write to, or too many failures
             self.error = cause
             return
         self._plan_is_stale = True

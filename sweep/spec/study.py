@@ -16,6 +16,7 @@ from mutransfer.sweep.spec.sections import (
     Assume,
     Convergence,
     CoordCheck,
+    Limits,
     Logger,
     Method,
     Metric,
@@ -59,6 +60,7 @@ class Study:
     production: Production | None = None
     convergence: Convergence | None = None
     assume: Assume | None = None
+    limits: Limits | None = None
     loggers: tuple[Logger, ...] | None = None
     trial: TrainerConfig | None = None
     imports: tuple[str, ...] = ()

@@ -50,8 +50,8 @@ def test_ctrl_c_says_stopped_in_every_command(tmp_path):
     """A real signal to a real process, while `plan` simulates."""
     write_spec(tmp_path)
     plan = subprocess.Popen(
-        [sys.executable, "-c", READY, "plan", "tiny"], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        [sys.executable, "-c", READY, "plan", "tiny"], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert plan.stdout.readline() == "ready\n"

@@ -39,9 +39,10 @@ def test_what_is_written_is_right():
 def test_a_decision_with_missing_keys_is_one_message_of_every_command(tmp_path):
     played_run(study_of(TINY), tmp_path / "runs/tiny")
     edit(tmp_path / "runs/tiny/decisions/centre.json", lambda c: c.pop("search_best"))
-    for words in (["analyze"], ["export", "--width", "64"], ["plan", "--no-time"], ["log", "--to", "tensorboard"],
-                  ["run", "--inline"], ["dashboard", "--journal-only"]):  # fmt: skip
-        done = call(tmp_path, words[0], "runs/tiny", *words[1:])
+    for words in ("analyze", "export --width 64", "plan --no-time", "log --to tensorboard",
+                  "run --inline", "dashboard --journal-only"):  # fmt: skip
+        command, *options = words.split()
+        done = call(tmp_path, command, "runs/tiny", *options)
         assert done.returncode in (0, 2) and "bug" not in done.stderr, done.stderr
         assert done.returncode == 0 or "centre" in done.stderr, done.stderr
     assert call(tmp_path, "status", "runs/tiny").returncode == 0
