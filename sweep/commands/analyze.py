@@ -25,7 +25,9 @@ from mutransfer.sweep.commands.options import (
     err,
     out,
     say,
+    warn,
 )
+from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.store import code, integrity, rundir
 
 ColumnsOpt = Annotated[
@@ -126,7 +128,11 @@ def analyze(
         integrity.require_sound(store)
         study, store = code.of_choice(store, study, code_choice(code_))
         inputs = report_inputs(study, store)
-        paths, caveats = write(inputs, store), []
+        try:
+            paths, caveats = write(inputs, store), []
+        except UserError as error:  # the verdict is told all the same
+            paths, caveats = [], []
+            warn(f"mutransfer: the report is not written: {error}")
     if json_:
         terminal.as_json(to_dict(inputs))
     else:

@@ -28,7 +28,7 @@ from mutransfer.sweep.run import gate, memory
 from mutransfer.sweep.run.driver import State, run_inline
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import code, integrity, repair, rundir
-from mutransfer.sweep.store.store import Store
+from mutransfer.sweep.store.store import WORKER_LOST, Store
 from mutransfer.sweep.viewers import follow
 
 
@@ -73,6 +73,8 @@ def run(
         for change in rundir.claim(store, study):
             (warn if json_ else say)(f"extended: {change}")
         store.sweep_temporaries()
+        if n := store.forget_failed(WORKER_LOST):
+            (warn if json_ else say)(f"trials that lost their worker run again: {n}")
         if retry_failed:
             (warn if json_ else say)(f"failed trials to run again: {store.forget_failed()}")
         if not no_coordcheck:

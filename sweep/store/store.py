@@ -35,6 +35,8 @@ from mutransfer.words import STAGES
 
 STUDY_FILE = "study.json"
 RETRIED_FILE = "retried.json"
+# How the error of a trial begins whose worker process died: the machine's failure, not the trial's.
+WORKER_LOST = "worker lost"
 # What a run writes into; a link there would lead out of the run directory.
 WRITTEN = ("trials", "curves", "decisions", "checkpoints", "samples", "plots", "ray.log")
 TRIAL_ID = re.compile(r"[0-9a-f]{16}")
@@ -186,12 +188,16 @@ class Store(Files):
             raise self._damaged("curves", {trial_id: str(error)}) from None
         return points
 
-    def forget_failed(self) -> int:
+    def forget_failed(self, error: str = "") -> int:
         """Remove the rows of failed trials, so that these run again; returns their number.
 
         Their FLOPs were spent all the same, so they are kept (`retried`).
+
+        Args:
+            error: Only those whose error begins with this text.
         """
         rows = self.table().query("status == 'failed'")
+        rows = rows[rows["error"].fillna("").str.startswith(error)]
         earlier = self.retried()
         # A row may be there already: `run` was killed before it was removed.
         new = [attempt for attempt in map(_attempt, rows.itertuples()) if attempt not in earlier]
@@ -247,17 +253,20 @@ class Store(Files):
                 f"{self.path(*path)}: was written by another program: it has no checksum; restore "
                 "it; `mutransfer doctor` says what else can be done"
             )
-        if fault := contents.fault(name, content, self._parameters()):
+        parameters = self._parameters()
+        if parameters is not None and (fault := contents.fault(name, content, parameters)):
             raise UserError(
                 f"{self.path(*path)}: is no decision '{name}' ({fault}); restore it; `mutransfer "
                 "doctor` says what else can be done"
             )
         return content, content.pop(SEAL, None)
 
-    def _parameters(self) -> list[str]:
-        """The HPs that the study varies; none where study.json is damaged or missing."""
+    def _parameters(self) -> list[str] | None:
+        """The HPs that the study varies, as far as study.json says; None where there is none."""
+        if not self.exists(STUDY_FILE):
+            return None
         try:
-            spec = self.read_json(STUDY_FILE).get("spec") if self.exists(STUDY_FILE) else None
+            spec = self.read_json(STUDY_FILE).get("spec")
         except UserError:
             return []
         parameters = spec.get("parameters") if isinstance(spec, dict) else None
