@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mutransfer.proxies.checks.coordcheck import StartRun
-from mutransfer.proxies.checks.forward import MODEL, TensorShapes
-from mutransfer.proxies.checks.init_state import InitState, InitTensor, feeds, init_state, response
+from mutransfer.proxies.checks.forward import MODEL
+from mutransfer.proxies.checks.init_state import init_state
+from mutransfer.proxies.checks.width_pair import EXACT, ROUGH, WidthPair
 
-RULES = 2  # version of these laws, in the key of stored results; raise it if results may change
-# Tolerance on a measured exponent of width: of exact quantities, and of responses, which depend on
-# random features. A response may also be off by this many octaves between the two widths.
-EXACT, ROUGH, OCTAVES = 0.1, 0.25, 0.5
+RULES = 3  # version of these laws, in the key of stored results; raise it if results may change
 # A law counts as broken if it is with each of this many seeds: the response of a head in front of a
 # random network, such as REPA's, scatters by a quarter of an exponent from seed to seed.
 SEEDS = 3
@@ -78,73 +76,8 @@ def _broken_with(
     return broken + list(_attention(pair))
 
 
-class WidthPair:
-    """Two models at initialization, narrow and wide, and how they differ."""
-
-    def __init__(self, narrow: InitState, wide: InitState) -> None:
-        self.narrow, self.wide = narrow, wide
-        self.names = [name for name in wide.tensors if name in narrow.tensors]
-        self.log2_m = math.log2(wide.width / narrow.width)
-        self.rough = max(ROUGH, OCTAVES / self.log2_m)
-        self._terminal: dict[str, bool] = {}
-        growing = [module for module in wide.trace.outputs if self.writes(module)]
-        self._growing = [t for module in growing for t in wide.trace.outputs[module]]
-
-    def both(self, name: str) -> tuple[InitTensor, InitTensor]:
-        """Return a tensor at both widths."""
-        return self.narrow.tensors[name], self.wide.tensors[name]
-
-    def n_growing(self, name: str) -> int:
-        """Return how many dimensions of a tensor grow."""
-        narrow, wide = self.both(name)
-        return sum(a != b for a, b in zip(narrow.shape, wide.shape, strict=True))
-
-    def reads(self, module: str) -> bool:
-        """Return whether an input of a module grows."""
-        return _grows(*(s.trace.inputs.get(module, []) for s in (self.narrow, self.wide)))
-
-    def writes(self, module: str) -> bool:
-        """Return whether an output of a module grows."""
-        sides = (s.trace.outputs.get(module, []) for s in (self.narrow, self.wide))
-        return _grows(*([tuple(t.shape) for t in outputs] for outputs in sides))
-
-    def was_called(self, module: str) -> bool:
-        """Return whether a module was called in the forward pass."""
-        return module in self.wide.trace.inputs
-
-    def is_readout(self, name: str) -> bool:
-        """Return whether the input of a tensor's module grows and its output does not."""
-        module = self.wide.tensors[name].module
-        return module != MODEL and self.reads(module) and not self.writes(module)
-
-    def is_terminal(self, module: str) -> bool:
-        """Return whether nothing that grows depends on the output of a module."""
-        if module not in self._terminal:
-            self._terminal[module] = not feeds(self.wide, module, self._growing)
-        return self._terminal[module]
-
-    def exponent(self, narrow: float, wide: float) -> float:
-        """Return the power of width that a positive quantity is proportional to."""
-        return math.log2(wide / narrow) / self.log2_m
-
-    def response(self, name: str) -> tuple[float, float]:
-        """Return, at both widths, what a unit change of a readout's tensor does.
-
-        To the prediction if the readout is terminal, else to its module's output.
-        """
-        module = self.wide.tensors[name].module
-        target = MODEL if self.is_terminal(module) else module
-        narrow, wide = (response(state, name, target) for state in (self.narrow, self.wide))
-        return narrow, wide
-
-
-def _grows(narrow: TensorShapes, wide: TensorShapes) -> bool:
-    """Return whether some shape in a list differs from its counterpart at another width."""
-    return len(narrow) != len(wide) or narrow != wide
-
-
 def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
-    """The LR is the base LR at base width, falls as 1/width for a hidden matrix, else stays."""
+    """The LR is the base LR at base width, falls as 1/fan_in for a hidden matrix, else stays."""
     narrow, wide = pair.both(name)
     if not (narrow.lr and wide.lr):
         text, cause = "it is not trained", "no group of the optimizer has it"
@@ -161,7 +94,7 @@ def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]
     if is_readout:
         yield from _readout_rate(pair, name)
         return
-    wanted = (-1.0,) if n >= 2 else (0.0, -1.0) if _is_ambiguous(pair, name) else (0.0,)
+    wanted = _wanted(pair, name, n)
     exponent = pair.exponent(narrow.lr, wide.lr)
     if min(abs(exponent - w) for w in wanted) > EXACT:
         cause = (
@@ -171,10 +104,22 @@ def _learning_rate(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]
         )
         yield BrokenLaw(
             name=name,
-            found=f"its LR scales as width^{exponent:+.2f}, not width^{wanted[0]:+.0f}, with {n} "
-            f"dimension{'s' * (n != 1)} that grow{'s' * (n == 1)}",
+            found=f"its LR scales as width^{exponent:+.2f}, not width^{_digits(wanted[0])}, with "
+            f"{n} dimension{'s' * (n != 1)} that grow{'s' * (n == 1)}",
             cause=cause,
         )
+
+
+def _wanted(pair: WidthPair, name: str, n_growing: int) -> list[float]:
+    """Return the powers of width that the LR of a tensor may follow: 1 / its own fan-in."""
+    if n_growing >= 2:
+        return [-power for power in pair.read_exponents(name)]
+    return [0.0, -1.0] if _is_ambiguous(pair, name) else [0.0]
+
+
+def _digits(power: float) -> str:
+    """Return a power of width with as many digits as it needs, at most two."""
+    return f"{power:+.0f}" if power == round(power) else f"{power:+.2g}"
 
 
 def _readout_rate(pair: WidthPair, name: str) -> Iterator[BrokenLaw]:
@@ -226,14 +171,14 @@ def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
     if pair.is_readout(name):
         yield from _readout_size(pair, name, exponent)
         return
-    wanted = (-0.5,) if n >= 2 else (0.0, -1.0) if _is_ambiguous(pair, name) else (0.0,)
+    wanted = [w / 2 if n >= 2 else w for w in _wanted(pair, name, n)]
     if min(abs(exponent - w) for w in wanted) > slack:
         cause = (
             "a std that is not divided by √fan_in, or divided twice"
             if n >= 2
             else "a std that depends on width: 1/√width tables, Xavier, the role of a hidden matrix"
         )
-        text = f"its initial size scales as width^{exponent:+.2f}, not width^{wanted[0]:+.1f}"
+        text = f"its initial size scales as width^{exponent:+.2f}, not width^{_digits(wanted[0])}"
         yield BrokenLaw(name=name, found=text, cause=cause)
 
 

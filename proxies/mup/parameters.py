@@ -24,6 +24,8 @@ WEIGHT_AXES: tuple[tuple[type[nn.Module], tuple[int, int]], ...] = (
     (nn.Conv3d, (0, 1)),
 )
 
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
 # Weights that nn.MultiheadAttention holds itself; (out, in) like a Linear's.
 ATTENTION_WEIGHTS = frozenset({"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"})
 
@@ -102,3 +104,25 @@ def matrix_axes(owner: Owner) -> tuple[int, int] | None:
                 return axes
     is_attention = isinstance(owner.module, nn.MultiheadAttention)
     return (0, 1) if is_attention and owner.attribute in ATTENTION_WEIGHTS else None
+
+
+def fan_in(owner: Owner, axis: int | None = None) -> int:
+    """Return the number of terms that a tensor sums over; 1 for anything but a matrix.
+
+    Args:
+        owner: The tensor with its module.
+        axis: The axis that is summed over, where it is declared.
+    """
+    shape = owner.parameter.shape
+    if axis is not None:
+        return shape[axis]
+    if (axes := matrix_axes(owner)) is None:
+        return 1
+    # A transposed convolution holds (in, out / groups, …): each output sums over in / groups.
+    groups = owner.module.groups if isinstance(owner.module, TRANSPOSED) else 1
+    return owner.parameter.numel() // shape[axes[0]] // groups
+
+
+def fan_out(owner: Owner, axis: int | None = None) -> int:
+    """Return the number of sums that a tensor takes part in; the size of a vector."""
+    return owner.parameter.numel() // fan_in(owner, axis)

@@ -22,6 +22,8 @@ class Row(TypedDict):
         role: See `rules.Role`.
         shape: As in torch, at the width of the plan.
         fan_in: Number of terms that it sums over; 1 for anything but a matrix.
+        fan_in_mult: b, its fan-in over that at base width, of which the rules are powers.
+        fan_out_mult: a, its fan-out over that at base width.
         init_std: Std after `init_`; None: the tensor keeps its module's values, times `init_mult`.
         init_mult: Factor on the std from the base HPs.
         lr_mult: Factor on the base LR.
@@ -35,6 +37,8 @@ class Row(TypedDict):
     role: Role
     shape: list[int]
     fan_in: int
+    fan_in_mult: float
+    fan_out_mult: float
     init_std: float | None
     init_mult: float
     lr_mult: float
@@ -43,6 +47,10 @@ class Row(TypedDict):
     grad_mult: float
     input_mult: float
     decay: bool
+
+
+# Of a row, what says where its multipliers come from; it acts through them alone.
+DESCRIPTIVE = frozenset({"fan_in_mult", "fan_out_mult"})
 
 
 class Plan(TypedDict):
@@ -173,21 +181,23 @@ def _row(
 ) -> Row:
     """Return the row of a tensor, by the rule of its role.
 
-    The multiplier α · m^power acts on the input of a `Readout`; the weight of any other output
+    The multiplier α · b^power acts on the input of a `Readout`; the weight of any other output
     layer absorbs it.
     """
-    rule = RULES_OF[arm][tensor.role]
-    multiplier = scaled(alpha, m, rule.multiplier)
+    rule, b = RULES_OF[arm][tensor.role], tensor.fan_in_mult
+    multiplier = scaled(alpha, b, rule.multiplier)
     absorbed = 1.0 if tensor.is_readout else multiplier
     init_mult = _init_mult(tensor, alpha, std_mult)
     return {
         "role": tensor.role,
         "shape": list(tensor.shape),
         "fan_in": tensor.fan_in,
-        "init_std": _init_std(tensor, rule, m, init_mult, is_sp=arm == "sp"),
+        "fan_in_mult": b,
+        "fan_out_mult": tensor.fan_out_mult,
+        "init_std": _init_std(tensor, rule, init_mult, is_base=m == 1, is_sp=arm == "sp"),
         "init_mult": init_mult,
-        "lr_mult": scaled(scaled(1.0, m, rule.lr), absorbed, ABSORBED.lr),
-        "wd_mult": scaled(scaled(1.0, m, rule.wd), absorbed, ABSORBED.wd),
+        "lr_mult": scaled(scaled(1.0, b, rule.lr), absorbed, ABSORBED.lr),
+        "wd_mult": scaled(scaled(1.0, b, rule.wd), absorbed, ABSORBED.wd),
         "eps_mult": scaled(scaled(1.0, absorbed, ABSORBED.eps), m, rule.eps if scale_eps else 0),
         "grad_mult": scaled(1.0, absorbed, ABSORBED.grad),
         "input_mult": multiplier if tensor.is_readout else 1.0,
@@ -203,7 +213,7 @@ def _init_mult(tensor: TensorFacts, alpha: float, std_mult: float) -> float:
 
 
 def _init_std(
-    tensor: TensorFacts, rule: Rule, m: float, init_mult: float, *, is_sp: bool
+    tensor: TensorFacts, rule: Rule, init_mult: float, *, is_base: bool, is_sp: bool
 ) -> float | None:
     """Return the std of a tensor after `init_`, None where its module's own values are kept.
 
@@ -215,11 +225,13 @@ def _init_std(
     if is_sp:
         if tensor.own_std is not None:
             return tensor.own_std * init_mult
-        return tensor.base_std * init_mult if m == 1 else None
+        return tensor.base_std * init_mult if is_base else None
     std = tensor.base_std * init_mult
     std = scaled(std, tensor.base_fan_in / tensor.fan_in, -rule.std)
-    # Of the absorbed multiplier α · m^power, α is in `init_mult` already.
-    return std if tensor.is_readout else scaled(std, m, rule.multiplier * ABSORBED.std)
+    if tensor.is_readout:
+        return std
+    # Of the absorbed multiplier α · b^power, α is in `init_mult` already.
+    return scaled(std, tensor.fan_in_mult, rule.multiplier * ABSORBED.std)
 
 
 def _with_factors(row: Row, factors: Factors, in_block: bool) -> Row:

@@ -12,7 +12,14 @@ import torch
 from torch import nn
 
 from mutransfer.proxies.mup.modules import Readout
-from mutransfer.proxies.mup.parameters import Owner, PlanError, matrix_axes, owners
+from mutransfer.proxies.mup.parameters import (
+    Owner,
+    PlanError,
+    fan_in,
+    fan_out,
+    matrix_axes,
+    owners,
+)
 from mutransfer.proxies.mup.patterns import declarations
 from mutransfer.proxies.mup.rules import Role
 
@@ -30,6 +37,7 @@ class TensorFacts:
         shape: As in torch, at this width.
         fan_in: Number of terms that it sums over; 1 for anything but a matrix.
         base_fan_in: Fan-in at base width.
+        base_fan_out: Fan-out at base width.
         base_std: Std in a model of base width; None: the tensor is constant.
         own_std: The std that its module declares at this width; None: constant, or not declared.
         in_block: Whether it belongs to a `ResidualBlock`.
@@ -41,9 +49,20 @@ class TensorFacts:
     shape: tuple[int, ...]
     fan_in: int
     base_fan_in: int
+    base_fan_out: int
     base_std: float | None
     own_std: float | None
     in_block: bool = False
+
+    @property
+    def fan_in_mult(self) -> float:
+        """b, the fan-in over that at base width."""
+        return self.fan_in / self.base_fan_in
+
+    @property
+    def fan_out_mult(self) -> float:
+        """a, the fan-out over that at base width; the fan-out of a vector is its size."""
+        return math.prod(self.shape) // self.fan_in / self.base_fan_out
 
 
 def tensor_facts(
@@ -90,8 +109,9 @@ def tensor_facts(
                 role=role,
                 is_readout=isinstance(owner.module, Readout) and owner.attribute == "weight",
                 shape=tuple(owner.parameter.shape),
-                fan_in=_fan_in(owner, axis),
-                base_fan_in=_fan_in(at_base, axis),
+                fan_in=fan_in(owner, axis),
+                base_fan_in=fan_in(at_base, axis),
+                base_fan_out=fan_out(at_base, axis),
                 base_std=_declared_std(at_base) if declares_std else measured[name],
                 own_std=_declared_std(owner) if declares_std else None,
                 in_block=owner.in_block,
@@ -104,14 +124,6 @@ def _on_meta(build: Build, width: int, declared: Mapping[str, str]) -> dict[str,
     """Return the trainable parameters of a model without memory, by plain name."""
     with torch.device("meta"):
         return owners(build(width), declared)
-
-
-def _fan_in(owner: Owner, axis: int | None = None) -> int:
-    """Return the number of terms that the tensor sums over; 1 for anything but a matrix."""
-    if axis is not None:
-        return owner.parameter.shape[axis]
-    axes = matrix_axes(owner)
-    return 1 if axes is None else owner.parameter.numel() // owner.parameter.shape[axes[0]]
 
 
 def _inferred_role(name: str, base: Owner, double: Owner) -> Role:
@@ -132,9 +144,9 @@ def _inferred_role(name: str, base: Owner, double: Owner) -> Role:
             f"{list(shapes[1])} at twice that; hold it in such a module, or declare it: roles: "
             f"{{'{name}': hidden@1}}, where 1 is the axis that is summed over"
         )
-    if len(growing) == 2:
-        return "hidden"
-    return "input" if growing[0] == axes[0] else "output"
+    if fan_in(base) == fan_in(double):
+        return "input"
+    return "output" if fan_out(base) == fan_out(double) else "hidden"
 
 
 def _refuse_late_growth(name: str, base: Owner, double: Owner, owner: Owner) -> None:

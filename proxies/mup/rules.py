@@ -1,4 +1,7 @@
-"""The rules of μP as one table: powers of the width multiplier m = n / n0, by role and quantity.
+"""The rules of μP as one table: powers of width, by role and quantity.
+
+"Width" is what a tensor itself reads: b, its fan-in over that at base width. It is m = n / n0
+except where a fixed and a growing input are concatenated, or a hidden size is rounded.
 
 Source: Tensor Programs V (arXiv 2203.03466), Table 8, for Adam and AdamW; weight decay after
 arXiv 2505.15270, Table 1; ε after appendix B.3 of the former. Both tables give variances; this
@@ -19,15 +22,18 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Rule(NamedTuple):
-    """Powers of m by which the quantities of one role scale; 0: constant in width.
+    """Powers of a tensor's own fan-in ratio b by which its quantities scale; 0: constant in width.
+
+    The own ratio is what √(fan_in / fan_out) · ‖ΔW‖₂ = Θ(1) asks for (arXiv 2310.17813), and what
+    microsoft/mup takes.
 
     Attributes:
         multiplier: Power of the multiplier on the layer's input.
-        std: Power of the std at initialization, of fan-in / (fan-in at base width) instead of m;
-            they differ where a fixed and a growing input are concatenated.
+        std: Power of the std at initialization.
         lr: Power of the learning rate.
         wd: Power of weight decay in PyTorch's form: a step shrinks a weight by lr × wd of itself.
-        eps: Power of Adam's ε, applied only with `scale_eps`: gradients of a mean loss are Θ(1/n).
+        eps: Power of Adam's ε, of m instead of b: gradients of a mean loss are Θ(1/n) whatever a
+            tensor reads. Applied only with `scale_eps`.
         decays: Whether weight decay acts on the role.
     """
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mutransfer.proxies import data, user_code
 from mutransfer.proxies.config.trial import TrialConfig, references
+from mutransfer.proxies.mup.plan import DESCRIPTIVE, Row
 from mutransfer.proxies.training.trial import betas, plan
 
 # Raise this whenever a change of the code changes what a trial computes.
@@ -28,7 +29,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
     residual = planned["residual_mult"]
     return {
         "result_schema": RESULT_SCHEMA,
-        "params": planned["params"],
+        "params": {name: _acting(row) for name, row in planned["params"].items()},
         # Only where it acts: trials without a depth rule keep the identity from before it existed.
         **({"residual_mult": residual} if residual != 1 else {}),
         "model": model,
@@ -41,6 +42,11 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
         "device": config.device,
         "threads": config.threads,
     }
+
+
+def _acting(row: Row) -> dict[str, Any]:
+    """Return a row of a plan without what acts through its other fields alone."""
+    return {key: value for key, value in row.items() if key not in DESCRIPTIVE}
 
 
 def _code(config: TrialConfig) -> dict[str, str]:
