@@ -59,6 +59,8 @@ READING = {
     "plan --json": (["plan", "--no-power", "--json"], (0,)),
     "status": (["status"], (0,)),
     "roles": (["roles"], (0,)),
+    "doctor": (["doctor"], (0,)),
+    "doctor --repair": (["doctor", "--repair"], (0,)),
     "analyze": (["analyze"], (0, 3)),
     "analyze --tables": (["analyze", "--tables"], (0, 3)),
     "export": (["export", "--width", "256", "--force", "-o", "best.yaml"], (0, 3)),
