@@ -161,5 +161,5 @@ def _provenance(study: Study, store: Store) -> dict[str, Any]:
         "started_at": provenance["written_at"],
         "commit": provenance["commit"],
         "versions": provenance["versions"],
-        "trials": len(store.names("trials", ".parquet")),
+        "trials": len(store.trial_ids()),
     }

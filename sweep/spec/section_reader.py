@@ -19,6 +19,7 @@ from mutransfer.sweep.spec.sections import (
     Assume,
     Convergence,
     CoordCheck,
+    Limits,
     Logger,
     Method,
     Metric,
@@ -52,6 +53,7 @@ SECTIONS: dict[str, Any] = {
     "production": Production | None,
     "convergence": Convergence | None,
     "assume": Assume | None,
+    "limits": Limits | None,
     "loggers": tuple[Logger, ...] | None,
     "trial": TrainerConfig | None,
 }
@@ -65,6 +67,7 @@ OPTIONAL: dict[str, Any] = {  # the value of a section that is left out
     "production": None,
     "convergence": None,
     "assume": None,
+    "limits": None,
     "loggers": None,
     "trial": None,
 }
