@@ -115,12 +115,8 @@ def best_yaml(
     family: str,
     width: int,
     axis_value: int | None = None,
-<<<<<<< HEAD
     fits: Mapping[str, Fits] | None = None,
-    optimizer: Mapping[str, Any],
-=======
     optimizer: Any,
->>>>>>> wB
     roles: Any,
     plan: Any,
     valid_for: Mapping[str, Any],
@@ -135,13 +131,9 @@ def best_yaml(
         family: Model family.
         width: Production width.
         axis_value: Value of the production run on the question's axis; None: its width.
-<<<<<<< HEAD
         fits: The fitted slices that the verdict rests on, by HP; without them nothing is predicted
             beyond the target.
-        optimizer: betas, eps and the like.
-=======
         optimizer: Name, betas, eps and the like, plain data; None: not known.
->>>>>>> wB
         roles: Per role, the effective LR, weight decay, ε, init rule and multiplier at
             ``width``, plain data.
         plan: The model's plan at ``width``, plain data.

@@ -1,27 +1,29 @@
-"""A small production trainer: a DiT at the production width, with the HPs of a best.yaml.
+"""A small production trainer: a study's model and data, at the width of a best.yaml.
 
 `mutransfer export digits-dit --width 1152`, then
-`python examples/train_best.py runs/digits-dit/best.yaml --steps 1`.
+`python examples/train_best.py runs/digits-dit/best.yaml --steps 1`. For a study of your own, such
+as `mutransfer init` writes, name its file with `--spec`. A module of your own: examples/custom.
 """
 
 import argparse
+import dataclasses
 
 import torch
 
 from mutransfer import load_best, mup
 from mutransfer.proxies import models
-from mutransfer.proxies.config.data import DigitsConfig
-from mutransfer.proxies.config.model import DiTConfig
-from mutransfer.proxies.config.trial import ObjectiveConfig
+from mutransfer.proxies.config.model import learns_sigma
 from mutransfer.proxies.data.load import load
 from mutransfer.proxies.diffusion.objective import draw, objective
 from mutransfer.proxies.rng import generator
+from mutransfer.sweep import spec
 
 
 def main() -> None:
     """Train for a few steps and print the loss and each group's learning rate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("best", help="best.yaml of `mutransfer export`")
+    parser.add_argument("--spec", default="sweeps.yaml", help="the file with the study")
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--depth", type=int, help="blocks; by default as in the study")
     args = parser.parse_args()
@@ -29,14 +31,11 @@ def main() -> None:
     # load_best warns of each setting that differs from the study's.
     actual = {"steps": args.steps} | ({"depth": args.depth} if args.depth else {})
     best = load_best(args.best, **actual)
-    hps, settings, data = best["hps"], best["valid_for"], load(DigitsConfig())
+    hps, settings = best["hps"], best["valid_for"]
     batch_size = settings["batch_size"]
-    config = DiTConfig(
-        depth=args.depth or settings["depth"],
-        head_dim=settings["head_dim"],
-        base_width=best["base_width"],
-        patch_size=settings["patch_size"],
-    )
+    study = spec.read(args.spec, (best["study"],))[best["study"]]
+    data = load(study.data)
+    config = dataclasses.replace(study.model, depth=args.depth or settings["depth"])
 
     def build(width: int) -> torch.nn.Module:
         return models.build(config, width, data.info)
@@ -55,7 +54,7 @@ def main() -> None:
     # Multiplies each group's own learning rate; a scheduler that sets absolute ones would not do.
     schedule = mup.scheduler(optimizer, schedule="cosine", steps=settings["steps"])
 
-    loss_of = objective(ObjectiveConfig(kind=settings["objective"]), learn_sigma=False)
+    loss_of = objective(study.objective, learn_sigma=learns_sigma(config))
     for step in range(args.steps):
         batch = data.batch(seed=0, step=step, size=batch_size)
         t, noise = draw(

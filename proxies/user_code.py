@@ -8,6 +8,7 @@ stranger's, opens it for none.
 import hashlib
 import importlib
 import importlib.util
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -18,6 +19,7 @@ from mutransfer.proxies.errors import ConfigError
 
 # What the user's code may raise when it is imported or called; a script may call sys.exit.
 USER_ERRORS = (Exception, SystemExit)
+MAX_SOURCE_BYTES = 2**20
 
 _allowed: set[str] = set()
 
@@ -130,6 +132,29 @@ def source_digest(references: tuple[str, ...]) -> str:
             content = path.read_bytes()
             sha.update(f"{path.name} {len(content)} ".encode() + content)
     return sha.hexdigest()[:16]
+
+
+def source_files(references: Iterable[str], command: str | None = None) -> dict[str, str]:
+    """Return a digest, 16 hex digits, of every file that `source_digest` covers, by its path.
+
+    Paths begin with the name of the package or module. Of a command they are the words that name
+    a file of at most `MAX_SOURCE_BYTES`: a script, not the program that interprets it.
+    """
+    files: dict[str, Path] = {}
+    for top in sorted({reference.partition(":")[0].split(".")[0] for reference in references}):
+        folders = _folders(top)
+        for path in _sources(top):
+            below = next((f for f in folders if path.is_relative_to(f)), path.parent)
+            name = path.relative_to(below).as_posix()
+            files[f"{top}/{name}" if folders else name] = path
+    for word in shlex.split(command or ""):
+        path = Path(located(word))
+        if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
+            files[path.name] = path
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for name, path in sorted(files.items())
+    }
 
 
 def _sources(top: str) -> list[Path]:

@@ -1,6 +1,10 @@
 """The command `mutransfer`."""
 
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,6 +14,7 @@ from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.analyze import analyze
 from mutransfer.sweep.commands.check import check
 from mutransfer.sweep.commands.dashboard import dashboard
+from mutransfer.sweep.commands.doctor import doctor
 from mutransfer.sweep.commands.export import export
 from mutransfer.sweep.commands.log import log
 from mutransfer.sweep.commands.model import coordcheck, roles
@@ -17,6 +22,8 @@ from mutransfer.sweep.commands.options import err
 from mutransfer.sweep.commands.plan import plan
 from mutransfer.sweep.commands.run import run
 from mutransfer.sweep.commands.status import status
+from mutransfer.sweep.drafts import init
+from mutransfer.sweep.errors import Stopped
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,7 +42,27 @@ def main() -> None:
     """Run the command line; exits with one of the codes that the help text lists."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
-    terminal.guarded(app, err, debug=debug)
+    with _stopped_by_ctrl_c():
+        terminal.guarded(app, err, debug=debug)
+
+
+@contextlib.contextmanager
+def _stopped_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C raise `Stopped`: typer would end a command at a KeyboardInterrupt in silence."""
+
+    def stop(signal_number: int, frame: object) -> None:
+        raise Stopped(signal_number)
+
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or before == signal.SIG_IGN:  # ignored in the background of a shell
+        yield
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,6 +77,7 @@ def _options(
 
 # In the order of the help text.
 for _command in (
+    init,
     check,
     plan,
     coordcheck,
@@ -60,5 +88,6 @@ for _command in (
     export,
     log,
     dashboard,
+    doctor,
 ):
     app.command()(_command)

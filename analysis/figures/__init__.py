@@ -3,3 +3,5 @@
 Public: `figure_set` (all figures of a study), `coordcheck`, `convergence`, and `canvas` (to files
 and pictures).
 """
+
+from mutransfer.analysis.figures import settings  # noqa: F401  # before any figure

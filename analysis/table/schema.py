@@ -81,6 +81,9 @@ COLUMNS: tuple[Column, ...] = (
         nullable=True,
         required=True,
     ),
+    _optional(
+        "end_val_loss", "float64", "validation loss at the end, of a diverged trial too", "loss"
+    ),
     _optional("init_val_loss", "float64", "validation loss at initialization", "loss"),
     _optional("trivial_val_loss", "float64", "validation loss of the zero predictor", "loss"),
     _optional("flops", "float64", "training FLOPs actually spent", "FLOPs"),

@@ -74,15 +74,23 @@ class OpenmojiConfig(_CaptionOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ImagesConfig(_CaptionOptions):
-    """A folder of images: sub-folders are classes, `metadata.jsonl` may hold captions.
+    """A folder of images: sub-folders are classes, or splits with classes in them.
+
+    Captions are in `metadata.jsonl`, `.csv` or `.parquet`, or in texts beside the images; see
+    `proxies.files.metadata`.
 
     Attributes:
         path: The folder. A spec takes it relative to its own folder.
         size: Side of an image, in pixels.
         channels: 1 (grey) or 3 (RGB).
-        resize: Convert other modes, scale the shorter side to `size` and crop the middle; without
-            it an image of another size or mode is a fault.
+        resize: Convert other modes and scale; without it an image of another size or mode is a
+            fault.
+        aspect: What `resize` does to an image that is no square: scale the shorter side to `size`
+            and crop the middle, scale the longer one and pad with white, or refuse it.
         skip_unreadable: Leave out files that cannot be decoded; otherwise they are faults.
+        splits: `auto`: sub-folders train, validation and test are splits; `none`: all are classes.
+        captions: `auto`: read them where there are any; `none`: do not.
+        caption_key: The column of the metadata that holds the caption.
     """
 
     paths: ClassVar[tuple[str, ...]] = ("path", "embeddings", "features")
@@ -92,7 +100,11 @@ class ImagesConfig(_CaptionOptions):
     size: Count
     channels: Literal[1, 3] = 3
     resize: bool = False
+    aspect: Literal["crop", "pad", "refuse"] = "crop"
     skip_unreadable: bool = False
+    splits: Literal["auto", "none"] = "auto"
+    captions: Literal["auto", "none"] = "auto"
+    caption_key: str = "text"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +125,12 @@ class LatentsConfig(_FeedOptions):
         feature: (N, F) of a frozen encoder's features; None where there are none.
         caption_dropout: Share of captions replaced by the null caption in training.
         fingerprint: A name for the content, for data too large to hash; None: hash it.
+        vae: A well-known autoencoder, whose `scale` and `shift` are applied; see
+            `proxies.files.autoencoders`.
+        scale: The model sees (latent - shift) · scale: one number, or one a channel.
+        shift: See `scale`.
+        first_label: The smallest label in the shards, 0 or 1.
+        keys: Names of the tensors in the shards, by part, where they differ from the parts'.
     """
 
     paths: ClassVar[tuple[str, ...]] = ("path",)
@@ -128,6 +146,15 @@ class LatentsConfig(_FeedOptions):
     feature: tuple[Count, Count] | None = None
     caption_dropout: Dropout = 0.1
     fingerprint: str | None = None
+    vae: str | None = None
+    scale: float | tuple[float, ...] | None = None
+    shift: float | tuple[float, ...] | None = None
+    first_label: Literal[0, 1] = 0
+    keys: Mapping[str, str] = field(default_factory=Frozen)
+
+    def __post_init__(self) -> None:
+        """Make the names hashable."""
+        object.__setattr__(self, "keys", Frozen(self.keys))
 
 
 def is_name(option: str, value: str) -> bool:

@@ -48,12 +48,14 @@ class Recorded:
         fingerprint: That of the data.
         info: Shapes of the data.
         code: Digest of the user's own code, where the study names any.
+        code_files: Digest of each of its files, and of the files that a trainer's command names.
         models: The user's own model by width.
     """
 
     fingerprint: str | None = None
     info: DataInfo | None = None
     code: str | None = None
+    code_files: Mapping[str, str] | None = None
     models: Mapping[int, RecordedModel] = field(default_factory=dict)
 
     def data_fingerprint(self) -> str:

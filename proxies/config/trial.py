@@ -164,6 +164,8 @@ def code_names(
 class TrialConfig:
     """Everything that determines one trial.
 
+    `code`: the digest that names the user's own code in the trial's identity, where the user says
+    that their code computes the same as the code of that digest; None: the digest of the code.
     `recorded`: facts to use instead of the data and of the user's own code, which are then neither
     opened nor imported; None: the data and the code themselves.
     """
@@ -182,6 +184,7 @@ class TrialConfig:
     threads: Count = 1
     trainer: TrainerConfig | None = None
     scaling: Scaling | None = None  # applies in the arm "mup" only
+    code: str | None = None
     recorded: Recorded | None = None
 
     def __post_init__(self) -> None:

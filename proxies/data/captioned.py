@@ -9,6 +9,7 @@ from mutransfer.proxies.config.data import CaptionedConfig
 from mutransfer.proxies.data.captions import encode
 from mutransfer.proxies.data.features import features
 from mutransfer.proxies.data.feed import Feed, digest, stratified
+from mutransfer.proxies.data.findings import Findings
 
 
 def captioned(
@@ -19,6 +20,8 @@ def captioned(
     n_classes: int,
     texts: Sequence[str] | None,
     names: Sequence[str],
+    is_validation: Tensor | None = None,
+    findings: Findings | None = None,
 ) -> Feed:
     """Return a data set of images in memory.
 
@@ -29,13 +32,18 @@ def captioned(
         n_classes: Number of classes.
         texts: Captions, or None if the images have none.
         names: Names of the images, by which a file of features lists them.
+        is_validation: (n,) bool, which are for validation; None: a fifth of each class.
+        findings: What was found in the files.
 
     Raises:
         DataError: captions that cannot be embedded, or features that do not match.
     """
     captions = None if texts is None else encode(texts, config)
     tokens = features(config, images, names)
-    train, validation = stratified(labels)
+    if is_validation is None:
+        train, validation = stratified(labels)
+    else:
+        train, validation = ((~is_validation).nonzero()[:, 0], is_validation.nonzero()[:, 0])
 
     def take(rows: Tensor) -> dict[str, Tensor]:
         batch = {"image": images[rows].float() / 127.5 - 1, "label": labels[rows]}
@@ -47,6 +55,7 @@ def captioned(
 
     channels, height, side = images.shape[1:]
     parts = [part.fingerprint for part in (captions, tokens) if part is not None]
+    given_split = [] if is_validation is None else [is_validation]
     return Feed(
         config,
         take=take,
@@ -59,6 +68,7 @@ def captioned(
             pooled=None if captions is None else captions.pooled_KP.shape[1],
             feature=None if tokens is None else tokens.shape,
         ),
-        fingerprint=digest(images, labels, *parts),
+        fingerprint=digest(images, labels, *parts, *given_split),
         texts=names if texts is None else texts,
+        findings=findings,
     )

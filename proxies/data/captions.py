@@ -4,7 +4,6 @@ The default is a seeded random embedding per word. It is not a language model: i
 words are in a caption and where, but not what they mean; similar words are not close.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +11,11 @@ import torch
 from torch import Tensor
 
 from mutransfer.proxies.config.data import CaptionedConfig
-from mutransfer.proxies.data.embeddings import read_captions
 from mutransfer.proxies.data.feed import digest
+from mutransfer.proxies.data.words import recipe, words
 from mutransfer.proxies.errors import DataError, Fault
+from mutransfer.proxies.files.embeddings import read_captions
 from mutransfer.proxies.rng import generator
-
-WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,16 +79,13 @@ class RandomWords:
         return tokens_KLE, mask_KL, tokens_KLE.sum(dim=1) / mask_KL.sum(dim=1, keepdim=True)
 
 
-def words(caption: str) -> list[str]:
-    """Return the words of a caption in lower case, without punctuation."""
-    return WORD.findall(caption.lower())
-
-
 def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
     """Return the captions of a data set, embedded according to its configuration.
 
+    A caption without words is the null caption: one token of zeros.
+
     Raises:
-        DataError: a caption without words or longer than the limit, or embeddings that do not
+        DataError: no caption has a word, one is longer than the limit, or embeddings that do not
             match.
     """
     distinct = sorted(set(texts))
@@ -106,7 +101,7 @@ def encode(texts: Sequence[str], config: CaptionedConfig) -> Captions:
         encoder = RandomWords(vocabulary, dim=dim, length=length, seed=seed)
         tokens_KLE, mask_KL, pooled_KP = encoder(distinct)
         # The recipe, not the values: the last bits of a normal draw may differ between machines.
-        embedding = f"random words, {dim}, {length}, {seed}"
+        embedding = f"random words, {dim}, {length}, {seed}{recipe(distinct)}"
     return Captions(
         caption_KLE=tokens_KLE,
         mask_KL=mask_KL,
@@ -120,11 +115,9 @@ def caption_faults(texts: Sequence[str], config: CaptionedConfig) -> list[Fault]
     """Return the faults of captions that are to be embedded word by word."""
     faults = []
     lengths = [len(words(text)) for text in texts]
-    if n_empty := lengths.count(0):
-        example = texts[lengths.index(0)]
-        rule = "a caption has a word"
-        got = f"{n_empty} of {len(texts)} have none, such as {example!r}"
-        faults.append(Fault(("data",), rule, got, "write captions in words, or leave them all out"))
+    if not any(lengths):
+        rule, got = "a caption has a word", f"none of {len(texts)} has, such as {texts[0]!r}"
+        faults.append(Fault(("data",), rule, got, "write captions in words, or leave them out"))
     limit = config.caption_length
     n_long = sum(length > limit for length in lengths)
     if n_long and not config.truncate:

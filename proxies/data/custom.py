@@ -8,6 +8,7 @@ from torch import Tensor
 from mutransfer.proxies import user_code
 from mutransfer.proxies.batch import UNKNOWN, Condition
 from mutransfer.proxies.config.data import CustomDataConfig
+from mutransfer.proxies.data.findings import Findings
 from mutransfer.proxies.errors import DataError, Fault
 
 AT = ("data", "build")
@@ -33,6 +34,7 @@ class CustomData:
     """The user's data as a `load.Data`; only their loss knows the parts of a batch."""
 
     info = UNKNOWN
+    findings = Findings()
 
     def __init__(self, user: UserData) -> None:
         self._user = user

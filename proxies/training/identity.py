@@ -55,7 +55,9 @@ def _code(config: TrialConfig) -> dict[str, str]:
     """Return a digest of the user's own code, and their trainer, if the trial runs any."""
     named = references(config.model, config.data, config.trainer)
     code = {}
-    if named and config.recorded is not None:
+    if named and config.code is not None:
+        code["code"] = config.code
+    elif named and config.recorded is not None:
         code["code"] = config.recorded.code_digest()
     elif named:
         code["code"] = user_code.source_digest(named)

@@ -32,7 +32,8 @@ def record(
         ConfigError: as `data.load` and `user_code.function`.
     """
     named = references(config.model, config.data, config.trainer)
-    code = user_code.source_digest(named) if named else None
+    code = (config.code or user_code.source_digest(named)) if named else None
+    command = config.trainer.command if config.trainer else None
     by_width: dict[int, RecordedModel] = {}
     if isinstance(config.model, CustomConfig):
         trained = set(trained_widths)
@@ -48,6 +49,7 @@ def record(
         fingerprint=data.identity(config.data)["fingerprint"],
         info=data_info(config),
         code=code,
+        code_files=user_code.source_files(named, command),
         models=by_width,
     )
 

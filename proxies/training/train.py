@@ -46,14 +46,17 @@ class Result:
     """The result of a trial. Losses are None where there is no value, never a placeholder.
 
     `train_loss` is the mean over the last 5 % of the steps; both it and `val_loss` are None for a
-    diverged run. `flops` are those of the training steps that ran; `train_s` is the time of all
-    segments of a resumed run, with validations, in seconds.
+    diverged run. `end_val_loss` is the validation loss at the end, of a diverged run too, where it
+    is finite: it tells a run that blew up from one that learned nothing. `flops` are those of the
+    training steps that ran; `train_s` is the time of all segments of a resumed run, with
+    validations, in seconds.
     """
 
     status: Literal["done", "diverged"]
     diverged_step: int | None
     train_loss: float | None
     val_loss: float | None
+    end_val_loss: float | None
     init_val_loss: float | None
     trivial_val_loss: float | None
     flops: float
@@ -90,6 +93,7 @@ class Training:
         self.diverged_step: int | None = None
         self.init_val_loss: float | None = None
         self.val_loss: float | None = None
+        self.diverged_val_loss: float | None = None
         self.train_s = 0.0
 
     @property
@@ -112,6 +116,9 @@ class Training:
             self.train_s += time.perf_counter() - started
             yield point
             started = time.perf_counter()
+        # A user's loss may raise where weights are not finite; nothing is to be measured there.
+        if self.diverged_step is not None and bool(self.history[-1].isfinite().all()):
+            self.diverged_val_loss = self.validate()
 
     def result(self) -> Result:
         """Return the result of the run.
@@ -131,6 +138,7 @@ class Training:
             diverged_step=self.diverged_step,
             train_loss=last.double().mean().item() if is_done else None,
             val_loss=self.val_loss if is_done else None,
+            end_val_loss=_finite(self.val_loss if is_done else self.diverged_val_loss),
             init_val_loss=_finite(self.init_val_loss),
             trivial_val_loss=self.task.trivial_val_loss,
             flops=self.step * flops.step_flops(self.config),

@@ -17,14 +17,18 @@ from mutransfer.sweep.commands import analyze_table, terminal
 from mutransfer.sweep.commands.options import (
     RUNS,
     SPEC,
+    CodeOpt,
     JsonOpt,
     RunsOpt,
     SpecOpt,
+    code_choice,
     err,
     out,
     say,
+    warn,
 )
-from mutransfer.sweep.store import rundir
+from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.store import code, integrity, rundir
 
 ColumnsOpt = Annotated[
     str, typer.Option(help="Table only: THEIRS=OURS, e.g. learning_rate=hp.lr,loss=val_loss.")
@@ -89,6 +93,7 @@ def analyze(
         bool, typer.Option("--tables", help="Print all tables of the report.")
     ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    code_: CodeOpt = None,
     json_: JsonOpt = False,
 ) -> None:
     """Judge the transfer; write verdict.json, plots/ and report.html.
@@ -121,8 +126,15 @@ def analyze(
         paths = [str(analyze_table.write(result, output))] if output else []
     else:
         study, store = rundir.find_run(name, spec_path, runs)
+        integrity.require_sound(store)
+        study, store = code.of_choice(store, study, code_choice(code_))
         inputs = report_inputs(study, store)
-        paths, caveats = write(inputs, store), star_sentences(study, store.decisions())
+        caveats = star_sentences(study, store.decisions())
+        try:
+            paths = write(inputs, store)
+        except UserError as error:  # the verdict is told all the same
+            paths = []
+            warn(f"mutransfer: the report is not written: {error}")
     if json_:
         terminal.as_json(to_dict(inputs))
     else:

@@ -13,15 +13,17 @@ from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.options import (
     RUNS,
     SPEC,
+    CodeOpt,
     JsonOpt,
     RunsOpt,
     SpecOpt,
     StudyArg,
+    code_choice,
     err,
     out,
 )
 from mutransfer.sweep.errors import UserError
-from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store import code, integrity, rundir
 
 
 def export(
@@ -51,6 +53,7 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Write the file whatever the verdict is.")
     ] = False,
+    code_: CodeOpt = None,
     json_: JsonOpt = False,
 ) -> None:
     """Write best.yaml: the HP set, the values per role, and the plan at a production width.
@@ -72,6 +75,8 @@ def export(
     from mutransfer.sweep.results.export import export as best_yaml
 
     study, store = rundir.find_run(name, spec_path, runs)
+    integrity.require_sound(store)
+    study, store = code.of_choice(store, study, code_choice(code_))
     axis_value = axis_value_of(study, width, at)
     analysis = analyze(study, store)
     content = best_yaml(analysis, study, store, axis_value)

@@ -3,14 +3,19 @@
 import math
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from mutransfer.analysis.reporting.cost import progress_text
+from mutransfer.proxies import data
+from mutransfer.proxies.data.findings import Findings
 from mutransfer.sweep.plan import estimate, progress
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.results.cost import spent
@@ -19,6 +24,12 @@ from mutransfer.sweep.run.worker import Heartbeat
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import STAGES
 
+_DATA_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeRemainingColumn(),
+)
 LINE_EVERY_S = 15.0  # between two lines where the output is not a terminal
 
 
@@ -154,3 +165,23 @@ def _best(state: State) -> str:
     best = min(done, key=lambda row: row["val_loss"])
     log2_lr = math.log2(best["hp.lr"])
     return f"best {best['val_loss']:.4g} at lr 2^{log2_lr:.1f} (width {best['width']})"
+
+
+def look_at_data(console: Console, study: Study) -> Findings:
+    """What the data of a study hold, with a bar on a terminal while they are read.
+
+    Raises:
+        DataError: data that no trial can train on; names all faults.
+    """
+    with _data_bar(console, f"{study.name}: reading the data") as advance:
+        return data.look(study.data, advance)
+
+
+@contextmanager
+def _data_bar(console: Console, text: str) -> Iterator[Callable[[int, int], None] | None]:
+    if not console.is_terminal:
+        yield None
+        return
+    with Progress(*_DATA_COLUMNS, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

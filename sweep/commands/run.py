@@ -2,14 +2,14 @@
 
 import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from mutransfer.proxies import data
 from mutransfer.sweep.commands import terminal
 from mutransfer.sweep.commands.console import PlainConsole
-from mutransfer.sweep.commands.live import LiveProgress
+from mutransfer.sweep.commands.live import LiveProgress, look_at_data
 from mutransfer.sweep.commands.options import (
     RUNS,
     SPEC,
@@ -18,6 +18,7 @@ from mutransfer.sweep.commands.options import (
     SpecOpt,
     StudyArg,
     attribution,
+    err,
     out,
     say,
     warn,
@@ -27,8 +28,8 @@ from mutransfer.sweep.plan import settle
 from mutransfer.sweep.run import gate, memory
 from mutransfer.sweep.run.driver import State, run_inline
 from mutransfer.sweep.spec.study import Study
-from mutransfer.sweep.store import rundir
-from mutransfer.sweep.store.store import Store
+from mutransfer.sweep.store import code, integrity, repair, rundir
+from mutransfer.sweep.store.store import WORKER_LOST, Store
 from mutransfer.sweep.viewers import follow
 
 
@@ -52,6 +53,10 @@ def run(
     no_coordcheck: Annotated[
         bool, typer.Option("--no-coordcheck", help="Skip the coordinate check.")
     ] = False,
+    same_code: Annotated[
+        bool,
+        typer.Option("--same-code", help="Your code changed, and computes the same as before."),
+    ] = False,
     json_: JsonOpt = False,
 ) -> None:
     """Run a study, or continue it where it stopped, after a coordinate check of its model.
@@ -61,29 +66,59 @@ def run(
     """
     study, store = rundir.find_to_train(name, spec_path, runs)
     data.load(study.data)  # faults of the data are raised before anything is written
+    for warning in look_at_data(err, study).warnings:
+        warn(f"warning: {warning}")
     if not json_ and (line := attribution(study)):
         out.print(line)
     with store.lock():
+        _set_damaged_aside(store)
+        study = code.named_by_run_directory(store, study, same_code=same_code)
         for change in rundir.claim(store, study):
-            out.print(f"extended: {change}")
+            (warn if json_ else say)(f"extended: {change}")
         store.sweep_temporaries()
+        if n := store.forget_failed(WORKER_LOST):
+            (warn if json_ else say)(f"trials that lost their worker run again: {n}")
         if retry_failed:
-            out.print(f"failed trials to run again: {store.forget_failed()}")
+            (warn if json_ else say)(f"failed trials to run again: {store.forget_failed()}")
         if not no_coordcheck:
             gate.require_pass(study, store, notify=lambda line: None if json_ else say(line))
         if settle_:
             _decide_to_settle(study, store)
         with follow.following(study.name, store, study.loggers or (), notify=warn):
-            state = _run(study, store, inline)
+            state = _run(study, store, inline, sys.stderr if json_ else sys.stdout)
+    _tell(study, store, state, json_=json_)
+    if not json_:
+        out.print(f"next: mutransfer analyze {name}")
+
+
+def _tell(study: Study, store: Store, state: State, *, json_: bool) -> None:
+    """How the run ended."""
     counts = state.counts()
     if json_:
-        terminal.as_json({"run_directory": store.root, "status": counts})
+        stopped = {"stopped_by": state.stopped_by} if state.stopped_by else {}
+        terminal.as_json({"run_directory": store.root, "status": counts, **stopped})
         return
     text = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
-    out.print(f"{study.name}: finished in {store.root}: {text}", soft_wrap=True)
+    if state.stopped_by:
+        say(f"{study.name}: ended by its limits, in {store.root}: {text}")
+        say(f"{state.stopped_by}; raise it in the spec and run again to continue")
+    else:
+        say(f"{study.name}: finished in {store.root}: {text}")
     if counts["failed"]:
         out.print("`mutransfer status` shows why trials failed; --retry-failed runs them again.")
-    out.print(f"next: mutransfer analyze {name}")
+
+
+def _set_damaged_aside(store: Store) -> None:
+    """Set damaged trials aside, which then run again; other damage ends the run."""
+    if not store.exists(rundir.STUDY_FILE):
+        return
+    findings = integrity.look(store)
+    for line in repair.trials(store, findings):
+        warn(line)
+    for finding in findings:
+        if finding.kind == "ignored":
+            warn(f"ignored: {finding.path}: no file of this program")
+    integrity.refuse(store, [f for f in findings if f.kind != "trial"])
 
 
 def _decide_to_settle(study: Study, store: Store) -> None:
@@ -106,11 +141,11 @@ def _decide_to_settle(study: Study, store: Store) -> None:
         say(f"settles {proposal.cause}: {proposal.text}")
 
 
-def _run(study: Study, store: Store, inline: bool) -> State:
+def _run(study: Study, store: Store, inline: bool, to: TextIO) -> State:
     """Run the remaining trials; a stop is told once, after the last line of progress."""
     try:
         # The console keeps this stdout: `ray_tune` replaces sys.stdout to redirect Ray's output.
-        with LiveProgress(PlainConsole(file=sys.stdout), study) as watcher:
+        with LiveProgress(PlainConsole(file=to), study) as watcher:
             state = State.load(study, store, watcher)
             if not state.next.finished:  # Ray takes seconds to start
                 if inline:

@@ -1,6 +1,7 @@
 """The command `status`: how far is a study?"""
 
 import dataclasses
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -18,11 +19,15 @@ from mutransfer.sweep.commands.options import (
     say,
 )
 from mutransfer.sweep.plan.decisions import Decisions
-from mutransfer.sweep.plan.progress import progress
+from mutransfer.sweep.plan.progress import progress, repeated_proposals
 from mutransfer.sweep.results.cost import spent
 from mutransfer.sweep.results.star import looks, star_sentences
 from mutransfer.sweep.spec.study import Study
-from mutransfer.sweep.store import rundir
+from mutransfer.sweep.store import integrity, rundir
+from mutransfer.sweep.store.integrity import Finding
+from mutransfer.sweep.store.store import Store, table_of
+
+MAX_FINDINGS = 5  # that are printed
 
 
 def status(
@@ -33,8 +38,10 @@ def status(
     Example: [dim]mutransfer status digits-dit[/dim]
     """
     study, store = rundir.find_run(name, spec_path, runs)
-    table = store.table()
-    decisions = store.decisions()
+    findings = integrity.look(store)
+    parts, _ = store.intact_parts()
+    table = table_of(parts.values())
+    decisions, _ = integrity.intact_decisions(store)
     by_stage = table.groupby(["asked_by", "status"]).size()
     failed = table[table["status"] == "failed"]
     cost = spent(study, store, table)
@@ -52,6 +59,8 @@ def status(
                 "flops_left": flops_left,
                 "decisions": sorted(decisions),
                 "looks": looks(decisions),
+                "repeated_proposals": repeated_proposals(decisions),
+                "findings": [vars(finding) for finding in findings],
                 "failed": failed[["trial_id", study.axis, "error"]].to_dict("records"),
             }
         )
@@ -62,6 +71,8 @@ def status(
         out.print(terminal.table(*cost_table(cost)))
         line = f"cost: {progress_text(cost, flops_left)}"
         out.print(line, highlight=False, markup=False)
+    if n := repeated_proposals(decisions):
+        out.print(f"{n} proposals of the search repeat earlier ones: no new trials")
     if "centre" in decisions:
         out.print(f"search best: {_hps(decisions['centre']['search_best'])}")
     if "transferred" in decisions:
@@ -72,6 +83,15 @@ def status(
     errors = failed[["trial_id", study.axis, "error"]].itertuples(index=False)
     if len(failed):
         out.print(terminal.table("failed", ("trial", study.axis, "error"), errors))
+    _print_findings(store, findings)
+
+
+def _print_findings(store: Store, findings: Sequence[Finding]) -> None:
+    """What is wrong with the run directory: damaged rows are not among those above."""
+    for finding in findings[:MAX_FINDINGS]:
+        say(f"{'ignored' if finding.kind == 'ignored' else 'damaged'}: {finding}")
+    if findings:
+        say(f"`mutransfer doctor {store.location}` names all, and repairs.")
 
 
 def _flops_left(study: Study, decisions: Decisions, table: pd.DataFrame) -> float | None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from mutransfer.analysis.fit.optimum import Optimum, slice_optimum
 from mutransfer.analysis.table.slice import Slice, lowest_loss
+from mutransfer.analysis.table.unlearned import unlearnable
 from mutransfer.analysis.verdict.question import Tolerance
 from mutransfer.sweep.errors import RunError
 from mutransfer.sweep.plan import lattice, search, slices
@@ -39,9 +40,12 @@ class Decision:
     content: dict[str, Any]
 
 
+GENERATION = "search-"  # begins the name of each decision that holds proposals
+
+
 def generation_name(generation: int) -> str:
     """The name of the decision that contains a generation's proposals."""
-    return f"search-{generation:03d}"
+    return f"{GENERATION}{generation:03d}"
 
 
 def decide_proposals(
@@ -92,13 +96,7 @@ def decide_centre(study: Study, searched: Sequence[TrialRequest], table: pd.Data
     rows = table[table["trial_id"].isin(by_id)]
     done = rows[rows["status"] == "done"].sort_values(["val_loss", "trial_id"])
     if done.empty:
-        counts = rows["status"].value_counts().to_dict()
-        raise RunError(
-            "no trial of the search gave a loss ("
-            + ", ".join(f"{n} {status}" for status, n in counts.items())
-            + "), so there is no centre for slices; see `mutransfer status`, correct "
-            "`parameters` (usually: lower learning rates) and run again with another --runs"
-        )
+        raise RunError(_no_centre(rows))
     best = done.iloc[0]
     values = hp_values(by_id[best["trial_id"]].config.hps)
     chosen = {name: v for name, v in values.items() if name in study.parameters and v is not None}
@@ -110,6 +108,19 @@ def decide_centre(study: Study, searched: Sequence[TrialRequest], table: pd.Data
         "rests_on": outcomes(rows),
     }
     return Decision(name=CENTRE, content=content)
+
+
+def _no_centre(rows: pd.DataFrame) -> str:
+    """Why the search has no best trial, and what to do."""
+    counts = rows["status"].value_counts().to_dict()
+    told = ", ".join(f"{n} {status}" for status, n in counts.items())
+    advice = unlearnable(rows) or (
+        "see `mutransfer status`, correct `parameters` (usually: lower learning rates)"
+    )
+    return (
+        f"no trial of the search gave a loss ({told}), so there is no centre for slices; {advice}; "
+        "then run again with another --runs"
+    )
 
 
 def on_lattice(study: Study, hps: HPSet) -> dict[str, float]:

@@ -11,7 +11,7 @@ from mutransfer.proxies.config.recorded import NotRecordedError
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.errors import RunError
 from mutransfer.sweep.plan import star
-from mutransfer.sweep.plan.decisions import Decisions
+from mutransfer.sweep.plan.decisions import GENERATION, Decisions
 from mutransfer.sweep.plan.next_trials import Next, next_trials, nominal
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.spec.study import Study
@@ -48,6 +48,13 @@ def expected(study: Study, decisions: Decisions) -> list[TrialRequest]:
     """The trials of the nominal plan; of a star, the looks that it took once it is over."""
     is_star = study.target.check == "star"
     return nominal(study, star.expected_looks(study, decisions)) if is_star else nominal(study)
+
+
+def repeated_proposals(decisions: Decisions) -> int:
+    """How many proposals of the search repeat an earlier one; each such pair is one trial."""
+    names = [name for name in decisions if name.startswith(GENERATION)]
+    points = [tuple(sorted(p.items())) for name in names for p in decisions[name]["proposals"]]
+    return len(points) - len(set(points))
 
 
 def remaining(

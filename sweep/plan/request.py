@@ -64,6 +64,7 @@ def trial(study: Study, *, axis_value: int, arm: Arm, hps: HPSet, seed: int) -> 
         threads=study.resources.threads,
         trainer=study.trial,
         scaling=None if rule is None else Scaling(rule=rule, base=study.search_at),
+        code=study.code,
         recorded=study.recorded,
     )
 

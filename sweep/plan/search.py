@@ -90,6 +90,8 @@ def _learned_points(
     }
     if not distributions:
         return [{}]
+    if lowest := _lowest_diverged_lr(observations):
+        return _lower_points(distributions, lowest, sampler_seed(study, generation), size)
     startup = min(10, study.search.generation)
     seed = sampler_seed(study, generation)
     samplers: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
@@ -106,6 +108,38 @@ def _learned_points(
         if study.method == "tpe":
             return [dict(optuna_study.ask(distributions).params) for _ in range(size)]
         return _stable_points(study, optuna_study, distributions, observations, size)
+
+
+def _lowest_diverged_lr(observations: Sequence[Observation]) -> float | None:
+    """The lowest learning rate that was tried, where every trial with a result diverged."""
+    finished = [observation for observation in observations if observation.status in FINISHED]
+    if not finished or any(observation.status != "diverged" for observation in finished):
+        return None
+    return min(observation.hps["lr"] for observation in finished)
+
+
+def _lower_points(
+    distributions: dict[str, BaseDistribution], lr: float, seed: int, size: int
+) -> list[dict[str, float]]:
+    """``size`` random points whose learning rate is below ``lr``, where its range has any.
+
+    Neither sampler does this: with no loss to model they draw from the whole range.
+    """
+    narrowed = dict(distributions)
+    if "lr" in narrowed:
+        narrowed["lr"] = _below(narrowed["lr"], lr)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    return [dict(study.ask(narrowed).params) for _ in range(size)]
+
+
+def _below(distribution: BaseDistribution, value: float) -> BaseDistribution:
+    """The part of a distribution below a value; all of it where there is none."""
+    if isinstance(distribution, FloatDistribution) and value > distribution.low * (1 + 1e-6):
+        return FloatDistribution(distribution.low, value, log=distribution.log)
+    if isinstance(distribution, CategoricalDistribution):
+        lower = [v for v in distribution.choices if isinstance(v, float) and v < value]
+        return CategoricalDistribution(lower) if lower else distribution
+    return distribution
 
 
 def _stable_points(

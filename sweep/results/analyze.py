@@ -9,6 +9,7 @@ import pandas as pd
 from mutransfer.analysis.figures.convergence import ConvergenceInfo, convergence_info
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.files import report_files
+from mutransfer.analysis.table.unlearned import unlearnable
 from mutransfer.analysis.transfer.speed_up import ConvergenceResult, compare_convergence
 from mutransfer.analysis.verdict.evidence import Fits, gather
 from mutransfer.analysis.verdict.judge import Verdict, judge
@@ -88,6 +89,7 @@ def report_inputs(study: Study, store: Store) -> ReportInputs:
         check_text=gate.stored_text(study, store) or "",
         convergence=comparison,
         convergence_info=curves,
+        notes=tuple(filter(None, [unlearnable(table)])),
     )
 
 

@@ -67,18 +67,9 @@ def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> d
         family=study.model.family,
         width=config.width,
         axis_value=axis_value,
-<<<<<<< HEAD
         fits=analysis.fits,
-        optimizer={
-            "name": "AdamW",
-            "betas": list(training.betas(config)),
-            "eps": study.train.eps,
-        },
-        roles=roles(plan, complete(hps), study.train.eps),
-=======
         optimizer=training.optimizer(config) if reported is None else reported.get("optimizer"),
         roles=roles(plan, complete(hps), eps),
->>>>>>> wB
         plan=plan,
         valid_for=valid_for(config, reported),
         provenance=_provenance(study, store),
@@ -200,5 +191,5 @@ def _provenance(study: Study, store: Store) -> dict[str, Any]:
         "started_at": provenance["written_at"],
         "commit": provenance["commit"],
         "versions": provenance["versions"],
-        "trials": len(store.names("trials", ".parquet")),
+        "trials": len(store.trial_ids()),
     }

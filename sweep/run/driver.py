@@ -13,8 +13,10 @@ from typing import Any, Protocol
 import pandas as pd
 
 from mutransfer.analysis.table import from_rows
+from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.plan.next_trials import Next, next_trials
-from mutransfer.sweep.run import worker
+from mutransfer.sweep.plan.request import TrialRequest
+from mutransfer.sweep.run import limits, worker
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import provenance
 from mutransfer.sweep.store.store import Store
@@ -56,6 +58,7 @@ class State:
     started: float = field(default_factory=time.monotonic)
     running: set[str] = field(default_factory=set)
     slots: int = 1  # number of trials that run at once
+    stopped_by: str | None = None  # the limit that ended the run, as text
 
     @classmethod
     def load(cls, study: Study, store: Store, watcher: Watcher | None = None) -> "State":
@@ -80,6 +83,25 @@ class State:
         """Read the row of a trial that has ended."""
         self.running.discard(trial_id)
         self.rows[trial_id] = self.store.read_row(trial_id)
+        limits.require_few_failures(self.study.limits, self.rows.values())
+
+    def may_start(self, request: TrialRequest) -> bool:
+        """Whether a trial may start under the limits of the study; else ``stopped_by`` says why."""
+        if self.study.limits is None:
+            return True
+        spent = limits.Spent(
+            flops=sum(row["flops"] or 0.0 for row in self.rows.values()) + self._other_flops(),
+            wall_s=time.monotonic() - self.started,
+            trials=len(self.rows) + len(self.running),
+        )
+        self.stopped_by = limits.reached(self.study.limits, spent, training_flops(request.config))
+        return self.stopped_by is None
+
+    def _other_flops(self) -> float:
+        """FLOPs of running trials, and of attempts that were run again."""
+        running = [r for r in self.next.requested if r.trial_id in self.running]
+        retried = sum(attempt["flops"] for attempt in self.store.retried())
+        return retried + sum(training_flops(request.config) for request in running)
 
     def advance(self) -> Next:
         """Write every decision that can be made, then return what comes next.
@@ -105,11 +127,13 @@ def run_inline(state: State, stop: Callable[[], None] = lambda: None) -> None:
     """Run the remaining trials in this process, one after the other.
 
     Args:
-        state: The study; ``state.next`` is empty afterwards.
+        state: The study; ``state.next`` is empty afterwards, unless a limit ended the run.
         stop: Called at each heartbeat; raises an exception to stop the run.
     """
     while not state.next.finished:
         for request in state.next.trials:
+            if not state.may_start(request):
+                return
             state.running.add(request.trial_id)
             for heartbeat in worker.run(
                 request,

@@ -20,7 +20,7 @@ from mutransfer.proxies.config.trial import HPs, TrialConfig
 from mutransfer.proxies.mup.optimizers import KIND_OF
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.proxies.training.identity import identity
-from mutransfer.sweep.errors import RunError
+from mutransfer.sweep.errors import RunError, UserError
 from mutransfer.sweep.plan.request import hps_of
 from mutransfer.sweep.run import memory
 from mutransfer.sweep.spec.study import Study
@@ -106,6 +106,7 @@ def config(study: Study, arm: Arm, width: int, seed: int, lr: float) -> TrialCon
         seed=seed,
         device=_device(study),
         threads=study.resources.threads,
+        code=study.code,
         recorded=study.recorded,
     )
 
@@ -183,7 +184,10 @@ def stored(study: Study, store: Store) -> dict[str, Any] | None:
     """The result of an earlier run of the same check; None where there is none."""
     if not store.exists(FILE):
         return None
-    content = store.read_json(FILE)
+    try:
+        content = store.read_json(FILE)
+    except UserError:  # damaged or edited: the check is done again
+        return None
     return content if content.get("key") == key(study) else None
 
 
@@ -203,7 +207,7 @@ def write(study: Study, store: Store, result: GateResult) -> dict[str, Any]:
     }
     for name, data in canvas.files(coordcheck_plots(result.check)).items():
         store.write(data, "plots", name)
-    store.write(json.dumps(content, indent=1).encode(), FILE)
+    store.write_json(content, FILE)
     return content
 
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 # Of the clusters that this process starts. Ray's servers listen on every interface and run any code
 # that they are sent, so they ask for it. Ray reads a token once per process.
 TOKEN = secrets.token_hex(32)
+MAX_TEMP_BYTES = 32
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 AUTH_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -53,7 +56,28 @@ def connected(study: Study) -> Iterator[None]:
 
 def _start() -> None:
     """Start a cluster on this machine; rows are small and go to disk, so its memory is small."""
-    ray.init(address="local", include_dashboard=False, object_store_memory=100 * 2**20, **QUIET)
+    options = QUIET | {"include_dashboard": False, "object_store_memory": 100 * 2**20}
+    if (folder := short_temp_dir()) is not None:
+        options["_temp_dir"] = folder
+    ray.init(address="local", **options)
+
+
+def short_temp_dir() -> str | None:
+    """A folder for Ray's sockets where that of temporary files is too long for them; else None.
+
+    The path of a socket has at most 107 bytes, and Ray appends up to 70 to this folder. Slurm gives
+    a job a TMPDIR of its own, which may be long.
+    """
+    usual = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    if len(os.fsencode(usual)) <= MAX_TEMP_BYTES:
+        return None
+    for folder in SHORT_FOLDERS:
+        if os.access(folder, os.W_OK):
+            return f"{folder}/ray-{os.getuid()}"
+    raise UserError(
+        f"TMPDIR: a path of at most {MAX_TEMP_BYTES} bytes, for Ray's sockets; got {usual}; set "
+        "TMPDIR or RAY_TMPDIR to a short one"
+    )
 
 
 def _connect(address: str, study: Study) -> None:

@@ -7,6 +7,7 @@ from mutransfer.sweep.run import ray_settings  # noqa: F401  # before Ray, which
 # isort: split
 from ray.tune.search import Searcher
 
+from mutransfer.sweep.errors import RunError, UserError
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.run import worker
 from mutransfer.sweep.run.driver import State
@@ -38,6 +39,8 @@ class PlanSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next trial; None while the plan waits for running ones; FINISHED at the end."""
+        if self.error is not None:
+            return Searcher.FINISHED
         if self._barrier_indices:
             self._at_barrier.add(trial_id)
             return self._barrier_config(self._barrier_indices.pop())
@@ -50,6 +53,8 @@ class PlanSearcher(Searcher):
                 self.error = error  # raised by `ray_tune.run`: Tune would wrap it
                 return Searcher.FINISHED
             request = self._next_request()
+        if request is not None and not self._state.may_start(request):
+            request = None  # running trials end; then the run does
         if request is not None:
             self._running[trial_id] = request
             self._state.running.add(request.trial_id)
@@ -89,9 +94,13 @@ class PlanSearcher(Searcher):
             self._at_barrier.discard(trial_id)
             return
         request, state = self._running.pop(trial_id), self._state
-        if not state.store.has_row(request.trial_id):
-            state.store.write_row(worker.lost_row(request, state.study.name), [])
-        state.finished(request.trial_id)
+        try:
+            if not state.store.has_row(request.trial_id):
+                state.store.write_row(worker.lost_row(request, state.study.name), [])
+            state.finished(request.trial_id)
+        except (UserError, RunError) as cause:  # no place to write to, or too many failures
+            self.error = cause
+            return
         self._plan_is_stale = True
         state.watcher.planned(state)
 

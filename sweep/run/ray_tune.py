@@ -34,7 +34,7 @@ IDLE_CHECK_S = 60.0  # after so long with no running trial, check again that a n
 
 
 def run(state: State) -> None:
-    """Run the remaining trials of a study on Ray; ``state.next`` is empty afterwards.
+    """Run the remaining trials of a study on Ray, to their end or to a limit of the study.
 
     Raises:
         UserError: no node has the resources of a trial, or no cluster answers.
@@ -55,7 +55,7 @@ def run(state: State) -> None:
     state.store.clear(start_barrier.FOLDER)
     if searcher.error is not None:
         raise searcher.error
-    if not state.next.finished:
+    if not state.next.finished and state.stopped_by is None:
         raise RunError(
             f"{state.store.root}: Ray ended before the study did; see ray.log there and run again"
         )
@@ -145,7 +145,9 @@ def _tune_directory(store: Store) -> Iterator[str]:
 @contextmanager
 def _log_of_ray(store: Store) -> Iterator[None]:
     """Write Ray's output to ray.log: its threads print to stdout whatever their log level is."""
-    path = Path(store.path("ray.log")) if store.local else Path(tempfile.gettempdir()) / "ray.log"
+    path = (
+        Path(store.own_path("ray.log")) if store.local else Path(tempfile.gettempdir()) / "ray.log"
+    )
     stdout = sys.stdout
     with path.open("a") as file:
         sys.stdout = file

@@ -1,12 +1,16 @@
 """A process supervisor: it ends a program, with all that it started, when the worker is gone.
 
 A worker that is killed cannot end its program, which would keep training beside the one that
-replaces it. So the worker starts the program through this script, `python supervise.py program
-argument …`, and holds the other end of a pipe to its standard input: the pipe closes when the
-worker ends, however it ends.
+replaces it. So the worker starts the program through this script, `python supervise.py output
+program argument …`, and holds the other end of a pipe to its standard input: the pipe closes when
+the worker ends, however it ends.
+
+Processes that outlive their program would keep its GPU: they are ended with it. Of what it prints
+the end alone is kept, in the file `output`.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,7 +18,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+OUTPUT_BYTES = 2**16
 GRACE_S = 5.0  # after SIGTERM, which torchrun passes on to processes in other sessions
 
 
@@ -60,9 +67,40 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
+def _adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, where the system can (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_rest(group: int) -> None:
+    """End what a program has left behind: its group, and descendants that are ours now."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _keep_end(stream: IO[bytes], path: Path) -> None:
+    """Read all that a program prints; write the last `OUTPUT_BYTES` of it to a file."""
+    end = b""
+    while chunk := os.read(stream.fileno(), OUTPUT_BYTES):
+        end = (end + chunk)[-OUTPUT_BYTES:]
+    path.write_bytes(end)
+
+
 def main() -> None:
     """Run the program given by the arguments; exit with its code, or 128 + n after signal n."""
-    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+    output, *words = sys.argv[1:]
+    _adopt_orphans()
+    process = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None, "it is a pipe"
+    reader = threading.Thread(target=_keep_end, args=(process.stdout, Path(output)), daemon=True)
+    reader.start()
     worker_is_gone = threading.Event()
 
     def watch_pipe() -> None:
@@ -73,6 +111,9 @@ def main() -> None:
     watcher = threading.Thread(target=watch_pipe, daemon=True)
     watcher.start()
     code = process.wait()
+    if not worker_is_gone.is_set():
+        _end_rest(process.pid)
+    reader.join(GRACE_S)
     if worker_is_gone.is_set():
         watcher.join()  # the program may have ended before the processes that it started
     sys.exit(code if code >= 0 else 128 - code)

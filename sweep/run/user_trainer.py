@@ -26,6 +26,8 @@ from mutransfer.sweep.run import supervise
 from mutransfer.sweep.store.store import Store
 
 POLL_S = 0.1  # between two reads of a program's progress file
+CHUNK_CHARS = 2**20  # that are read at once, and the most in a line
+MAX_POINTS = 1_000_000
 ERROR_LINES = 5  # of a failed program's output, for the row
 Point = Mapping[str, Any]  # step, losses, lr and grad_norm, as the trainer reports them
 # What a point may say of the training itself, under `settings`.
@@ -94,7 +96,7 @@ def train(
     curve: list[dict[str, Any]] = []
     settings: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(store.path("checkpoints", trial_id) if store.local else scratch)
+        folder = Path(store.own_path("checkpoints", trial_id) if store.local else scratch)
         folder.mkdir(parents=True, exist_ok=True)
         trial = _settings(config, str(folder))
         points = _points(config.trainer, trial, Path(scratch))
@@ -103,11 +105,17 @@ def train(
                 if point is not None:
                     curve.append(_checked(point, config.train.steps))
                     settings |= _checked_settings(point, settings)
+                    _require_few(curve)
                 yield point
                 if point is not None and _is_diverged(curve):
                     break
         row = _row(config, curve) | _settings_columns(settings)
     return row | {"train_s": time.monotonic() - started}, [_without_non_finite(p) for p in curve]
+
+
+def _require_few(curve: list[dict[str, Any]]) -> None:
+    if len(curve) > MAX_POINTS:
+        raise TrainerError(f"at most {MAX_POINTS:,} points; report fewer, for example every step")
 
 
 def _settings(config: TrialConfig, folder: str) -> TrialSettings:
@@ -158,12 +166,12 @@ def _program_points(
     ]
     if shutil.which(arguments[0], path=_environment()["PATH"]) is None:
         raise TrainerError(f"{arguments[0]}: cannot be started: no such program, or not executable")
-    with errors.open("w") as err, progress.open() as lines:
+    with progress.open(errors="replace") as lines:
         process = subprocess.Popen(
-            [sys.executable, "-I", supervise.__file__, *arguments],
+            [sys.executable, "-I", supervise.__file__, str(errors), *arguments],
             stdin=subprocess.PIPE,
-            stdout=err,
-            stderr=err,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env=_environment(),
             start_new_session=True,
         )
@@ -172,7 +180,8 @@ def _program_points(
         finally:
             _end(process)
     if process.returncode:
-        last = " | ".join(errors.read_text(errors="replace").splitlines()[-ERROR_LINES:])
+        text = errors.read_text(errors="replace") if errors.exists() else ""
+        last = " | ".join(text.splitlines()[-ERROR_LINES:])
         raise TrainerError(f"{_exit_text(process.returncode)}: {last}")
 
 
@@ -198,12 +207,16 @@ def _lines_until_end(
     last_line_at, partial = time.monotonic(), ""
     while True:
         has_ended = process.poll() is not None
-        partial += lines.read()
-        *complete, partial = partial.split("\n")
-        for line in filter(str.strip, complete):
-            last_line_at = time.monotonic()
-            yield _parsed(line)
+        while chunk := lines.read(CHUNK_CHARS):
+            *complete, partial = (partial + chunk).split("\n")
+            for line in filter(str.strip, complete):
+                last_line_at = time.monotonic()
+                yield _parsed(line)
+            if len(partial) > CHUNK_CHARS:
+                raise TrainerError(f"a line of more than {CHUNK_CHARS:,} characters")
         if has_ended:
+            if partial.strip():  # a last line without its newline
+                yield _parsed(partial)
             return
         if time.monotonic() - last_line_at > silence_s:
             raise TrainerError(f"silent for {silence_s:g} s: no new line in its progress file")
@@ -233,7 +246,7 @@ def _parsed(line: str) -> Point:
 
 def _checked(point: Point, steps: int) -> dict[str, Any]:
     step = point.get("step")
-    if not isinstance(step, int) or not 0 <= step <= steps:
+    if type(step) is not int or not 0 <= step <= steps:  # True is an int
         raise TrainerError(f"step: a whole number from 0 to {steps}; got {step!r}")
     names = ("train_loss", "val_loss", "lr", "grad_norm")
     values = {n: None if point.get(n) is None else _number(n, point[n]) for n in names}
@@ -272,8 +285,10 @@ def _settings_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _number(name: str, value: Any) -> float:
     try:
+        if isinstance(value, bool | str):
+            raise TypeError
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TrainerError(f"{name}: a number or null; got {value!r}") from None
 
 
@@ -298,6 +313,7 @@ def _row(config: TrialConfig, curve: list[dict[str, Any]]) -> dict[str, Any]:
         "status": "diverged" if diverged else "done",
         "diverged_step": step if diverged else None,
         "train_loss": None if diverged else last["train_loss"],
+        "end_val_loss": _finite_or_none(last["val_loss"]),
         "val_loss": None if diverged else last["val_loss"],
         "init_val_loss": _finite_or_none(init_val_loss),
         "flops": step * flops.step_flops(config),

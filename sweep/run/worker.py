@@ -5,6 +5,7 @@ a second worker runs the same trial.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import math
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 
 from mutransfer.analysis.table import HP_PREFIX, SCHEMA_VERSION
@@ -30,9 +32,10 @@ from mutransfer.sweep.plan.request import TrialRequest, hp_values
 from mutransfer.sweep.run import user_trainer
 from mutransfer.sweep.store import samples
 from mutransfer.sweep.store.provenance import versions
-from mutransfer.sweep.store.store import Store
+from mutransfer.sweep.store.store import WORKER_LOST, Store
 
 # Texts of errors after which a CUDA context is unusable.
+CHECKSUM_BYTES = 32  # at the start of a checkpoint
 CUDA_ERRORS = ("CUDA error", "device-side assert", "cudaError")
 
 
@@ -94,11 +97,21 @@ def run(
         "host": socket.gethostname(),
         "versions": json.dumps(versions()),
     }
-    store.write_row(row, curve)
+    _write(store, row, curve)
     store.remove("checkpoints", f"{request.trial_id}.pt")
     store.clear(f"checkpoints/{request.trial_id}")
     if any(word in (row.get("error") or "") for word in CUDA_ERRORS):
         raise PoisonedProcess(row["error"])
+
+
+def _write(store: Store, row: dict[str, Any], curve: list[dict[str, Any]]) -> None:
+    """Write a trial's row; one that a column cannot hold is a failure of the trial."""
+    try:
+        store.write_row(row, curve)
+    except (pa.ArrowException, TypeError, OverflowError) as error:
+        columns = {"val_loss", "train_loss", "init_val_loss", "diverged_step", "trivial_val_loss"}
+        kept = {name: value for name, value in row.items() if name not in columns}
+        store.write_row(kept | {"status": "failed", "error": _error_text(error)}, [])
 
 
 def lost_row(request: TrialRequest, study: str) -> dict[str, Any]:
@@ -107,7 +120,7 @@ def lost_row(request: TrialRequest, study: str) -> dict[str, Any]:
     return {
         **identity_columns(request, study),
         "status": "failed",
-        "error": "worker lost: its process died at every attempt (out of memory? see ray.log)",
+        "error": f"{WORKER_LOST}: its process died at every attempt (out of memory? see ray.log)",
         "started_at": now,
         "finished_at": now,
         "host": socket.gethostname(),
@@ -172,7 +185,8 @@ def _steps(
         if time.monotonic() - saved > checkpoint_every_s:
             buffer = io.BytesIO()
             torch.save(training.state_dict(), buffer)
-            store.write(buffer.getvalue(), "checkpoints", f"{trial_id}.pt")
+            content = buffer.getvalue()
+            store.write(_checksum(content) + content, "checkpoints", f"{trial_id}.pt")
             saved = time.monotonic()
         yield Heartbeat(
             trial_id=trial_id,
@@ -209,12 +223,19 @@ def _train_with_user_trainer(
 
 def _restore(training: Training, content: bytes) -> int | None:
     """Resume from a checkpoint; returns its step, or None where it cannot be used."""
+    checksum, content = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
+    if _checksum(content) != checksum:
+        return None  # one flipped bit would be another result
     try:
         state = torch.load(io.BytesIO(content), weights_only=True)
         training.load_state_dict(state)
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError):
         return None  # damaged, or of another version: the trial starts from step 0
     return training.step
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def _result(
@@ -227,6 +248,7 @@ def _result(
         "diverged_step": result.diverged_step,
         "train_loss": _finite(result.train_loss),
         "val_loss": result.val_loss,
+        "end_val_loss": result.end_val_loss,
         "init_val_loss": _finite(result.init_val_loss),
         "trivial_val_loss": _finite(result.trivial_val_loss),
         "flops": result.flops,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from mutransfer.analysis.transfer.drift import MIN_AXIS_VALUES
 from mutransfer.proxies.errors import Fault
 from mutransfer.sweep.spec.sections import LADDERS
+from mutransfer.sweep.spec.space import n_points
 from mutransfer.sweep.spec.study import Study
 
 MIN_SEEDS = 2  # the noise between seeds cannot be told from one: the verdict is never PASS or FAIL
@@ -50,11 +51,21 @@ def tolerance_says_something(study: Study) -> Iterator[Fault]:
         yield Fault(("target", "tolerance", tolerance.kind), rule, got, "e.g. `rel_loss: 0.005`")
 
 
+def proposals_differ(study: Study) -> Iterator[Fault]:
+    """A proposal that repeats another is the same trial, so it costs and tells nothing."""
+    n = n_points(study.parameters)
+    if n is not None and n < study.search.trials and study.method != "grid":
+        rule = f"the search has at most as many trials as its space has points, {n}"
+        remedy = f"set it to {n} with `method: grid`; the others repeat trials"
+        yield Fault(("search", "trials"), rule, study.search.trials, remedy)
+
+
 WARNINGS: tuple[Callable[[Study], Iterator[Fault]], ...] = (
     seeds_are_enough,
     target_has_values,
     ladder_shows_drift,
     tolerance_says_something,
+    proposals_differ,
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from mutransfer.proxies import user_code
 from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.sweep.errors import SpecError, SpecFault, UserError
-from mutransfer.sweep.spec import rules
+from mutransfer.sweep.spec import rules, wandb
 from mutransfer.sweep.spec.section_reader import (
     OPTIONAL,
     SECTIONS,
@@ -24,21 +24,27 @@ TOP_KEYS = ("version", "studies")
 MAX_NAME_LENGTH = 80  # it names the run directory
 
 
-def read(path: str | Path, names: tuple[str, ...] = ()) -> dict[str, Study]:
+def read(
+    path: str | Path, names: tuple[str, ...] = (), *, with_data: bool = True
+) -> dict[str, Study]:
     """The studies of the spec at ``path``, validated.
 
     Args:
         path: A YAML file with `version: 1` and `studies:`.
         names: Only these studies; all where empty.
+        with_data: Whether to open the data. Without it a user's own model, which is built on a
+            batch, is not built either.
 
     Raises:
         UserError: the file cannot be read, or has no study of that name.
         SpecError: faults, all of them, each with file, line, path, rule, found and remedy.
     """
-    return read_file(load(Path(path)), names)
+    return read_file(load(Path(path)), names, with_data=with_data)
 
 
-def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
+def read_file(
+    file: YamlFile, names: tuple[str, ...] = (), *, with_data: bool = True
+) -> dict[str, Study]:
     """As ``read``, but from a parsed file."""
     faults = _top_faults(file)
     imports = (str(Path(file.name).absolute().parent), str(Path.cwd()))
@@ -47,23 +53,26 @@ def read_file(file: YamlFile, names: tuple[str, ...] = ()) -> dict[str, Study]:
         _require_name(file, name)
     studies: dict[str, Study] = {}
     for name in names or tuple(entries):
-        study, study_faults = _study(file, name, entries[name], imports=imports)
+        study, study_faults = _study(
+            file, name, entries[name], imports=imports, with_data=with_data
+        )
         faults += study_faults
         if study is not None:
             studies[name] = study
     if not faults:
-        faults = [fault for study in studies.values() for fault in _faults_of_code(file, study)]
+        faults = [f for study in studies.values() for f in _faults_of_code(file, study, with_data)]
     if faults:
         raise SpecError(faults)
     return studies
 
 
-def _faults_of_code(file: YamlFile, study: Study) -> list[SpecFault]:
+def _faults_of_code(file: YamlFile, study: Study, with_data: bool) -> list[SpecFault]:
     """The faults of the user's own code, which is imported once all else in the spec is right."""
     if not study.code_names:
         return []
     user_code.allow(study.code_names, study.imports)
-    code_faults = rules.faults(vars(study), (*rules.DATA_RULES, *rules.CODE_RULES))
+    of_data = (*rules.DATA_RULES, *rules.MODEL_RULES) if with_data else ()
+    code_faults = rules.faults(vars(study), (*of_data, *rules.CODE_RULES))
     return [file.below(("studies", study.name), fault) for fault in code_faults]
 
 
@@ -120,6 +129,10 @@ def from_resolved(plain: Mapping[str, Any], recorded: Recorded | None = None) ->
 
 
 def _top_faults(file: YamlFile) -> list[SpecFault]:
+    if wandb.is_sweep(file.data):
+        rule, remedy = "studies stand below `studies:`", "write `version: 1`, then"
+        remedy += " `studies: {NAME: …}` with what is here as the study NAME"
+        return [file.fault((), rule, "`parameters` at the top, as in W&B", remedy)]
     faults = []
     for key in file.data:
         if key not in TOP_KEYS:
@@ -137,7 +150,13 @@ def _top_faults(file: YamlFile) -> list[SpecFault]:
 
 
 def _study(
-    file: YamlFile, name: Any, entry: Any, *, imports: tuple[str, ...], is_recorded: bool = False
+    file: YamlFile,
+    name: Any,
+    entry: Any,
+    *,
+    imports: tuple[str, ...],
+    is_recorded: bool = False,
+    with_data: bool = True,
 ) -> tuple[Study | None, list[SpecFault]]:
     """The study, or None and all its faults but those of the user's own code.
 
@@ -149,7 +168,7 @@ def _study(
         rule, remedy = "a study is a mapping", f"give it the keys {', '.join(KEYS)}"
         return None, [*faults, file.fault(path, rule, entry, remedy)]
     faults += [
-        file.fault((*path, key), "a known key", key, f"remove it{nearest(key, KEYS)}")
+        file.fault((*path, key), "a known key", key, _instead_of(key))
         for key in entry
         if key not in KEYS
     ]
@@ -160,10 +179,16 @@ def _study(
     if is_own:
         valid["imports"] = tuple(dict.fromkeys(imports))
     checked = {key: s for key, s in valid.items() if not (is_recorded and key == "loggers")}
-    of_rules = rules.RULES if is_own or is_recorded else (*rules.RULES, *rules.DATA_RULES)
+    opens_data = with_data and not is_own and not is_recorded
+    of_rules = (*rules.RULES, *rules.DATA_RULES) if opens_data else rules.RULES
     rule_faults = rules.faults(checked, of_rules)
     faults += section_faults + [file.below(path, fault) for fault in rule_faults]
     return (None, faults) if faults else (Study(name=name, **valid), [])
+
+
+def _instead_of(key: Any) -> str:
+    """What to do about an unknown key of a study."""
+    return wandb.SWEEP_KEYS.get(key) or f"remove it{nearest(key, KEYS)}"
 
 
 def _name_faults(file: YamlFile, path: YamlPath, name: Any) -> list[SpecFault]:

@@ -1,8 +1,8 @@
 """The rules between the sections of a study, listed in ``RULES``, and the faults they give.
 
 A rule is a function whose parameters are named as the sections it needs. It runs where all of these
-are valid. Those of ``DATA_RULES`` open the data, which may be the user's own code, and those of
-``CODE_RULES`` import such code.
+are valid. Those of ``DATA_RULES`` open the data, which may be the user's own code, those of
+``CODE_RULES`` import such code, and those of ``MODEL_RULES`` build the user's model on their data.
 """
 
 import inspect
@@ -153,10 +153,8 @@ DATA_RULES: tuple[Rule, ...] = (
     model_rules.model_fits_data,
     model_rules.data_can_be_loaded,
 )
-CODE_RULES: tuple[Rule, ...] = (
-    model_rules.trainer_can_be_imported,
-    model_rules.custom_model_works,
-)
+CODE_RULES: tuple[Rule, ...] = (model_rules.trainer_can_be_imported,)
+MODEL_RULES: tuple[Rule, ...] = (model_rules.custom_model_works,)
 
 
 def faults(valid: Mapping[str, Any], rules: Sequence[Rule] = RULES) -> list[Fault]:

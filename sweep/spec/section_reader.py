@@ -14,11 +14,12 @@ from mutransfer.proxies.config import DataConfig, ObjectiveConfig, TrainConfig, 
 from mutransfer.proxies.config.data import DATA_CONFIGS, is_name
 from mutransfer.proxies.config.model import MODEL_CONFIGS
 from mutransfer.sweep.errors import SpecFault
-from mutransfer.sweep.spec import space
+from mutransfer.sweep.spec import space, wandb
 from mutransfer.sweep.spec.sections import (
     Assume,
     Convergence,
     CoordCheck,
+    Limits,
     Logger,
     Method,
     Metric,
@@ -52,6 +53,7 @@ SECTIONS: dict[str, Any] = {
     "production": Production | None,
     "convergence": Convergence | None,
     "assume": Assume | None,
+    "limits": Limits | None,
     "loggers": tuple[Logger, ...] | None,
     "trial": TrainerConfig | None,
 }
@@ -65,6 +67,7 @@ OPTIONAL: dict[str, Any] = {  # the value of a section that is left out
     "production": None,
     "convergence": None,
     "assume": None,
+    "limits": None,
     "loggers": None,
     "trial": None,
 }
@@ -118,7 +121,8 @@ def read_parameters(
     for name, entry in value.items():
         if name not in HP_NAMES:
             hint = nearest(name, HP_NAMES) or f"; known: {', '.join(HP_NAMES)}"
-            faults.append(file.fault((*path, name), "a known HP", name, f"remove it{hint}"))
+            remedy = wandb.hp_remedy(str(name), entry) or f"remove it{hint}"
+            faults.append(file.fault((*path, name), "a known HP", name, remedy))
             continue
         distribution, entry_faults = space.read(name, entry)
         faults += [file.below((*path, name), fault) for fault in entry_faults]
@@ -134,7 +138,9 @@ def nearest(word: object, known_words: Iterable[object]) -> str:
 
 
 def _long_form(name: str, value: Any) -> Any:
-    """A section in its long form: a trainer, rule or optimizer can be given by its name alone."""
+    """A section in its long form: one given by its name alone; a method in our words."""
+    if name == "method" and isinstance(value, str):
+        return wandb.METHODS.get(value, value)
     if name == "trial" and isinstance(value, str):
         return {"run": value}
     if name == "transfer" and isinstance(value, dict) and isinstance(value.get("rule"), str):

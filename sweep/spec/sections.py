@@ -17,6 +17,7 @@ from mutransfer.proxies.fields import (
     STRICT,
     Count,
     Depth,
+    Fraction,
     NonNegative,
     Positive,
     Width,
@@ -211,6 +212,23 @@ class Assume:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     noise_rel: Positive = 0.01
     gain_rel: Positive = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What `run` may spend; it ends cleanly where the next trial would exceed a limit.
+
+    `flops` and `trials` count all trials of the study, `wall_s` the seconds of one `run`; trials
+    that are running then end first. Where more than `max_failed_fraction` of the trials failed, and
+    at least `MIN_FAILED`, the run ends with their errors.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    MIN_FAILED: ClassVar[int] = 3
+    flops: Positive | None = None
+    wall_s: Positive | None = None
+    trials: Count | None = None
+    max_failed_fraction: Fraction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,12 @@
 """The search space: distributions under W&B's names, and the rounding of HP values."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mutransfer.proxies.errors import Fault
+from mutransfer.sweep.spec import wandb
 from mutransfer.words import HPName, round_hp
 
 INTEGER_HPS: frozenset[HPName] = frozenset({"warmup_steps"})
@@ -20,6 +21,7 @@ POSITIVE_HPS: frozenset[HPName] = frozenset(
         "grad_clip",
     )
 )
+NO_CLIP = 1e9  # a norm of the gradient that no run reaches before it has diverged
 MAX_EXPONENT = 200  # of 2, in the short form `log2: [low, high]`
 
 
@@ -113,6 +115,9 @@ def read(name: str, entry: Any) -> tuple[Distribution | None, list[Fault]]:
     if not isinstance(entry, dict):
         example = "{distribution: log_uniform_values, min: 2^-12, max: 2^-3} or {value: 2^-8}"
         return None, [Fault((), "an HP's entry is a mapping", entry, f"write {example}")]
+    entry, fault = wandb.in_our_words(entry, is_integer=name in INTEGER_HPS)
+    if fault is not None:
+        return None, [fault]
     entry, kind, faults = _kind(entry)
     if kind is None:
         return None, faults
@@ -153,10 +158,7 @@ def _kind(entry: dict[str, Any]) -> tuple[dict[str, Any], type | None, list[Faul
     rule = f"distribution is one of {', '.join(KINDS)}"
     remedy = "or use `log2: [-13, -5]`, `value: …`, `values: […]`"
     if named == "log_uniform":
-        remedy = (
-            "in W&B, min and max of `log_uniform` are exponents; write `log_uniform_values` "
-            "with values, or `log2: [-13, -5]` with exponents of 2"
-        )
+        remedy = "in W&B, min and max of `log_uniform` are exponents; write `log_uniform_values`"
     path = () if named is None else ("distribution",)
     return entry, None, [Fault(path, rule, named or "no distribution", remedy)]
 
@@ -175,13 +177,28 @@ def _number_faults(name: str, entry: dict[str, Any]) -> list[Fault]:
         items = value if key == "values" else [value]
         if key == "values" and not (isinstance(value, list) and value):
             faults.append(Fault((key,), "a list of numbers, not empty", value, "list the values"))
+        elif None in items:
+            faults.append(Fault((key,), "a finite number", value, _instead_of_none(name, items)))
         elif not all(_is_number(item) for item in items):
             remedy = "write it as 0.001, 1e-3 or 2^-10, without quotes"
             faults.append(Fault((key,), "a finite number", value, remedy))
         elif any(item < 0 or (item == 0 and name in POSITIVE_HPS) for item in items):
             rule = f"{name} is {'greater than 0' if name in POSITIVE_HPS else 'not negative'}"
             faults.append(Fault((key,), rule, value, "correct the sign"))
+        elif len({rounded(name, item) for item in items}) < len(items):
+            rule = "each value once (values that differ beyond six digits are one)"
+            faults.append(Fault((key,), rule, value, "remove the repeated ones"))
     return faults
+
+
+def _instead_of_none(name: str, items: Sequence[Any]) -> str:
+    """What to write where `null` stands for an HP that is switched off."""
+    if name != "grad_clip":
+        return "remove null: write the value that switches it off, such as 0"
+    if len(items) == 1:
+        return f"no clipping: remove `{name}`"
+    values = [NO_CLIP if item is None else item for item in items]
+    return f"no clipping is a limit that no gradient reaches: write `values: {values}`"
 
 
 def _range_faults(name: str, kind: type, values: dict[str, Any]) -> list[Fault]:
@@ -227,6 +244,19 @@ def at_fraction(distribution: Distribution, fraction: float) -> float:
         n_values = len(distribution.values)
         return distribution.values[min(int(fraction * n_values), n_values - 1)]
     return distribution.value
+
+
+def n_points(parameters: Mapping[str, Distribution]) -> int | None:
+    """How many different points a space has; None where it is not discrete."""
+    counts = []
+    for name, distribution in parameters.items():
+        if isinstance(distribution, Categorical):
+            counts.append(len(distribution.values))
+        elif isinstance(distribution, LogUniform | Uniform):
+            if name not in INTEGER_HPS:
+                return None
+            counts.append(int(distribution.max) - int(distribution.min) + 1)
+    return math.prod(counts)
 
 
 def fraction_of(distribution: Distribution, value: float) -> float:

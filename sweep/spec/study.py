@@ -16,6 +16,7 @@ from mutransfer.sweep.spec.sections import (
     Assume,
     Convergence,
     CoordCheck,
+    Limits,
     Logger,
     Method,
     Metric,
@@ -37,6 +38,7 @@ class Study:
         loggers: Viewers that finished trials are written to; None: none.
         trial: The user's own trainer; None: ours.
         imports: Folders that the user's own code is imported from.
+        code: The digest of the code that the user says theirs computes the same as; None: none.
         recorded: Of a study that a run directory holds, the facts to use instead of its data and
             its code; None: a study of the user's own spec.
     """
@@ -58,9 +60,11 @@ class Study:
     production: Production | None = None
     convergence: Convergence | None = None
     assume: Assume | None = None
+    limits: Limits | None = None
     loggers: tuple[Logger, ...] | None = None
     trial: TrainerConfig | None = None
     imports: tuple[str, ...] = ()
+    code: str | None = None
     recorded: Recorded | None = None
 
     @property
@@ -112,7 +116,7 @@ class Study:
     def resolved(self) -> dict[str, Any]:
         """The study as plain data that JSON can hold, defaults included."""
         plain = dataclasses.asdict(dataclasses.replace(self, parameters={}, recorded=None))
-        del plain["recorded"]  # it follows from the rest, the data and the code
+        del plain["recorded"], plain["code"]  # they follow from the rest, the data and the code
         plain["parameters"] = {
             name: {"distribution": space.kind_of(distribution), **dataclasses.asdict(distribution)}
             for name, distribution in self.parameters.items()

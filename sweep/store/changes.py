@@ -14,7 +14,7 @@ from mutransfer.proxies.config.data import DATA_CONFIGS
 from mutransfer.sweep.spec.sections import LADDERS
 
 # Keys, and prefixes of keys, that may change at will.
-FREE = ("resources.", "coordcheck", "production", "assume", "imports", "loggers")
+FREE = ("resources.", "coordcheck", "production", "assume", "limits", "imports", "loggers")
 # Device and threads are part of a trial's identity.
 NOT_FREE = ("resources.gpus_per_trial", "resources.cpus_per_trial")
 # Data may be moved; the data themselves are compared by content.

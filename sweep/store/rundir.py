@@ -7,16 +7,12 @@ Trials that are added once a verdict could have been seen count as another inter
 """
 
 import dataclasses
-import json
-import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from mutransfer.analysis.verdict.cost import ReferenceRuns
 from mutransfer.proxies import data
 from mutransfer.proxies.config.recorded import Recorded
 from mutransfer.proxies.training.record import record
@@ -24,6 +20,7 @@ from mutransfer.sweep.errors import SpecError, UserError
 from mutransfer.sweep.plan import estimate, settle
 from mutransfer.sweep.plan.decisions import TRANSFERRED
 from mutransfer.sweep.spec import Study, from_resolved, read, require_name
+from mutransfer.sweep.store import code, older, study_file
 from mutransfer.sweep.store.changes import (
     ADD_TO_VERDICT,
     MAY_BE_ADDED,
@@ -31,11 +28,12 @@ from mutransfer.sweep.store.changes import (
     Change,
     changes,
 )
-from mutransfer.sweep.store.provenance import commit, versions
-from mutransfer.sweep.store.store import Store
+from mutransfer.sweep.store.checksums import digest, seal
+from mutransfer.sweep.store.store import STUDY_FILE, Store
+from mutransfer.sweep.store.study_file import provenance, reference_runs
 
-STUDY_FILE = "study.json"
-RECORDED = TypeAdapter(Recorded)
+__all__ = ["STUDY_FILE", "claim", "find", "find_run", "find_to_train", "provenance",
+           "reference_runs"]  # fmt: skip
 
 
 def find(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
@@ -105,12 +103,14 @@ def _study_of(store: Store) -> Study:
         UserError: study.json is damaged.
         SpecError: its study is not valid under today's rules.
     """
-    content = store.read_json(STUDY_FILE)
+    content = study_file.read(store)
     plain, facts = content.get("spec"), content.get("recorded", {})
     if not isinstance(plain, dict) or not isinstance(facts, dict):
         raise UserError(f"{store.path(STUDY_FILE)}: has no study; restore the file")
     try:
-        recorded = RECORDED.validate_python({**facts, "fingerprint": content.get("data")})
+        recorded = study_file.RECORDED.validate_python(
+            {**facts, "fingerprint": content.get("data")}
+        )
         study = from_resolved(plain, recorded)
     except (ValidationError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         text = " ".join(str(error).split())[:300]
@@ -126,21 +126,42 @@ def claim(store: Store, study: Study) -> list[Change]:
     """Claim the run directory for the study, or check that it is the study's.
 
     Returns:
-        The allowed changes of the spec, now recorded in the run directory.
+        The allowed changes of the spec and the code, now recorded in the run directory.
 
     Raises:
-        UserError: the directory belongs to another spec; the message has every key that differs.
+        UserError: the directory belongs to another spec or to another code; the message has every
+            key that differs, or the files that changed.
     """
     if not store.exists(STUDY_FILE):
-        if store.names("trials", ".parquet") or store.names("decisions", ".json"):
+        if store.trial_ids() or store.names("decisions", ".json"):
             raise UserError(
                 f"{store.root}: has results but no {STUDY_FILE}; move it away or restore that file"
             )
-        _write(store, study, _facts(study), [])
+        study_file.write(store, study, _facts(study))
         return []
-    recorded = store.read_json(STUDY_FILE)
+    recorded = study_file.read(store)
+    study = code.named_by_run_directory(store, study, same_code=study.code is not None)
+    facts = _facts(study, study_file.known_facts(recorded))
+    differences = _differences(store, study, recorded, facts)
+    differences += _declared_same(recorded, study, facts)
+    if differences:
+        _count_interim_analysis(store, differences)
+    if differences or recorded.get("format") == 1:
+        entry = {"at": study_file.now(), "changed": [vars(change) for change in differences]}
+        older.seal(store, seal(study.resolved()))
+        study_file.write(
+            store, study, facts, earlier=recorded, entry=entry if differences else None
+        )
+    elif recorded.get("recorded") != study_file.plain_of(facts):  # older than these facts
+        study_file.replace(store, recorded | {"recorded": study_file.plain_of(facts)})
+    return differences
+
+
+def _differences(
+    store: Store, study: Study, recorded: Mapping[str, Any], facts: Recorded
+) -> list[Change]:
+    """The allowed changes of the spec. Raises UserError where there are others."""
     differences = list(changes(_with_defaults(recorded.get("spec", {})), study.resolved()))
-    facts = _facts(study, _known(recorded))
     was, now = recorded.get("data"), facts.fingerprint
     if was != now:
         content = "the content of the data"
@@ -154,24 +175,27 @@ def claim(store: Store, study: Study) -> list[Change]:
             f"\n(May change later: resources; may grow: {', '.join(MAY_GROW)}; "
             f"may be added: {', '.join(MAY_BE_ADDED)}.)"
         )
-    differences += _changed_code(recorded, facts)
-    if differences:
-        _count_interim_analysis(store, differences)
-        entry = {"at": _now(), "changed": [vars(change) for change in differences]}
-        _write(store, study, facts, [*recorded.get("history", []), entry])
-    elif recorded.get("recorded") != _plain(facts):  # older than these facts
-        completed = recorded | {"recorded": _plain(facts)}
-        store.write(json.dumps(completed, indent=1).encode(), STUDY_FILE)
     return differences
 
 
-def _changed_code(recorded: Mapping[str, Any], facts: Recorded) -> list[Change]:
-    """The change of the user's own code since the study began, under which trials run again."""
-    earlier = _known(recorded)
-    was = earlier.code if earlier else None
-    if was is None or was == facts.code:
+def _declared_same(recorded: dict[str, Any], study: Study, facts: Recorded) -> list[Change]:
+    """The change of the user's own code that they declared harmless, noted in ``recorded``."""
+    earlier = study_file.known_facts(recorded)
+    if earlier is None or earlier.code_files is None or facts.code_files is None:
+        return []  # an earlier version recorded no files
+    was, now = dict(earlier.code_files), dict(facts.code_files)
+    accepted = recorded.get("same_code", [])
+    if was == now or digest(now) in accepted:
         return []
-    return [Change(path="the study's own code", was=was, now=facts.code, allowed=True)]
+    recorded["same_code"] = [*accepted, digest(was), digest(now)]
+    path = f"code declared the same ({code.changed_text(was, now)})"
+    return [Change(path=path, was=digest(was), now=digest(now), allowed=True)]
+
+
+def write_again(store: Store, study: Study) -> None:
+    """Write a lost or damaged study.json from the user's spec."""
+    entry = {"at": study_file.now(), "changed": [], "text": "written again after damage"}
+    study_file.write(store, study, _facts(study), entry=entry)
 
 
 def _with_defaults(spec: dict[str, Any]) -> dict[str, Any]:
@@ -191,14 +215,6 @@ def _count_interim_analysis(store: Store, differences: list[Change]) -> None:
         store.decide(settle.next_name(decisions), content)
 
 
-def _known(content: Mapping[str, Any]) -> Recorded | None:
-    """The facts in a run directory; None where there are none, or they are damaged."""
-    try:
-        return RECORDED.validate_python(content.get("recorded"))
-    except ValidationError:
-        return None
-
-
 def _facts(study: Study, earlier: Recorded | None = None) -> Recorded:
     """The facts of a study's data and code that the commands on its run directory need."""
     base, production = study.model.base_width, study.production
@@ -207,62 +223,4 @@ def _facts(study: Study, earlier: Recorded | None = None) -> Recorded:
         trained_widths=study.axis_values if study.axis == "width" else (study.search.width,),
         other_widths=(base, 2 * base, *([production.width] if production else [])),
         earlier=earlier,
-    )
-
-
-def _plain(facts: Recorded) -> dict[str, Any]:
-    """The facts as JSON data, without the fingerprint, which has its own key."""
-    plain: dict[str, Any] = RECORDED.dump_python(facts, mode="json", exclude={"fingerprint"})
-    return plain
-
-
-def _write(store: Store, study: Study, facts: Recorded, history: list[dict[str, Any]]) -> None:
-    content = {
-        "format": 1,
-        "written_at": _now(),
-        "versions": versions(),
-        "commit": commit(),
-        "history": history,
-        "data": facts.fingerprint,
-        "recorded": _plain(facts),
-        "target_flops": estimate.target_flops(study),
-        "production_flops": estimate.production_flops(study),
-        "spec": study.resolved(),
-    }
-    store.write(json.dumps(content, indent=1).encode(), STUDY_FILE)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def provenance(store: Store) -> dict[str, Any]:
-    """Everything that the run directory records beside the spec: versions, commit, history."""
-    recorded = store.read_json(STUDY_FILE)
-    return {key: value for key, value in recorded.items() if key not in ("spec", "recorded")}
-
-
-def reference_runs(store: Store, study: Study) -> ReferenceRuns:
-    """The runs that the cost is compared with, as recorded at the start: the data may be gone."""
-    recorded = provenance(store) if store.exists(STUDY_FILE) else {}
-    if recorded.get("target_flops") is None:
-        return estimate.reference_runs(study)
-    if "production_flops" in recorded:
-        production_flops = _flops(store, recorded, "production_flops")
-    else:  # by an earlier version; the user's own code is not run for a number
-        production_flops = None if study.references else estimate.production_flops(study)
-    return ReferenceRuns(
-        target_flops=_flops(store, recorded, "target_flops"),
-        production_flops=production_flops,
-        n_searched=study.search.trials,
-    )
-
-
-def _flops(store: Store, recorded: dict[str, Any], key: str) -> float | None:
-    """A recorded number of FLOPs; raises UserError where it is none."""
-    flops = recorded[key]
-    if flops is None or (type(flops) in (int, float) and 0 < flops < math.inf):
-        return flops
-    raise UserError(
-        f"{store.path(STUDY_FILE)}: {key} must be a number above 0; got {flops!r}; restore the file"
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 from mutransfer.analysis.reporting.samples import Gallery, SamplePair
 from mutransfer.proxies.training.samples import sample_pairs
 from mutransfer.proxies.training.train import Training
+from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.plan.request import TrialRequest
 from mutransfer.sweep.store.store import Store
 from mutransfer.words import Axis, Stage
@@ -57,8 +58,11 @@ def gallery(table: pd.DataFrame, store: Store, axis: Axis = "width") -> Gallery 
     if rows.empty:
         return None
     row = rows.iloc[0]
-    part = pq.read_table(io.BytesIO(store.read_bytes(FOLDER, f"{row['trial_id']}.parquet")))
-    pairs = [SamplePair(**pair) for pair in part.to_pylist()]
+    try:
+        part = pq.read_table(io.BytesIO(store.read_bytes(FOLDER, f"{row['trial_id']}.parquet")))
+        pairs = [SamplePair(**pair) for pair in part.cast(SCHEMA).to_pylist()]
+    except (pa.ArrowException, OSError, UserError):  # damaged: no verdict rests on them
+        return None
     return Gallery(trial_id=row["trial_id"], axis_value=int(row[axis]), pairs=pairs)
 
 

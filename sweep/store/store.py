@@ -1,4 +1,4 @@
-"""The run directory as files: results table, decisions, checkpoints; only `Store` writes them.
+"""The run directory as rows, curves and decisions; only `Store` writes them.
 
     runs/<study>/
       study.json        the resolved spec, versions, commit, history of extensions
@@ -7,144 +7,61 @@
       curves/           training curves, one Parquet part per trial
       checkpoints/      only while a trial runs
       retried.json      failed attempts that were run again: what they cost
+      set-aside/        damaged files, and what they are kept for; see `set_aside`
 
 A part is written completely or not at all, and the first part written for a trial is kept: a
-worker that is killed or started twice cannot lose, truncate or change a result.
+worker that is killed or started twice cannot lose, truncate or change a result. Each has a
+checksum, so a part that is damaged or edited is never taken for a result.
 """
 
 import contextlib
-import io
-import json
 import math
-import os
-import uuid
+import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import fs as pafs
 
 from mutransfer.analysis import table as results_table
 from mutransfer.sweep.errors import UserError
+from mutransfer.sweep.plan import contents
+from mutransfer.sweep.store import lock, parts
+from mutransfer.sweep.store.checksums import SEAL, of_decision
+from mutransfer.sweep.store.files import Files
+from mutransfer.sweep.store.parts import CURVE_SCHEMA, DamagedError, Part
 from mutransfer.words import STAGES
 
+STUDY_FILE = "study.json"
 RETRIED_FILE = "retried.json"
-CURVE_SCHEMA = pa.schema(
-    [
-        ("trial_id", pa.string()),
-        ("step", pa.int64()),
-        ("train_loss", pa.float64()),
-        ("val_loss", pa.float64()),
-        ("lr", pa.float64()),
-        ("grad_norm", pa.float64()),
-    ]
-)
+# How the error of a trial begins whose worker process died: the machine's failure, not the trial's.
+WORKER_LOST = "worker lost"
+# What a run writes into; a link there would lead out of the run directory.
+WRITTEN = ("trials", "curves", "decisions", "checkpoints", "samples", "plots", "ray.log")
+TRIAL_ID = re.compile(r"[0-9a-f]{16}")
 
 
-class Store:
-    """One run directory, on a local path or any file system that pyarrow opens (s3://, gs://)."""
+class Store(Files):
+    """One run directory.
 
-    def __init__(self, location: str) -> None:
-        self.location = location
-        if "://" in location:
-            self.fs, self.root = pafs.FileSystem.from_uri(location)
-        else:
-            self.fs, self.root = pafs.LocalFileSystem(), str(Path(location).absolute())
-        self.local = isinstance(self.fs, pafs.LocalFileSystem)
-        # A worker has another working directory, so a relative path would not do.
-        self.location_on_workers = self.root if self.local else location
+    Attributes:
+        hidden: Trials that are not shown: those of another code than the one that is judged.
+    """
 
-    def path(self, *parts: str) -> str:
-        """The path of ``parts`` below the root, inside the store's file system."""
-        return "/".join((self.root, *parts))
-
-    def exists(self, *parts: str) -> bool:
-        """Whether there is something at ``parts``."""
-        return self.fs.get_file_info(self.path(*parts)).type != pafs.FileType.NotFound
-
-    def read_bytes(self, *parts: str) -> bytes:
-        """The content of a file. Raises FileNotFoundError."""
-        with self.fs.open_input_stream(self.path(*parts)) as stream:
-            return bytes(stream.read())
-
-    def write(self, content: bytes, *parts: str, keep_first: bool = False) -> bool:
-        """Write a file completely or not at all.
-
-        Args:
-            content: The bytes.
-            parts: The path below the root.
-            keep_first: Keep a file that exists.
-
-        Returns:
-            Whether this call wrote the file.
-
-        Raises:
-            UserError: the place cannot be written.
-        """
-        try:
-            return self._write(content, *parts, keep_first=keep_first)
-        except OSError as error:
-            raise self._unwritable(error) from None
-
-    def _unwritable(self, error: OSError) -> UserError:
-        reason = error.strerror or " ".join(str(error).split())
-        return UserError(
-            f"{self.root}: cannot be written: {reason}; make it writable, or choose another place "
-            "with --runs"
-        )
-
-    def _write(self, content: bytes, *parts: str, keep_first: bool) -> bool:
-        target = self.path(*parts)
-        self.fs.create_dir(target.rsplit("/", 1)[0], recursive=True)
-        if not self.local:  # an object appears when its stream is closed
-            if keep_first and self.exists(*parts):
-                return False
-            with self.fs.open_output_stream(target) as stream:
-                stream.write(content)
-            return True
-        # Readers of a folder skip names that begin with a dot.
-        unique = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        temporary = Path(target).with_name(f".{Path(target).name}.{unique}.tmp")
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if not keep_first:
-            temporary.replace(target)
-            return True
-        try:
-            os.link(temporary, target)  # fails where the file exists, which is kept
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink()
-        return True
-
-    def require_writable(self) -> None:
-        """Return where files can be written. Raises UserError; long work asks before it starts."""
-        self.write(b"", "writable.tmp")
-        self.remove("writable.tmp")
-
-    def remove(self, *parts: str) -> None:
-        """Delete a file; nothing happens where there is none."""
-        with contextlib.suppress(FileNotFoundError, OSError):
-            self.fs.delete_file(self.path(*parts))
-
-    def clear(self, folder: str) -> None:
-        """Delete a folder and its contents; nothing happens where there is none."""
-        if self.exists(folder):
-            self.fs.delete_dir(self.path(folder))
-
-    def names(self, folder: str, suffix: str) -> list[str]:
-        """The names in ``folder`` that end with ``suffix``, without it, sorted."""
-        selector = pafs.FileSelector(self.path(folder), allow_not_found=True)
-        bases = [info.base_name for info in self.fs.get_file_info(selector)]
-        return sorted(base.removesuffix(suffix) for base in bases if base.endswith(suffix))
+    def __init__(self, location: str, hidden: frozenset[str] = frozenset()) -> None:
+        super().__init__(location)
+        self.hidden = hidden
+        self._digests: dict[str, str] = {}
+        # Parts that were read, by the time and size of their files.
+        self._parts: dict[str, tuple[tuple[int | None, int | None], Part]] = {}
 
     # Results -------------------------------------------------------------------------------
+
+    def trial_ids(self, folder: str = "trials") -> list[str]:
+        """The trials that have a part in a folder; a file of another name is no part."""
+        ids = filter(TRIAL_ID.fullmatch, self.names(folder, ".parquet"))
+        return [trial_id for trial_id in ids if trial_id not in self.hidden]
 
     def has_row(self, trial_id: str) -> bool:
         """Whether the trial has a result."""
@@ -153,49 +70,90 @@ class Store:
     def write_row(self, row: Mapping[str, Any], curve: list[dict[str, Any]]) -> bool:
         """Write a trial's curve, then its row; True unless the trial has a row already."""
         trial_id = str(row["trial_id"])
+        checksum = None
         if curve:
-            points = [
-                {**dict.fromkeys(CURVE_SCHEMA.names), **p, "trial_id": trial_id} for p in curve
-            ]
-            part = pa.Table.from_pylist(points, schema=CURVE_SCHEMA)
-            self.write(_parquet(part), "curves", f"{trial_id}.parquet", keep_first=True)
-        schema = results_table.to_arrow_schema()
-        cells = {**dict.fromkeys(schema.names), **row}
-        part = pa.Table.from_pylist([cells], schema=schema)
-        return self.write(_parquet(part), "trials", f"{trial_id}.parquet", keep_first=True)
+            content = parts.curve_bytes(trial_id, curve)
+            self.write(content, "curves", f"{trial_id}.parquet", keep_first=True)
+            checksum = self._kept_curve(trial_id, content)
+        beside = parts.Beside(curve=checksum, decisions=self._decision_digests(), seal=self.seal)
+        content = parts.row_bytes(row, beside)
+        return self.write(content, "trials", f"{trial_id}.parquet", keep_first=True)
+
+    def _kept_curve(self, trial_id: str, content: bytes) -> str | None:
+        """The checksum of a trial's curve: the first one, or ours in place of a damaged one."""
+        name = f"{trial_id}.parquet"
+        try:
+            return parts.read_curve(self.read_bytes("curves", name), trial_id)[1]
+        except DamagedError:
+            self.write(content, "curves", name)
+            return parts.read_curve(content, trial_id)[1]
+
+    @cached_property
+    def seal(self) -> str | None:
+        """The seal of the run directory's spec; None where it has none."""
+        return self.read_json(STUDY_FILE).get(SEAL) if self.exists(STUDY_FILE) else None
+
+    def forget_seal(self) -> None:
+        """Read the seal anew: study.json was written."""
+        self.__dict__.pop("seal", None)
+
+    def read_part(self, trial_id: str) -> Part:
+        """The part of a trial's row.
+
+        Raises:
+            FileNotFoundError: there is none.
+            DamagedError: it is not what was written.
+        """
+        name = f"{trial_id}.parquet"
+        info = self.fs.get_file_info(self.path("trials", name))
+        version = info.mtime_ns, info.size
+        known_version, part = self._parts.get(trial_id, (None, None))
+        if part is None or version != known_version:
+            part = parts.read_row(self.read_bytes("trials", name), trial_id)
+            self._parts[trial_id] = version, part
+        if part.beside is None and self._has_seal():
+            raise DamagedError("was written by another program: it has no checksum")
+        return part
 
     def read_row(self, trial_id: str) -> dict[str, Any]:
-        """One row as plain values. Raises FileNotFoundError where there is none."""
-        content = self.read_bytes("trials", f"{trial_id}.parquet")
-        row: dict[str, Any] = pq.read_table(io.BytesIO(content)).to_pylist()[0]
-        return row
+        """One row as plain values. Raises FileNotFoundError, or UserError where it is damaged."""
+        try:
+            return self.read_part(trial_id).row
+        except DamagedError as error:
+            raise self._damaged("trials", {trial_id: str(error)}) from None
+
+    def intact_parts(self) -> tuple[dict[str, Part], dict[str, str]]:
+        """The parts of the table by trial_id, and what is wrong with those that are damaged."""
+        intact: dict[str, Part] = {}
+        damaged: dict[str, str] = {}
+        for trial_id in self.trial_ids():
+            try:
+                intact[trial_id] = self.read_part(trial_id)
+            except DamagedError as error:
+                damaged[trial_id] = str(error)
+        return intact, damaged
 
     def table(self) -> pd.DataFrame:
         """The results table.
 
         Raises:
             TableError: parts of another schema.
-            UserError: parts that are no Parquet files, by name.
+            UserError: damaged parts, by name.
         """
-        names = self.names("trials", ".parquet")
-        if not names:
-            return results_table.empty()
-        try:
-            return results_table.read(self.path("trials"), filesystem=self.fs)
-        except pa.ArrowException:
-            broken = [name for name in names if not self._is_readable(name)]
-            raise UserError(
-                f"{self.path('trials')}: {len(broken)} parts are no Parquet files "
-                f"({', '.join(broken[:3])}); delete them and `mutransfer run` again: only these "
-                "trials are repeated"
-            ) from None
+        intact, damaged = self.intact_parts()
+        if damaged:
+            raise self._damaged("trials", damaged)
+        return table_of(intact.values())
 
-    def _is_readable(self, trial_id: str) -> bool:
-        try:
-            self.read_row(trial_id)
-        except (pa.ArrowException, OSError):
-            return False
-        return True
+    def _damaged(self, folder: str, damaged: Mapping[str, str]) -> UserError:
+        trial_id, reason = next(iter(damaged.items()))
+        count = "1 part is" if len(damaged) == 1 else f"{len(damaged)} parts are"
+        return UserError(
+            f"{self.path(folder)}: {count} damaged: {trial_id}.parquet {reason}"
+            + (f"; and {', '.join(list(damaged)[1:4])}" if len(damaged) > 1 else "")
+            + f"; `mutransfer doctor {self.location}` names all, and `mutransfer run` sets them "
+            "aside and runs only these trials again"
+        )
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The rows as plain values, None where a cell is empty, by trial_id."""
@@ -204,31 +162,47 @@ class Store:
         return {str(row["trial_id"]): row for row in plain}
 
     def curves(self) -> pd.DataFrame:
-        """All training curves, one row per point."""
-        if not self.names("curves", ".parquet"):
-            return CURVE_SCHEMA.empty_table().to_pandas()
-        curves = pq.read_table(self.path("curves"), filesystem=self.fs)
-        return curves.to_pandas(ignore_metadata=True)
+        """All training curves, one row per point. Raises UserError where one is damaged."""
+        curves, damaged = [CURVE_SCHEMA.empty_table()], {}
+        for trial_id in self.trial_ids("curves"):
+            try:
+                curves.append(self._curve(trial_id))
+            except DamagedError as error:
+                damaged[trial_id] = str(error)
+        if damaged:
+            raise self._damaged("curves", damaged)
+        return pa.concat_tables(curves).to_pandas(ignore_metadata=True)
+
+    def _curve(self, trial_id: str) -> pa.Table:
+        content = self.read_bytes("curves", f"{trial_id}.parquet")
+        table, _ = parts.read_curve(content, trial_id)
+        return table.cast(CURVE_SCHEMA).replace_schema_metadata(None)
 
     def curve(self, trial_id: str) -> list[dict[str, Any]]:
         """The training curve of one trial, one dict per point; empty where it has none."""
         if not self.exists("curves", f"{trial_id}.parquet"):
             return []
-        content = self.read_bytes("curves", f"{trial_id}.parquet")
-        points: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
+        try:
+            points: list[dict[str, Any]] = self._curve(trial_id).to_pylist()
+        except DamagedError as error:
+            raise self._damaged("curves", {trial_id: str(error)}) from None
         return points
 
-    def forget_failed(self) -> int:
+    def forget_failed(self, error: str = "") -> int:
         """Remove the rows of failed trials, so that these run again; returns their number.
 
         Their FLOPs were spent all the same, so they are kept (`retried`).
+
+        Args:
+            error: Only those whose error begins with this text.
         """
         rows = self.table().query("status == 'failed'")
+        rows = rows[rows["error"].fillna("").str.startswith(error)]
         earlier = self.retried()
         # A row may be there already: `run` was killed before it was removed.
         new = [attempt for attempt in map(_attempt, rows.itertuples()) if attempt not in earlier]
         if new:
-            self.write(json.dumps({"attempts": earlier + new}, indent=1).encode(), RETRIED_FILE)
+            self.write_json({"attempts": earlier + new}, RETRIED_FILE)
         failed = rows["trial_id"]
         for trial_id in failed:
             self.remove("trials", f"{trial_id}.parquet")
@@ -251,28 +225,69 @@ class Store:
 
     def decide(self, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """Write a decision unless there is one of that name; returns the stored content."""
-        text = json.dumps(content, indent=1, allow_nan=False).encode()
-        self.write(text, "decisions", f"{name}.json", keep_first=True)
-        return self.read_json("decisions", f"{name}.json")
+        sealed = {**content, SEAL: self.seal} if self.seal else content
+        self.write_json(sealed, "decisions", f"{name}.json", keep_first=True)
+        return self.decision(name)
+
+    def decision(self, name: str) -> dict[str, Any]:
+        """A decision. Raises UserError where it is not what was written, or the spec is not."""
+        content, its_seal = self.sealed_decision(name)
+        if None not in (its_seal, self.seal) and its_seal != self.seal:
+            raise UserError(
+                f"{self.path(STUDY_FILE)}: what the verdict rests on (tolerance, target, …) was "
+                f"changed: its seal is {self.seal}, and that of decision {name} is {its_seal}; "
+                "restore the file; `mutransfer doctor` says what else can be done"
+            )
+        return content
+
+    def sealed_decision(self, name: str) -> tuple[dict[str, Any], str | None]:
+        """A decision, and the seal of the spec that it was made under.
+
+        Raises:
+            UserError: it is not what was written.
+        """
+        path = ("decisions", f"{name}.json")
+        content = self.read_json(*path)
+        if not self.has_checksum(*path) and self._has_seal():
+            raise UserError(
+                f"{self.path(*path)}: was written by another program: it has no checksum; restore "
+                "it; `mutransfer doctor` says what else can be done"
+            )
+        parameters = self._parameters()
+        if parameters is not None and (fault := contents.fault(name, content, parameters)):
+            raise UserError(
+                f"{self.path(*path)}: is no decision '{name}' ({fault}); restore it; `mutransfer "
+                "doctor` says what else can be done"
+            )
+        return content, content.pop(SEAL, None)
+
+    def _parameters(self) -> list[str] | None:
+        """The HPs that the study varies, as far as study.json says; None where there is none."""
+        if not self.exists(STUDY_FILE):
+            return None
+        try:
+            spec = self.read_json(STUDY_FILE).get("spec")
+        except UserError:
+            return []
+        parameters = spec.get("parameters") if isinstance(spec, dict) else None
+        return list(parameters) if isinstance(parameters, dict) else []
+
+    def _has_seal(self) -> bool:
+        try:
+            return self.seal is not None
+        except UserError:  # study.json is damaged
+            return True
 
     def decisions(self) -> dict[str, dict[str, Any]]:
-        """All decisions by name."""
-        names = self.names("decisions", ".json")
-        return {name: self.read_json("decisions", f"{name}.json") for name in names}
+        """All decisions by name. Raises UserError where one is not what was written."""
+        return {name: self.decision(name) for name in self.names("decisions", ".json")}
 
-    def read_json(self, *parts: str) -> dict[str, Any]:
-        """A JSON file. Raises FileNotFoundError, or UserError where it is not JSON."""
-        try:
-            content = json.loads(self.read_bytes(*parts))
-            json.dumps(content, ensure_ascii=False).encode()  # JSON can hold half a character
-            if not isinstance(content, dict):
-                raise ValueError("its content is no object")
-        except (ValueError, RecursionError) as error:
-            raise UserError(
-                f"{self.path(*parts)}: is not JSON ({error}); restore it, or move the run "
-                "directory away and run again"
-            ) from None
-        return content
+    def _decision_digests(self) -> dict[str, str]:
+        """The digest of every decision; they are written once, so each is read once."""
+        for name in self.names("decisions", ".json"):
+            if name not in self._digests:
+                self._digests[name] = of_decision(self.decision(name))
+        return dict(self._digests)
 
     # Files of dead processes, and the lock ---------------------------------------------------
 
@@ -286,32 +301,20 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other drivers out of the run directory; freed when the process dies.
-
-        Object stores have no lock, but there, too, the first part written for a trial is kept.
-
-        Raises:
-            UserError: another process runs this study, or the place cannot be written.
-        """
-        if not self.local:
+        """Keep other drivers out of the run directory, as `lock.held`; refuse links in it."""
+        for name in WRITTEN:
+            self.own_path(name)
+        with lock.held(self):
             yield
-            return
-        import fcntl
 
-        try:
-            Path(self.root).mkdir(parents=True, exist_ok=True)
-            file = Path(self.path(".lock")).open("a")  # noqa: SIM115  # closed below
-        except OSError as error:
-            raise self._unwritable(error) from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(
-                    f"{self.root}: another `mutransfer run` is running this study; wait for it, "
-                    "stop it, or use another --runs directory"
-                ) from None
-            yield
+
+def table_of(rows: Iterator[Part] | Any) -> pd.DataFrame:
+    """The validated table of some parts. Raises TableError."""
+    tables = [part.table.replace_schema_metadata(None) for part in rows]
+    if not tables:
+        return results_table.empty()
+    data = pa.concat_tables(tables, promote_options="permissive")
+    return results_table.validate(data.to_pandas(ignore_metadata=True))
 
 
 def _attempt(row: Any) -> dict[str, Any]:
@@ -328,9 +331,3 @@ def _is_attempt(value: Any) -> bool:
     flops = value.get("flops") if isinstance(value, dict) else None
     is_number = isinstance(flops, int | float) and 0 <= flops < math.inf
     return is_number and value.get("asked_by") in (*STAGES, "unknown")
-
-
-def _parquet(part: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(part, sink)
-    return sink.getvalue()

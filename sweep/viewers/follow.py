@@ -106,7 +106,7 @@ def _end(
 @contextlib.contextmanager
 def _log(store: Store) -> Iterator[IO[str]]:
     """The log file for what the follower and the loggers print."""
-    path = Path(store.path(LOG)) if store.local else Path(tempfile.gettempdir()) / LOG
+    path = Path(store.own_path(LOG)) if store.local else Path(tempfile.gettempdir()) / LOG
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         yield file

@@ -54,7 +54,7 @@ class LogWriter:
 
     def write_new(self) -> None:
         """Write the trials that are new. An error of a logger is recorded, never raised."""
-        finished_ids = self._store.names("trials", ".parquet")
+        finished_ids = self._store.trial_ids()
         for name in self._writers:
             written_ids = set(self._store.names(f"{FOLDER}/{name}", ""))
             for trial_id in finished_ids:

@@ -32,7 +32,7 @@ def writer(study: str, store: Store) -> "MLflow":
             f"{store.location}: MLflow needs a local run directory or a server; set "
             "MLFLOW_TRACKING_URI"
         )
-    return MLflow(study, uri or f"sqlite:///{store.path('mlflow.db')}", store)
+    return MLflow(study, uri or f"sqlite:///{store.own_path('mlflow.db')}", store)
 
 
 class MLflow:
@@ -43,7 +43,7 @@ class MLflow:
             logging.getLogger(noisy).setLevel(logging.WARNING)
         self._client = MlflowClient(tracking_uri=uri)
         experiment = self._client.get_experiment_by_name(study)
-        artifacts = f"file://{store.path('mlflow')}" if store.local else None
+        artifacts = f"file://{store.own_path('mlflow')}" if store.local else None
         self._experiment: str = (
             experiment.experiment_id
             if experiment

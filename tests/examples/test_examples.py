@@ -21,9 +21,11 @@ def call(script: str, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, text=True, capture_output=True, timeout=280)
 
 
-def run_trainer(monkeypatch, capsys, *words: str) -> tuple[str, str]:
-    """Run train_best.py in this process; what it prints, and its warnings."""
-    monkeypatch.setattr(sys, "argv", ["train_best.py", *words])
+def run_trainer(monkeypatch, capsys, run: Path, *words: str) -> tuple[str, str]:
+    """Run train_best.py in this process on the study of a run; what it prints, and its warnings."""
+    spec = str(run.parent.parent / "sweeps.yaml")
+    arguments = ["train_best.py", str(run / "best.yaml"), "--spec", spec, *words]
+    monkeypatch.setattr(sys, "argv", arguments)
     with pytest.warns(BestWarning) as warned:
         runpy.run_path(str(ROOT / "examples/train_best.py"), run_name="__main__")
     return capsys.readouterr().out, "\n".join(str(w.message) for w in warned)
@@ -56,7 +58,7 @@ def test_a_demo_without_a_spec_ends_with_a_message(tmp_path):
 def test_a_trainer_loads_best_yaml_at_the_production_width(demo, monkeypatch, capsys):
     _, run = demo
     best = YAML(typ="safe").load((run / "best.yaml").read_text())
-    printed, _ = run_trainer(monkeypatch, capsys, str(run / "best.yaml"), "--steps", "1")
+    printed, _ = run_trainer(monkeypatch, capsys, run, "--steps", "1")
     lrs = {m[1]: float(m[2]) for m in re.finditer(r"^(\S+): lr (\S+) ", printed, re.MULTILINE)}
     hidden = next(lr for name, lr in lrs.items() if name.startswith("hidden"))
     others = [lr for name, lr in lrs.items() if not name.startswith("hidden")]
@@ -68,5 +70,5 @@ def test_a_trainer_loads_best_yaml_at_the_production_width(demo, monkeypatch, ca
 
 def test_a_trainer_at_another_depth_is_warned_and_makes_a_new_plan(demo, monkeypatch, capsys):
     _, run = demo
-    _, warned = run_trainer(monkeypatch, capsys, str(run / "best.yaml"), "--depth", "2")
+    _, warned = run_trainer(monkeypatch, capsys, run, "--depth", "2")
     assert "the verdict is for depth = 1; got 2" in warned

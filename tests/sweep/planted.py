@@ -7,7 +7,7 @@ from mutransfer.analysis import table as results
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.plan import next_trials
 from mutransfer.sweep.plan.request import TrialRequest, trial
-from mutransfer.sweep.run import worker
+from mutransfer.sweep.run import driver, worker
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
@@ -96,4 +96,26 @@ def filled_run(tiny: Study, folder: Path) -> Store:
     for lr, outcome in ((2**-6, 0.5), (2**-5, None), (2**-7, "failed")):
         write_trial(tiny, store, lr, outcome)
     write_trial(tiny, store, 2**-11, 0.7, stage="slices", at=32, seed=1)
+    return store
+
+
+def played_run(
+    study: Study, folder: Path, law=parabola, until=lambda state: False, store=None
+) -> Store:
+    """A run directory of a study that has finished with a planted law, as `run` leaves it.
+
+    Each done trial has a curve. ``until`` stops earlier; an unfinished run goes on.
+    """
+    store = store or Store(str(folder))
+    rundir.claim(store, study)
+    state = driver.State.load(study, store)
+    while not state.next.finished and not until(state):
+        for request in state.next.trials:
+            outcome = law(request.config)
+            curve = [{"step": 6, "val_loss": outcome}] if isinstance(outcome, float) else []
+            seconds = len(state.rows)
+            at = f"2026-01-02T03:{seconds // 60:02d}:{seconds % 60:02d}+00:00"
+            store.write_row(row(request, outcome) | {"started_at": at}, curve)
+            state.finished(request.trial_id)
+        state.advance()
     return store

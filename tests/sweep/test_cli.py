@@ -1,10 +1,14 @@
 """The command line: exit codes, messages and files of the commands."""
 
+import signal
 import subprocess
+import sys
+import time
 
 import pytest
 
 from tests.sweep.command_line import CLI, call
+from tests.sweep.conftest import write_spec
 
 
 def test_the_command_starts_as_a_process(tmp_path):
@@ -37,3 +41,21 @@ def test_wrong_input_is_exit_code_2_without_a_traceback(tiny_spec, words):
     done = call(tiny_spec.parent, *words)
     assert done.returncode == 2, done
     assert done.stderr.strip() and "Traceback" not in done.stderr
+
+
+READY = "from mutransfer.sweep.cli import main; print('ready', flush=True); main()"
+
+
+def test_ctrl_c_says_stopped_in_every_command(tmp_path):
+    """A real signal to a real process, while `plan` simulates."""
+    write_spec(tmp_path)
+    plan = subprocess.Popen(
+        [sys.executable, "-c", READY, "plan", "tiny"], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert plan.stdout.readline() == "ready\n"
+    time.sleep(0.5)
+    plan.send_signal(signal.SIGINT)
+    _, errors = plan.communicate(timeout=60)
+    assert plan.returncode == 130 and errors.strip() == "mutransfer: stopped", errors

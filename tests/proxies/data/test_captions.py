@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mutransfer.proxies.config.data import OpenmojiConfig
-from mutransfer.proxies.data.captions import RandomWords, encode, words
+from mutransfer.proxies.data.captions import RandomWords, encode
 from mutransfer.proxies.errors import DataError
 
 TEXTS = ["grinning face", "face with open mouth", "grinning face"]
@@ -12,10 +12,6 @@ TEXTS = ["grinning face", "face with open mouth", "grinning face"]
 
 def config(**options):
     return OpenmojiConfig(caption_length=4, embedding_dim=8, **options)
-
-
-def test_words_are_lower_case_without_punctuation():
-    assert words("Person's T-shirt, 5 (Blue)!") == ["person's", "t", "shirt", "5", "blue"]
 
 
 def test_a_word_has_the_same_features_at_any_position_and_in_any_data():
@@ -63,9 +59,13 @@ def test_a_caption_longer_than_the_limit_is_a_fault_unless_it_may_be_cut():
     assert cut["caption_mask"].all()
 
 
-def test_a_caption_without_words_is_a_fault():
-    with pytest.raises(DataError, match="1 of 3 have none, such as '…'"):
-        encode(["a", "b", "…"], config())
+@pytest.mark.parametrize("empty", ["", "  ", "…", "?!"])
+def test_a_caption_without_words_is_the_null_caption_as_in_latents(empty):
+    batch = encode(["a", "b", empty], config()).take(torch.tensor([0, 2]))
+    assert batch["caption_mask"].tolist() == [[True, False, False, False]] * 2
+    assert batch["caption"][0].any() and not batch["caption"][1].any()
+    with pytest.raises(DataError, match="none of 2 has, such as"):
+        encode([empty, empty], config())
 
 
 def test_the_fingerprint_is_of_texts_and_embedding():

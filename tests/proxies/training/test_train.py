@@ -58,12 +58,13 @@ def test_overflow_is_found_at_its_step_and_json_has_no_nan(trial_of):
     result = training.result()
     assert (result.status, result.diverged_step) == ("diverged", 11)
     json.dumps(result.curve, allow_nan=False)
-    assert result.curve[-1]["train_loss"] is None
+    assert result.curve[-1]["train_loss"] is None and result.end_val_loss is None
 
 
 def test_a_run_that_learns_nothing_counts_as_diverged(trial_of):
     _, _, result = trained(trial_of(steps=10, lr=1e-30))
     assert (result.status, result.diverged_step) == ("diverged", 10)
+    assert result.train_loss is None and result.end_val_loss == pytest.approx(result.init_val_loss)
 
 
 def test_same_configuration_same_bits_whatever_the_global_stream(trial_of):

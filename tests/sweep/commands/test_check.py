@@ -2,12 +2,14 @@
 
 import json
 
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from mutransfer.sweep import spec
 from tests.sweep.command_line import call
 from tests.sweep.conftest import TINY, write_spec
-from tests.sweep.data_studies import IMAGES, pictures, tiny_with
+from tests.sweep.data_studies import IMAGES, LATENTS, pictures, shards, tiny_with
 
 
 def test_faults_of_a_spec_are_one_message_and_exit_code_2(tmp_path):
@@ -28,6 +30,28 @@ def test_faults_of_a_folder_come_before_any_trial(tmp_path):
         assert refused.returncode == 2 and "2 faults" in refused.stderr
         assert "a/0.png" in refused.stderr and "a/odd.png (9×9 RGB)" in refused.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_values_of_latents_are_looked_at_before_any_trial_unless_the_user_says_no(tmp_path):
+    write_spec(tmp_path, tiny_with(LATENTS))
+    absent = call(tmp_path, "check")
+    assert absent.returncode == 0 and "no latents in" in absent.stderr
+    shards(tmp_path)
+    good = call(tmp_path, "check")
+    assert good.returncode == 0 and "std 0.59" in good.stdout and "latents" not in good.stderr
+    image = torch.full((40, 4, 8, 8), torch.inf)
+    save_file({"image": image, "label": torch.arange(40) % 2}, tmp_path / "shards/0.safetensors")
+    for command in (("check",), ("run", "tiny", "--inline")):
+        refused = call(tmp_path, *command)
+        assert refused.returncode == 2 and "infinity in 40" in refused.stderr
+    assert not (tmp_path / "runs").exists()
+    assert call(tmp_path, "check", "--no-data").returncode == 0
+
+
+def test_a_folder_that_is_elsewhere_is_a_fault_unless_the_user_says_no(tmp_path):
+    write_spec(tmp_path, tiny_with(IMAGES))
+    assert call(tmp_path, "check").returncode == 2
+    assert call(tmp_path, "check", "tiny", "--no-data").returncode == 0
 
 
 def test_the_licence_is_shown_by_check_plan_and_run(tmp_path):

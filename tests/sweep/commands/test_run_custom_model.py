@@ -26,6 +26,20 @@ def test_a_custom_study_runs_to_its_verdict_and_its_plan_is_exported(user):
     assert set(rows["status"]) <= {"done", "diverged"} and rows["flops"].gt(0).all()
 
 
+@pytest.mark.parametrize(("exponents", "is_unlearnable"), [("[-12, -3]", True), ("[5, 9]", False)])
+def test_what_cannot_be_learned_is_told_from_what_diverges(user, exponents, is_unlearnable):
+    whole = '    return (model(batch["x"] + noise) - batch["y"]).square().mean(1)'
+    none = '    return 0 * model(batch["x"])[:, 0] + batch["y"][:, 0].square()'
+    user(*[(whole, none)] * is_unlearnable)
+    spec_file = user.folder / "sweeps.yaml"
+    text = spec_file.read_text().replace("[-8, -5]", exponents)
+    spec_file.write_text(text.replace("trials: 2, generation: 2", "trials: 6, generation: 6"))
+    done = call(user.folder, "run", "own", "--inline", "--no-coordcheck")
+    assert done.returncode == 1 and "no trial of the search gave a loss" in done.stderr
+    assert ("the loss does not go down at any learning rate" in done.stderr) == is_unlearnable
+    assert ("usually: lower learning rates" in done.stderr) != is_unlearnable
+
+
 @pytest.mark.slow
 def test_ray_workers_find_the_users_code(user):
     study, store = user(), Store(str(user.folder / "runs/own"))

@@ -40,3 +40,11 @@ def test_a_finished_study_is_not_under_way():
     at_end = progress.progress(STUDY, decisions, table)
     assert at_end.finished and at_end.done == at_end.planned == len(table) >= N_ALL
     assert at_end.flops_left == 0.0
+
+
+def test_proposals_that_repeat_earlier_ones_are_counted():
+    generations = {"search-000": {"proposals": [{"lr": 1.0}, {"lr": 2.0}]},
+                   "search-001": {"proposals": [{"lr": 2.0}, {"lr": 2.0}, {"lr": 3.0}]},
+                   "centre": {"search_best": {"lr": 1.0}}}  # fmt: skip
+    assert progress.repeated_proposals(generations) == 2
+    assert progress.repeated_proposals({"search-000": generations["search-000"]}) == 0

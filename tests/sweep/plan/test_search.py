@@ -114,3 +114,36 @@ def test_the_grid_is_the_full_product_with_its_corners():
     assert len(points) == 3**3 * 3 and len(lrs) == 3
     assert lrs == pytest.approx([2**-12, 2**-7.5, 2**-3], rel=1e-5)
     assert len({tuple(p.values()) for p in points}) == len(points)
+
+
+@pytest.mark.parametrize("method", ["tpe", "gp"])
+def test_where_every_trial_diverged_the_search_goes_lower(method):
+    study = study_with(method, trials=24, parameters=CONTINUOUS)
+    seen, lowest = [], math.inf
+    for generation in range(3):
+        proposals = search.propose(study, seen, generation)
+        assert all(p["lr"] <= lowest for p in proposals)
+        assert len({p["weight_decay"] for p in proposals}) == 8  # the others still vary
+        seen += observed(proposals, diverged_above=0)
+        lowest = min(t.hps["lr"] for t in seen)
+    assert lowest > 2**-12 * (1 - 1e-6)
+
+
+def test_a_list_of_learning_rates_is_gone_down_and_its_end_is_no_error():
+    lr = "lr: {distribution: log_uniform_values, min: 2^-9, max: 2^-5}"
+    ranges = f"{lr}\n      init_std: {{value: 1}}"
+    assert ranges in TINY
+    listed = TINY.replace(ranges, "lr: {values: [1, 0.1, 0.01]}\n      init_std: {log2: [-2, 2]}")
+    study = study_of(listed.replace("parameters: [lr]", "parameters: [init_std]"))
+    for lr, lower in ((0.1, {0.01}), (0.01, {0.01, 0.1, 1.0})):
+        tried = [{"lr": lr, "init_std": 1.0}] * 2
+        proposals = search.propose(study, observed(tried, diverged_above=0), 1)
+        assert len(proposals) == 2 and {p["lr"] for p in proposals} <= lower
+
+
+def test_one_finished_trial_is_something_to_learn_from():
+    study = study_with("tpe", parameters=CONTINUOUS)
+    first = search.propose(study, (), 0)
+    lowest = min(p["lr"] for p in first)
+    seen = observed(first, diverged_above=lowest)
+    assert any(p["lr"] > lowest for p in search.propose(study, seen, 1))

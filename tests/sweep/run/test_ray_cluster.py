@@ -18,6 +18,7 @@ from ray._private.runtime_env.packaging import create_package
 
 import mutransfer
 from mutransfer.sweep import spec
+from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.run import ray_cluster, supervise
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store.store import Store
@@ -202,3 +203,15 @@ def test_a_cluster_of_ours_runs_code_for_its_token_alone(tiny, tiny_spec, monkey
     assert "Traceback" not in done.stderr
     assert os.environ["RAY_AUTH_MODE"] == "disabled" and "RAY_AUTH_TOKEN" not in os.environ
     assert not (tmp_path / "home/.ray").exists()  # no token is left behind
+
+
+def test_ray_has_a_short_folder_where_that_of_temporary_files_is_long(tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    assert ray_cluster.short_temp_dir() is None
+    monkeypatch.setattr(tempfile, "tempdir", "/scratch/slurm/job_123456/" + "a" * 80)
+    folder = ray_cluster.short_temp_dir()
+    assert folder is not None and len(folder) <= ray_cluster.MAX_TEMP_BYTES
+    monkeypatch.setattr(ray_cluster, "SHORT_FOLDERS", (str(tmp_path / "none"),))
+    with pytest.raises(UserError, match="TMPDIR"):
+        ray_cluster.short_temp_dir()

@@ -31,7 +31,9 @@ def test_a_program_and_its_processes_end_when_the_worker_is_gone(tmp_path):
     """The kernel closes the pipe of a killed worker; here the test closes it."""
     trial_json, program = tmp_path / "trial.json", tmp_path / "program.py"
     program.write_text("import sys, time\n" + CHILD)
-    words = [sys.executable, supervise.__file__, sys.executable, str(program), str(trial_json)]
+    output = str(tmp_path / "output.txt")
+    words = [sys.executable, supervise.__file__, output, sys.executable, str(program)]
+    words.append(str(trial_json))
     process = subprocess.Popen(words, stdin=subprocess.PIPE)
     pid_file = Path(f"{trial_json}.pid")
     while not (pid_file.exists() and pid_file.read_text()):
@@ -47,9 +49,10 @@ def test_a_program_and_its_processes_end_when_the_worker_is_gone(tmp_path):
     ("code", "exit_code"),
     [("sys.exit(3)", 3), ("os.kill(os.getpid(), signal.SIGKILL)", 128 + signal.SIGKILL)],
 )
-def test_the_exit_code_is_that_of_the_program(code, exit_code):
+def test_the_exit_code_is_that_of_the_program(tmp_path, code, exit_code):
     program = f"import os, signal, sys; {code}"
-    words = [sys.executable, supervise.__file__, sys.executable, "-c", program]
+    output = str(tmp_path / "output.txt")
+    words = [sys.executable, supervise.__file__, output, sys.executable, "-c", program]
     with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
         assert process.wait(timeout=60) == exit_code
 

@@ -116,6 +116,11 @@ ENDS = {
     "no validation loss": ("say(step=6, train_loss=1.0)", "failed", "val_loss None"),
     "no JSON": ("open(trial['progress_file'], 'a').write('hello\\n')", "failed", "JSON object"),
     "no number": ("say(step=6, val_loss='low')", "failed", "a number or null"),
+    "a step that is a truth value": ("say(step=True, val_loss=1.0)", "failed", "got True"),
+    "a loss that is a truth value": ("say(step=6, val_loss=True)", "failed", "a number or null"),
+    "a line without end": (
+        "open(trial['progress_file'], 'a').write('x' * 3_000_000)", "failed", "characters",
+    ),
     "not finite": ("say(step=4, train_loss=float('nan'))\ntime.sleep(60)", "diverged", None),
     "not below its start": ("say(step=6, val_loss=2.5)", "diverged", None),
 }  # fmt: skip
@@ -128,6 +133,49 @@ def test_every_end_of_a_program_is_a_status(tmp_path, code, status, text):
     assert text is None or text in row["error"]
     if status == "diverged":
         assert row["diverged_step"] in (4, 6)
+
+
+def test_a_last_line_without_its_newline_counts(tmp_path):
+    code = """
+    with open(trial["progress_file"], "a") as file:
+        file.write(json.dumps({"step": 6, "val_loss": 1.0}))
+    """
+    assert row_of(tmp_path, code)[0]["val_loss"] == 1.0
+
+
+LOUD = """
+import os
+for _ in range(300):
+    os.write(1, b"x" * 1_000_000)
+    os.write(2, b"y\\n" * 10)
+print("the last words", flush=True)
+sys.exit(1)
+"""
+
+
+def test_much_output_fills_neither_memory_nor_disk_and_its_end_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # so that sizes can be read
+    row, _ = row_of(tmp_path, LOUD)
+    assert "the last words" in row["error"] and len(row["error"]) < 1000
+    assert max(path.stat().st_size for path in tmp_path.rglob("*")) < 1_000_000
+
+
+ORPHAN = """
+import subprocess
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"],
+                         start_new_session=True, stdout=DEVNULL, stderr=DEVNULL)
+open(trial["checkpoint_dir"] + "/../../../child.pid", "w").write(str(child.pid))
+say(step=6, val_loss=1.0)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("output", ["subprocess.DEVNULL", "None"])
+def test_a_process_that_outlives_its_program_is_ended_with_it(tmp_path, output):
+    row, _ = row_of(tmp_path, ORPHAN.replace("DEVNULL", output))
+    assert row["status"] == "done", row["error"]
+    assert is_gone(int((tmp_path / "child.pid").read_text()))
 
 
 @pytest.mark.parametrize("end", ["killed", "no last point", "exit code"])

@@ -40,6 +40,17 @@ def test_a_star_has_neither_values_nor_seeds_that_are_too_few():
     assert warning.path == ("transfer", "seeds")
 
 
+@pytest.mark.parametrize(("n", "is_warned"), [(2, True), (4, False)])
+def test_a_space_of_fewer_points_than_trials_is_warned_of(n: int, is_warned: bool):
+    lr = "lr: {distribution: log_uniform_values, min: 2^-9, max: 2^-5}"
+    init_std = "init_std: {value: 1}"
+    assert lr in GOOD and init_std in GOOD
+    values = f"init_std: {{values: {[*range(1, n + 1)]}}}"
+    listed = GOOD.replace(lr, "lr: {value: 0.01}").replace(init_std, values)
+    found = [".".join(warning.path) for warning in design.warnings(study_of(listed))]
+    assert (found == ["search.trials"]) == is_warned
+
+
 def test_an_absolute_tolerance_has_no_scale_to_be_judged_by():
     assert design.warnings(study_of(GOOD.replace("rel_loss: 0.02", "abs_loss: 0.9"))) == []
 

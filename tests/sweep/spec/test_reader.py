@@ -40,7 +40,7 @@ CASES = [
     ("not finite", ("val_draws: 1", "val_draws: .nan"), "data.val_draws", "correct"),
     ("unknown family", ("family: dit", "family: dot"), "model.family", "did you mean 'dit'"),
     ("unknown data", ("source: digits", "source: digit"), "data.source", "did you mean 'digits'"),
-    ("unknown method", ("method: tpe", "method: bayes"), "method", "correct"),
+    ("unknown method", ("method: tpe", "method: bohb"), "method", "correct"),
     ("ladder order", ("widths: [8, 16]", "widths: [16, 8]"), "transfer.widths", "ascending"),
     ("search off the ladder", ("widths: [8, 16]", "widths: [8, 24]"), "search.width", "add 16"),
     ("narrow target", ("{width: 32, p", "{width: 16, p"), "target.width", "raise"),

@@ -1,7 +1,6 @@
 """A run directory belongs to one study; what may change, grow or be added later."""
 
 import dataclasses
-import json
 import shutil
 
 import pytest
@@ -17,7 +16,8 @@ from mutransfer.sweep.store import rundir
 from mutransfer.sweep.store.store import Store
 from tests.sweep.axis_studies import text_of
 from tests.sweep.conftest import STAR, TINY, study_of, write_spec
-from tests.sweep.data_studies import IMAGES, pictures, tiny_with
+from tests.sweep.data_studies import IMAGES, LATENTS, pictures, shards, tiny_with
+from tests.sweep.edited import edit_badly, make_old
 from tests.sweep.planted import WITH_CONVERGENCE, a_row, play
 
 
@@ -34,11 +34,14 @@ def test_a_run_directory_belongs_to_one_spec(tiny, tmp_path):
 def test_a_study_may_grow(tiny, tmp_path):
     store = Store(str(tmp_path))
     rundir.claim(store, tiny)
+    started = "2026-01-02T03:04:05+00:00"
+    store.write_json(store.read_json("study.json") | {"written_at": started}, "study.json")
     grown = study_of(
         TINY.replace("[8, 16]", "[8, 16, 24]").replace("seeds: 2, max", "seeds: 3, max")
     )
     assert {c.path for c in rundir.claim(store, grown)} == {"transfer.widths", "transfer.seeds"}
     history = rundir.provenance(store)["history"]
+    assert rundir.provenance(store)["written_at"] == started, "the start of the study"
     assert len(history) == 1 and len(history[0]["changed"]) == 2
 
 
@@ -67,30 +70,37 @@ def test_convergence_may_be_added_and_grow_but_not_change(tiny, tmp_path):
 def test_a_run_directory_older_than_the_axes_can_be_continued(tmp_path):
     study, store = study_of(TINY), Store(str(tmp_path))
     rundir.claim(store, study)
-    recorded = store.read_json(rundir.STUDY_FILE)
-    for key in ("axis", "rule", "batch_sizes", "steps", "depths"):
-        del recorded["spec"]["transfer"][key]
-    for key in ("batch_size", "steps", "depth"):
-        del recorded["spec"]["target"][key]
-    store.write(json.dumps(recorded).encode(), rundir.STUDY_FILE)
+    make_old(tmp_path)
+
+    def without_axes(content):
+        for key in ("axis", "rule", "batch_sizes", "steps", "depths"):
+            del content["spec"]["transfer"][key]
+        for key in ("batch_size", "steps", "depth"):
+            del content["spec"]["target"][key]
+
+    edit_badly(tmp_path / "study.json", without_axes)
+    store = Store(str(tmp_path))
     assert rundir.claim(store, study) == []
     along = study_of(text_of("depth"))
     with pytest.raises(UserError, match=r"transfer\.axis"):
         rundir.claim(store, dataclasses.replace(along, name=study.name))
 
 
-def older_than_stars(store) -> None:
-    """Make study.json one that was written before a target could be checked by a star."""
-    recorded = store.read_json(rundir.STUDY_FILE)
-    for key in ("check", "max_looks"):
-        del recorded["spec"]["target"][key]
-    store.write(json.dumps(recorded).encode(), rundir.STUDY_FILE)
+def older_than_stars(folder) -> None:
+    """Make a run directory one that was written before a target could be checked by a star."""
+    make_old(folder)
+
+    def without(content):
+        for key in ("check", "max_looks"):
+            del content["spec"]["target"][key]
+
+    edit_badly(folder / "study.json", without)
 
 
 def test_a_run_directory_older_than_the_stars_goes_on_with_slices(tiny, tmp_path):
     store = Store(str(tmp_path / "tiny"))
     rundir.claim(store, tiny)
-    older_than_stars(store)
+    older_than_stars(tmp_path / "tiny")
     study, _ = rundir.find_run(store.root, tmp_path / "none.yaml", "runs")
     assert study.target == tiny.target and study.target.check == "slices"
     assert next_trials.nominal(study) == next_trials.nominal(dataclasses.replace(
@@ -102,6 +112,34 @@ def test_a_run_directory_older_than_the_stars_goes_on_with_slices(tiny, tmp_path
     newer = Store(str(tmp_path / "star"))  # the control
     rundir.claim(newer, star)
     assert rundir.find_run(newer.root, tmp_path / "none.yaml", "runs")[0].target == star.target
+
+
+# How data are read, by keys that are newer than the first run directories.
+READING = {
+    "images": (IMAGES, pictures, "aspect splits captions caption_key", "aspect: pad"),
+    "latents": (LATENTS, shards, "vae scale shift first_label keys", "scale: 0.5"),
+}
+
+
+@pytest.mark.parametrize("source", READING)
+def test_a_run_directory_older_than_how_data_are_read_can_be_continued(source, tmp_path):
+    section, make, newer, other = READING[source]
+    make(tmp_path)
+    study = spec.read(write_spec(tmp_path, tiny_with(section)))["tiny"]
+    folder = tmp_path / "runs"
+    rundir.claim(Store(str(folder)), study)
+    make_old(folder)
+
+    def without(content):
+        for key in newer.split():
+            del content["spec"]["data"][key]
+
+    edit_badly(folder / "study.json", without)
+    assert rundir.claim(Store(str(folder)), study) == []
+    changed = tiny_with(section.replace("val_draws", f"{other}, val_draws"))
+    read_otherwise = spec.read(write_spec(tmp_path, changed))["tiny"]
+    with pytest.raises(UserError, match=rf"data\.{other.partition(':')[0]}"):
+        rundir.claim(Store(str(folder)), read_otherwise)
 
 
 def test_the_ladder_of_an_axis_may_grow(tmp_path):
@@ -157,14 +195,14 @@ def test_the_recorded_flops_are_the_units_of_the_cost_and_damaged_ones_one_messa
     rundir.claim(store, tiny)
     content = store.read_json("study.json")
     for changes in ({}, {"target_flops": 5.0}, {"production_flops": 7.0}):
-        store.write(json.dumps(content | changes).encode(), "study.json")
+        store.write_json(content | changes, "study.json")
         runs = rundir.reference_runs(store, tiny)
         assert runs.target_flops == changes.get("target_flops", estimate.target_flops(tiny))
         assert runs.production_flops == changes.get("production_flops")
     earlier = {key: value for key, value in content.items() if key != "production_flops"}
-    store.write(json.dumps(earlier).encode(), "study.json")
+    store.write_json(earlier, "study.json")
     assert rundir.reference_runs(store, tiny) == estimate.reference_runs(tiny)
-    for wrong in ("1", -1, True, [1], float("nan")):
-        store.write(json.dumps(content | {"target_flops": wrong}).encode(), "study.json")
+    for wrong in ("1", -1, True, [1]):
+        store.write_json(content | {"target_flops": wrong}, "study.json")
         with pytest.raises(UserError, match=r"study\.json: target_flops must be a number above 0"):
             rundir.reference_runs(store, tiny)

@@ -4,7 +4,6 @@ The run directory is real: a study of the user's own model, data and trainer. As
 modules are replaced by ones that leave a marker when they are imported or started.
 """
 
-import json
 import pickle
 import re
 import shutil
@@ -20,6 +19,7 @@ import pytest
 from tests.environments import FOLDERS, ROOT
 from tests.sweep.command_line import CLI, call
 from tests.sweep.custom_model import MODULE, SPEC
+from tests.sweep.edited import edit, edit_badly, make_old
 
 NAME = "strangers_code"
 COORDCHECK = "    coordcheck: {gate: skip}\n"
@@ -59,6 +59,8 @@ READING = {
     "plan --json": (["plan", "--no-power", "--json"], (0,)),
     "status": (["status"], (0,)),
     "roles": (["roles"], (0,)),
+    "doctor": (["doctor"], (0,)),
+    "doctor --repair": (["doctor", "--repair"], (0,)),
     "analyze": (["analyze"], (0, 3)),
     "analyze --tables": (["analyze", "--tables"], (0, 3)),
     "export": (["export", "--width", "256", "--force", "-o", "best.yaml"], (0, 3)),
@@ -101,9 +103,7 @@ def stranger(origin, tmp_path) -> Path:
         (tmp_path / path.name).write_text(f"open({str(marker(tmp_path))!r}, 'w').close()\nraise 1")
     shutil.copytree(origin / "runs", tmp_path / "runs")
     file = tmp_path / "runs/own/study.json"
-    content = json.loads(file.read_text())
-    content["spec"]["imports"] = [str(tmp_path)]
-    file.write_text(json.dumps(content))
+    edit(file, lambda content: content["spec"].update(imports=[str(tmp_path)]))
     return tmp_path
 
 
@@ -141,11 +141,10 @@ def test_the_control_a_spec_that_names_the_code_executes_it(origin, stranger):
 def test_code_of_the_standard_library_is_code_too(stranger):
     """`subprocess.check_output` is callable and importable everywhere, and starts a program."""
     file = stranger / "runs/own/study.json"
-    content = json.loads(file.read_text())
     args = {"args": ["touch", str(marker(stranger))]}
-    content["spec"]["data"] |= {"build": "subprocess:check_output", "args": args}
-    content["spec"]["model"]["build"] = "os:system"
-    file.write_text(json.dumps(content))
+    data = {"build": "subprocess:check_output", "args": args}
+    edit(file, lambda content: content["spec"]["data"].update(data))
+    edit(file, lambda content: content["spec"]["model"].update(build="os:system"))
     for (word, *options), codes in READING.values():
         done = call(stranger, word, "runs/own", *options)
         assert done.returncode in codes and "Traceback" not in done.stderr, done.stderr
@@ -156,9 +155,8 @@ def test_code_of_the_standard_library_is_code_too(stranger):
 
 def test_an_older_run_directory_is_read_with_a_sentence_for_what_it_lacks(stranger):
     file = stranger / "runs/own/study.json"
-    content = json.loads(file.read_text())
-    del content["recorded"]
-    file.write_text(json.dumps(content))
+    make_old(file.parent)
+    edit_badly(file, lambda content: content.pop("recorded"))
     for word in ("status", "log", "dashboard", "analyze"):
         options = READING[word][0][1:]
         done = call(stranger, word, "runs/own", *options)

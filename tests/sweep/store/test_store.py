@@ -8,7 +8,7 @@ from pyarrow import fs as pafs
 
 from mutransfer.analysis.table.table import TableError
 from mutransfer.sweep.errors import UserError
-from mutransfer.sweep.store.store import Store
+from mutransfer.sweep.store.store import WORKER_LOST, Store
 from tests.sweep.planted import a_row
 
 
@@ -81,6 +81,15 @@ def test_failed_rows_can_be_forgotten_and_others_not(tiny, tmp_path):
     store.write_row(a_row(tiny, seed=2, status="failed", val_loss=None, error="x"), [])
     assert store.forget_failed() == 1
     assert store.table()["seed"].tolist() == [1]
+
+
+def test_trials_that_lost_their_worker_are_forgotten_alone(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    failed = {"status": "failed", "val_loss": None}
+    store.write_row(a_row(tiny, seed=1, error=f"{WORKER_LOST}: its process died", **failed), [])
+    store.write_row(a_row(tiny, seed=2, error="OSError: no data", **failed), [])
+    assert store.forget_failed(WORKER_LOST) == 1
+    assert store.table()["seed"].tolist() == [2]
 
 
 def test_what_a_forgotten_attempt_cost_is_kept_and_counted_once(tiny, tmp_path):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mutransfer.proxies.data import cache
+from mutransfer.proxies.files import cache
 
 ARRAYS = {"a": np.arange(1000), "b": np.array(["text"])}
 

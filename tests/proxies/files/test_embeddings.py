@@ -46,7 +46,9 @@ def test_the_users_embeddings_are_found_by_their_captions(tmp_path):
         (sorted(set(TEXTS)), {"pooled": None}, "`pooled` has 2 dimensions"),
         (sorted(set(TEXTS)), {"caption": torch.zeros(2, 3)}, "`caption` has 3 dimensions"),
         (sorted(set(TEXTS)), {"caption_mask": torch.ones(2, 9, dtype=torch.bool)}, "same K and L"),
-        (sorted(set(TEXTS)), {"caption_mask": torch.zeros(2, 3, dtype=torch.bool)}, "has a token"),
+        (sorted(set(TEXTS)), {"pooled": torch.tensor([[0.0], [torch.inf]])}, "that of 'grinning"),
+        (sorted(set(TEXTS)), {"caption": torch.full((2, 3, 5), torch.nan)}, "infinity in 2"),
+        (sorted(set(TEXTS)), {"caption_mask": torch.tensor([[0, -1e4]] * 2)}, "mask == 0"),
     ],
 )
 def test_embeddings_that_do_not_fit_are_named(tmp_path, texts, changed, message):
@@ -63,3 +65,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"text\.safetensors"):
         encode(TEXTS, config(embeddings=str(path)))
+
+
+def test_an_empty_caption_is_the_null_caption_whether_the_file_has_it_or_not(tmp_path):
+    path = tmp_path / "text.safetensors"
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    embeddings(path, ["grinning face", "..."], caption_mask=mask)
+    captions = encode(["grinning face", "", "..."], config(embeddings=str(path)))
+    batch = captions.take(torch.tensor([0, 1, 2]))
+    assert batch["caption_mask"].tolist() == [
+        [True, True, False],
+        [True, False, False],
+        [True, False, False],
+    ]
+    assert batch["caption"][0].any() and not batch["caption"][1:].any()
