@@ -1,7 +1,5 @@
 """Coordinate check and invariants hold for every optimizer under its rule, and fail without it."""
 
-import dataclasses
-
 import pandas as pd
 import pytest
 
@@ -62,18 +60,19 @@ def test_the_invariants_hold_for_every_optimizer_and_sp_breaks_them(trial_of, op
     # At SP every LR is constant: right for hidden matrices under SGD, wrong for its inputs.
     name = "label_table.weight" if options["name"] == "sgd" else "blocks.0.mlp.fc1.weight"
     if options.get("adjust_lr_fn") == "original":
-        name = "final.readout.weight"  # Muon's own rule in width is constant: SP in all but this
-        in_sp = in_sp or [dataclasses.replace(BROKEN, name=name)]
+        name = "final.readout.weight"  # the LR of hidden matrices is constant, as in SP
     assert name in {law.name for law in in_sp}
 
 
-BROKEN = invariants.BrokenLaw(name="", found="", cause="")
 WRONG = {
     "SGD with the groups of AdamW": ({"name": "sgd"}, "adamw", "blocks.0.mlp.fc1.weight"),
     "Muon with the groups of AdamW": ({"name": "muon"}, "adamw", "blocks.0.mlp.fc1.weight"),
     "Lion with the groups of SGD": ({"name": "lion"}, "sgd", "label_table.weight"),
     "match_rms at the power of original": (
         {"name": "muon"}, {"name": "muon", "adjust_lr_fn": "original"}, "blocks.0.mlp.fc1.weight"
+    ),
+    "original at the power of match_rms": (
+        {"name": "muon", "adjust_lr_fn": "original"}, {"name": "muon"}, "blocks.0.mlp.fc1.weight"
     ),
 }  # fmt: skip
 
