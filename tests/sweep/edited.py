@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from mutransfer.proxies.training.identity import RESULT_SCHEMA
 from mutransfer.sweep.store.checksums import CHECKSUM, SEAL, seal, with_checksum
 
 
@@ -25,11 +26,11 @@ def edit_badly(path: Path, change: Callable[[dict], object]) -> None:
 
 
 def make_old(folder: Path) -> None:
-    """Make study.json one of an earlier version, without seal and checksum."""
+    """Make study.json one of an earlier version whose trials compute the same, without seal."""
     for path in [folder / "study.json", *(folder / "decisions").glob("*.json")]:
         content = json.loads(path.read_text())
-        for key in (CHECKSUM, SEAL, "result_schema", "same_code"):
+        for key in (CHECKSUM, SEAL, "same_code"):
             content.pop(key, None)
         if path.name == "study.json":
-            content["format"] = 1
+            content |= {"format": 1, "result_schema": RESULT_SCHEMA}
         path.write_text(json.dumps(content))
