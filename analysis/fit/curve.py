@@ -23,9 +23,10 @@ from mutransfer.analysis.table.slice import Slice, bracket, mean_loss
 # The accepted regret where none is given, as a share of the best loss.
 DEFAULT_TOLERANCE = 0.005
 # Misfit allowed for at a value: this share of the tolerance and this one of its height above the
-# best. With half the second, splines through public sweeps pass wrongly in up to 33 instead of 13 %
-# (3 seeds × 7 values, noise 0.4 tolerances); with 0.15, PASS at regret 0 falls from 100 to 77 % on
-# a log-cosh (30 draws each).
+# best. Half the second: a log-cosh passes at regret 0 in 80 instead of 47 % (2 seeds × 5 values,
+# noise 0.4 tolerances), but splines through public sweeps pass wrongly in up to 33 instead of 13 %
+# (3 × 7). Twice: a V passes in 37 instead of 87 %. Source: benchmarks/results/constants.md; of the
+# splines a prototype.
 MISFIT_OF_TOLERANCE, MISFIT_OF_HEIGHT = 0.1, 0.1
 # Where the standard error of a mean exceeds this share of the tolerance, noise hides a misfit and
 # the second share falls in proportion: else noise of one tolerance halves the PASSes at regret 0.

@@ -6,7 +6,8 @@ from mutransfer.analysis.table.slice import Slice, mean_loss
 
 # Values up to this many tolerances above the best lie in the window: 20 % of the loss at a
 # tolerance of 0.5 %. What lies higher says on which side the optimum is and no more.
-# Chosen on a prototype: 25 costs power; with 60, curves that change shape far out pass wrongly.
+# With 20 a valley passes at regret 0 in 50 instead of 90 % (benchmarks/results/constants.md); with
+# 60 curves that change shape far out passed wrongly in a prototype.
 REACH_TOLERANCES = 40.0
 # Fewer values carry no curve: so many are kept however high they lie, unless a wall or a cliff is
 # between. Along a parabola a value lies at most 4 ranges of the values no further from the best
