@@ -175,3 +175,36 @@ def test_the_ratio_of_tilts_is_that_of_their_variances() -> None:
     # that noise of 0.01 gives it. It counts in the residuals too: (5 + 29) / 6 times the noise.
     assert with_tilts(0.01) == pytest.approx(29 / (34 / 6), rel=0.2)
     assert noise.tilt_ratio([]) == 1.0
+
+
+def test_the_noise_of_a_further_curve_is_predicted_from_its_family() -> None:
+    """An error there exceeds the t quantile as often as it says, if noises are equal."""
+    rng = np.random.default_rng(0)
+    df = np.array([24.0, 8.0, 8.0, 0.0])
+    beyond = 0
+    for _ in range(400):
+        variance = np.array([*(rng.chisquare(df[:3]) / df[:3]), 1.0])
+        predicted, of = noise.predicted(variance, df, np.arange(5.0, 9.0), -1)
+        beyond += rng.normal() > predicted**0.5 * special.stdtrit(of, 0.95)
+    assert 0.02 <= beyond / 400 <= 0.08
+
+
+def test_a_falling_noise_is_followed_and_a_growing_one_is_not() -> None:
+    df = np.array([40.0, 40.0, 40.0, 0.0])
+    doublings = np.arange(5.0, 9.0)
+
+    def of(*variance: float) -> float:
+        return noise.predicted(np.array([*variance, 1.0]), df, doublings, -1)[0]
+
+    assert of(4.0, 2.0, 1.0) < 0.9
+    assert of(1.0, 2.0, 4.0) < 5.0
+    assert of(2.0, 2.0, 2.0) == pytest.approx(2.0, rel=0.2)
+
+
+def test_runs_of_its_own_count_for_a_further_curve() -> None:
+    variance, doublings = np.array([1.0, 1.0, 9.0]), np.arange(5.0, 8.0)
+    little, much = (
+        noise.predicted(variance, np.array([20.0, 20.0, own]), doublings, -1)[0]
+        for own in (0.0, 20.0)
+    )
+    assert little < 1.3 < 3.0 < much
