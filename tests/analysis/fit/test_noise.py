@@ -186,18 +186,17 @@ def test_the_noise_of_a_further_curve_is_predicted_from_its_family() -> None:
         variance = np.array([*(rng.chisquare(df[:3]) / df[:3]), 1.0])
         predicted, of = noise.predicted(variance, df, np.arange(5.0, 9.0), -1)
         beyond += rng.normal() > predicted**0.5 * special.stdtrit(of, 0.95)
-    assert 0.02 <= beyond / 400 <= 0.08
+    assert 0.02 <= beyond / 400 <= 0.085
 
 
-def test_a_falling_noise_is_followed_and_a_growing_one_is_not() -> None:
+def test_a_trend_of_the_noise_is_followed_a_little() -> None:
     df = np.array([40.0, 40.0, 40.0, 0.0])
     doublings = np.arange(5.0, 9.0)
 
     def of(*variance: float) -> float:
         return noise.predicted(np.array([*variance, 1.0]), df, doublings, -1)[0]
 
-    assert of(4.0, 2.0, 1.0) < 0.9
-    assert of(1.0, 2.0, 4.0) < 5.0
+    assert of(4.0, 2.0, 1.0) < of(2.0, 2.0, 2.0) < of(1.0, 2.0, 4.0) < 4.0
     assert of(2.0, 2.0, 2.0) == pytest.approx(2.0, rel=0.2)
 
 
