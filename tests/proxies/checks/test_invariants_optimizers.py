@@ -46,8 +46,15 @@ def _take_groups_of(run, planned, lr):
     """Give an optimizer the learning rates of the groups of another, without a word."""
     other = mup.param_groups(run.model, run.plan, lr=lr, weight_decay=0.1, optimizer=planned)
     lrs = {name: group["lr"] for group in other for name in group["param_names"]}
-    for group in run.optimizer.param_groups:
-        group["lr"] = lrs[group["param_names"][0]]
+    groups = run.optimizer.param_groups
+    factors = [lrs[group["param_names"][0]] / group["lr"] for group in groups]
+
+    def take(*_):
+        for group, factor in zip(groups, factors, strict=True):
+            group["lr"] *= factor
+
+    take()  # what the invariants read; the schedule sets the own learning rates before each step
+    run.optimizer.register_step_pre_hook(take)
 
 
 @pytest.mark.parametrize("options", RULES.values(), ids=RULES)
@@ -85,11 +92,11 @@ def test_an_optimizer_with_the_groups_of_another_breaks_them(trial_of, options, 
     assert name in {law.name for law in broken}
 
 
-def checked(start, lr, seeds=2):
+def checked(start, lr, arms=("mup", "sp"), seeds=2):
     shape = {"widths": WIDTHS, "steps": 4, "lr": lr}
     rows = [
         vars(size)
-        for arm in ("mup", "sp")
+        for arm in arms
         for size in coordcheck.measure(start, seeds=range(seeds), arm=arm, **shape)
     ]
     return judge(pd.DataFrame(rows))
@@ -114,6 +121,6 @@ def test_the_coordinate_check_passes_for_every_optimizer(trial_of, name):
 def test_the_coordinate_check_sees_the_groups_of_another(trial_of, options, planned, name):
     start = start_of(trial_of, options, planned=planned)
     lr = coordcheck.choose_lr(start, base_width=BASE, steps=4, log2_lrs=range(4, -15, -1))
-    check = checked(start, lr)
+    check = checked(start, lr, arms=("mup",))
     assert check.verdict == "FAIL", lr
     assert any(finding.trend.kind == "update" for finding in check.findings), findings(check)
