@@ -14,11 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mutransfer.sweep.commands.console import CONTROLS, PlainConsole, printable
-from mutransfer.sweep.store import rundir
-from mutransfer.sweep.store.store import Store
 from tests.environments import FOLDERS, ROOT
 from tests.sweep.command_line import call
 from tests.sweep.conftest import TINY, write_spec
+from tests.sweep.edited import edit
 from tests.sweep.planted import filled_run
 
 # Markup that rich would act on or refuse, sequences a terminal would act on, and text to be seen.
@@ -92,12 +91,15 @@ def test_every_command_prints_on_this_console():
 def hostile_run(tiny, tmp_path) -> Path:
     """A run directory whose failed trials have hostile errors."""
     store = filled_run(tiny, tmp_path / "runs/tiny")
+    best = {"lr": 2**-6, "init_std": 1.0}
+    store.decide("centre", {"centre": best, "search_best": best})
     rows = store.rows().values()
     for name in store.names("trials", ".parquet"):
         store.remove("trials", f"{name}.parquet")
     for row in rows:
         error = HOSTILE.replace("\ud800", "") if row["status"] == "failed" else None
-        store.write_row({**row, "error": error, "host": error or row["host"]}, [])
+        curve = store.curve(row["trial_id"])
+        store.write_row({**row, "error": error, "host": error or row["host"]}, curve)
     return tmp_path
 
 
@@ -121,6 +123,7 @@ def test_errors_of_trials_are_shown_as_text(hostile_run):
         ["dashboard", "--journal-only"],
     ):
         clean(call(hostile_run, words[0], "runs/tiny", *words[1:]))
+    assert call(hostile_run, "doctor", "runs/tiny").returncode == 0, "nothing above was refused"
 
 
 def test_names_and_values_of_a_spec_are_shown_as_text(tmp_path):
@@ -148,13 +151,14 @@ def test_names_and_cells_of_a_table_are_shown_as_text(tmp_path):
 
 def test_a_stored_check_and_decisions_are_shown_as_text(ran, tmp_path):
     shutil.copytree(ran / "runs/tiny", tmp_path / "tiny")
-    store = Store(str(tmp_path / "tiny"))
-    content = store.read_json(rundir.STUDY_FILE)
     text = HOSTILE.replace("\ud800", "")
-    content["versions"]["mutransfer"] = content["commit"] = text
-    content["history"] = [{"at": text, "changed": [{"path": text, "was": text, "now": 1}]}]
-    store.write(json.dumps(content).encode(), rundir.STUDY_FILE)
-    for words in (["analyze"], ["status"], ["plan", "--no-power"]):
+
+    def with_hostile_text(content):
+        content["versions"]["mutransfer"] = content["commit"] = text
+        content["history"] = [{"at": text, "changed": [{"path": text, "was": text, "now": 1}]}]
+
+    edit(tmp_path / "tiny/study.json", with_hostile_text)
+    for words in (["analyze"], ["status"], ["plan", "--no-power"], ["doctor"]):
         done = call(tmp_path, words[0], "./tiny", *words[1:])
         clean(done)
         assert done.returncode in (0, 3)
