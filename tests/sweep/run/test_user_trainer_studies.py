@@ -107,6 +107,8 @@ def test_a_study_whose_optimum_lies_beside_a_lattice_value_ends(tmp_path, stored
     store = Store(str(folder / "runs/own"))
     if stored is not None:
         rundir.claim(store, spec.read(folder / "sweeps.yaml")["own"])
+        best = {"lr": 2**-5}
+        store.decide("centre", {"centre": best, "search_best": best})
         content = {"transferred": {"lr": stored}, "flags": {"lr": []}, "optima": {}}
         store.decide("transferred", content)
     done = call(folder, "run", "own", "--inline")
