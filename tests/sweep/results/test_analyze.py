@@ -45,7 +45,7 @@ def test_the_files_are_those_of_the_verdict(planted_run: PlantedRun):
     assert paths[-1] == store.path("report.html")
     analysis = analyze(study, store)
     assert read_verdict(store.path("verdict.json")) == analysis.verdict
-    assert json.loads(store.read_bytes("verdict.json"))["format"] == 5
+    assert json.loads(store.read_bytes("verdict.json"))["format"] == 6
     assert {"mup", "sp"} == {arm for arm, _ in analysis.fits["lr"].ladder}
 
 

@@ -9,7 +9,7 @@ from tests.sweep.spec_faults import assert_fault
 
 CASES = [
     ("width and head_dim", ("widths: [8, 16]", "widths: [12, 16]"), "transfer.widths.0", "take 8"),
-    ("target and head_dim", ("{width: 32, p", "{width: 36, p"), "target.width", "take 32"),
+    ("target and head_dim", ("{width: 32, c", "{width: 36, c"), "target.width", "take 32"),
     ("patch", ("patch_size: 4", "patch_size: 3"), "model.patch_size", "take one of"),
     ("data without features", ("family: dit", "family: dit, repa_block: 0"), "model.repa_block",
      "leave `repa_block` out"),
