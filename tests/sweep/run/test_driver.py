@@ -20,8 +20,8 @@ class Witness(driver.NoWatcher):
 
 
 def play(state: driver.State) -> None:
-    """Give every trial of the plan a planted row, the last trial first."""
-    for request in reversed(state.next.trials):
+    """Give every trial of the plan a planted row, the last in the order of ids first."""
+    for request in sorted(state.next.trials, key=lambda r: r.trial_id, reverse=True):
         state.store.write_row(row(request, parabola(request.config)), [])
         state.finished(request.trial_id)
 
