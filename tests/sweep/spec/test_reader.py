@@ -59,7 +59,7 @@ CASES = [
     ("huge count", ("steps: 6", "steps: 10^10"), "train.steps", "1000000000"),
     ("huge width", ("widths: [8, 16]", "widths: [8, 16, 10^9]"), "transfer.widths.2", "1000000"),
     ("huge depth", ("depth: 1,", "depth: 10^6,"), "model.depth", "4000"),
-    ("huge points", ("check: slices, points: 3", "check: slices, points: 10^8"), "target", "100,000"),
+    ("huge points", ("slices, points: 3", "slices, points: 10^8"), "target", "100,000"),
     ("huge search", ("trials: 4", "trials: 10^8"), "search.trials", "100,000"),
     ("huge slices", ("points: 3, refine", "points: 10^5, refine"), "transfer", "100,000"),
     ("huge ratio", ("patch_size: 4", "patch_size: 4, mlp_ratio: 1e300"), "model.mlp_ratio", "1000"),
