@@ -77,7 +77,7 @@ studies:
     # The learning rate is varied on a lattice at each width, with two seeds.
     transfer: {{{transfer}, control: none}}
     # tolerance: the regret that you accept at the target; fixed before any result was seen.
-    target: {{width: {4 * width}, points: 5, seeds: 2, tolerance: {{rel_loss: 0.005}}}}
+    target: {{width: {4 * width}, tolerance: {{rel_loss: 0.005}}}}
     resources: {{cpus_per_trial: 1, gpus_per_trial: {machine.gpus}}}
     # The run that you want to make: `plan` then tells what share of it this study costs.
     # production: {{width: {32 * width}, steps: 100000, batch_size: 256}}

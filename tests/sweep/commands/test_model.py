@@ -21,7 +21,7 @@ def test_the_roles_are_those_at_the_target_width(tiny_spec):
     rows = json.loads(call(tiny_spec.parent, "roles", "tiny", "--json").stdout)
     multipliers = {role: {r["lr_mult"] for r in rows if r["role"] == role} for role in ROLES}
     assert multipliers == {"hidden": {16 / 32}, "input": {1}}  # base width 16, target width 32
-    text = TINY.replace("{width: 32, p", "{width: 64, p")
+    text = TINY.replace("{width: 32, c", "{width: 64, c")
     write_spec(tiny_spec.parent, text)  # the control: another target
     wider = json.loads(call(tiny_spec.parent, "roles", "tiny", "--json").stdout)
     assert {r["lr_mult"] for r in wider if r["role"] == "hidden"} == {16 / 64}

@@ -84,8 +84,9 @@ FORWARD = """
 """
 ATTENDS = """
     def forward(self, x):
-        q = self.inner(torch.relu(self.stem(x))).unflatten(1, (2, -1)).transpose(0, 1)
-        mixed = nn.functional.scaled_dot_product_attention(q, q, q)
+        h = torch.relu(self.stem(x))
+        q, k = (y.unflatten(1, (2, -1)).transpose(0, 1) for y in (self.inner(h), h))
+        mixed = nn.functional.scaled_dot_product_attention(q, k, k)
         return self.head(mixed.transpose(0, 1).flatten(1))
 """
 
