@@ -118,6 +118,6 @@ def _best_of_shapes(fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     at = (np.arange(ratio.size), gain.argmax(axis=1))
     size = slope[at] / precision[at]
     # Where a slice shows no size, its variance says so.
-    known = np.maximum(size, TINY) / fit.tolerance_loss
+    size_in_tolerances = np.maximum(size, TINY) / fit.tolerance_loss
     relative_variance = 1 / np.maximum(precision[at] * size**2, TINY)
-    return (profile.total - gain[at]) / fit.scale, np.log(known), relative_variance
+    return (profile.total - gain[at]) / fit.scale, np.log(size_in_tolerances), relative_variance

@@ -234,13 +234,13 @@ def _posterior(
     slopes: np.ndarray,
     slope_sd: float,
 ) -> _Posterior:
-    known = df > 0
+    measured = df > 0
     prior_df = family_df[:, None, None, None]
-    log_variance = np.log(variance[known]).mean() + LOG_VARIANCE[:, None, None]
-    trend = np.log(2) * slopes[:, None] * (doublings - doublings[known].mean())
+    log_variance = np.log(variance[measured]).mean() + LOG_VARIANCE[:, None, None]
+    trend = np.log(2) * slopes[:, None] * (doublings - doublings[measured].mean())
     prior = np.exp(log_variance + trend)
-    d = df[known]
-    ratio = d * variance[known] / (prior_df * prior[..., known])
+    d = df[measured]
+    ratio = d * variance[measured] / (prior_df * prior[..., measured])
     log_p = (
         d / 2 * np.log(ratio)
         - (d + prior_df) / 2 * np.log1p(ratio)

@@ -45,10 +45,10 @@ def star_offsets(fits: Sequence[Fit]) -> tuple[float, float] | None:
     Args:
         fits: μP fits of one HP along the ladder.
     """
-    found = [offsets for fit in fits if (offsets := _offsets(fit)) is not None]
-    if not found:
+    of_fits = [offsets for fit in fits if (offsets := _offsets(fit)) is not None]
+    if not of_fits:
         return None
-    below, above = np.exp(np.log(found).mean(axis=0))
+    below, above = np.exp(np.log(of_fits).mean(axis=0))
     return float(below), float(above)
 
 
