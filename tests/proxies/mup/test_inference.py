@@ -78,7 +78,8 @@ def test_the_words_of_the_block_are_accepted_and_say_what_is_summed_over():
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_every_word_of_the_block_is_accepted(name):
     for word in UNKNOWN[name]:
-        mup.plan(Raw, base_width=BASE, width=WIDTH, roles=RIGHT | {name: word})
+        rows = mup.plan(Raw, base_width=BASE, width=WIDTH, roles=RIGHT | {name: word})["params"]
+        assert word.partition("@")[0] in {row["role"] for row in rows.values()}
 
 
 @pytest.mark.parametrize(
