@@ -133,7 +133,12 @@ class Star:
         return StarBound(
             estimate=tolerance * _first_within(falling, 1e-3),
             lower=tolerance * _first_within(falling, limit),
-            upper=tolerance * _first_beyond(rising, limit),
+            # A sum is at least each of its terms, which interpolation alone does not ensure.
+            upper=max(
+                tolerance * _first_beyond(rising, limit),
+                *(self.bound(error, name).upper for name in (self.values if hp is None else ())),
+                0.0,
+            ),
             fits=self.scale == 1,
         )
 
