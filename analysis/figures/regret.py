@@ -1,5 +1,6 @@
 """The figure of regret: transferred and other values at the target, against the tolerance."""
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -112,12 +113,14 @@ def _draw(ax: Axes, *, info: RegretInfo) -> None:
 
 def _axis_end(info: RegretInfo) -> float:
     """Upper end of the regret axis, %."""
-    bounds = [line.percent for line in info.lines if line.percent is not None]
-    largest = max((high for _, _, high in bounds), default=1.0)
+    # A bound may be infinite: runs that say nothing against any regret.
+    percents = [line.percent for line in info.lines if line.percent is not None]
+    finite = [value for percent in percents for value in percent if math.isfinite(value)]
+    largest = max(finite, default=1.0)
     if info.tolerance_percent is None:
         return 1.1 * largest or 1.0
     transferred = info.lines[0].percent
-    needed = 1.2 * transferred[2] if transferred else 0.0
+    needed = 1.2 * transferred[2] if transferred and math.isfinite(transferred[2]) else 0.0
     limit = max(MAX_TOLERANCES * info.tolerance_percent, needed)
     return min(1.1 * max(largest, 1.2 * info.tolerance_percent), limit)
 
