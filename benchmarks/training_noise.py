@@ -25,7 +25,7 @@ from mutransfer.sweep.spec.study import Study
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "benchmarks" / "results" / "training-noise.md"
-STUDY, WIDTHS = "digits-dit", (32, 128)
+STUDY, WIDTHS = "digits-dit", (32, 64)
 LOG2_LR = (-7.5, -7.0, -6.5, -6.0, -5.5)
 
 
