@@ -89,7 +89,8 @@ class HPs:
 
     They are rounded here so that the value that runs and the value that is hashed into an identity
     are equal. `repa_weight` multiplies the loss of REPA; None becomes `REPA_WEIGHT` in a
-    `TrialConfig` whose model has a projector.
+    `TrialConfig` whose model has a projector. `adamw_lr`: under `muon`, of what trains with AdamW;
+    None: the optimizer's option of this name, else `lr`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -104,6 +105,7 @@ class HPs:
     warmup_steps: Annotated[int, Ge(0)] = 0
     grad_clip: Positive | None = None
     repa_weight: NonNegative | None = None
+    adamw_lr: Positive | None = None
 
     def __post_init__(self) -> None:
         """Round every real value."""
@@ -118,7 +120,10 @@ class HPs:
 
     def outside_plan(self) -> dict[str, float | int | None]:
         """Return the HPs that act in the optimizer and the schedule."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in PLAN_HPS}
+        values = {k: v for k, v in dataclasses.asdict(self).items() if k not in PLAN_HPS}
+        if self.adamw_lr is None:  # trials without it keep the identity from before it was an HP
+            del values["adamw_lr"]
+        return values
 
 
 PLAN_HPS = ("init_std", "init_std_hidden", "init_std_input", "init_std_vector", "output_mult")
