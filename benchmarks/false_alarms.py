@@ -2,7 +2,8 @@
 
 `python -m benchmarks.false_alarms [--repeats 2] [--seeds 2] [--members …]` runs invariants and
 coordinate check as before a sweep, at widths 32 to 256, and prints what they find; exit code 1 if
-that is anything. What is flawed (`zoo_checks.FLAWED`) must be found instead. Two seeds are the fewest that the check accepts.
+that is anything. What is flawed (`zoo_checks.FLAWED`) must be found instead. Two seeds are the
+fewest that the check accepts.
 """
 
 import argparse
@@ -12,12 +13,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 import torch
-
-from mutransfer.analysis.verdict.coordcheck import Check, judge
-from mutransfer.proxies.checks import coordcheck, invariants
 from tests.proxies import modules, zoo_checks
 from tests.proxies.checks import test_coordcheck_multi_query as multi_query
 from tests.proxies.zoo_inputs import FORWARDS
+
+from mutransfer.analysis.verdict.coordcheck import Check, judge
+from mutransfer.proxies.checks import coordcheck, invariants
 
 BASE, WIDTHS, STEPS = zoo_checks.BASE, (32, 64, 128, 256), 4
 FIRST_SEED, SEEDS_APART = 1000, 20  # seeds that no test has
