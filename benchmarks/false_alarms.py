@@ -2,8 +2,8 @@
 
 `python -m benchmarks.false_alarms [--repeats 2] [--seeds 2] [--members …]` runs invariants and
 coordinate check as before a sweep, at widths 32 to 256, and prints what they find; exit code 1 if
-that is anything. What is flawed (`zoo_checks.FLAWED`) must be found instead. Two seeds are the
-fewest that the check accepts.
+that is anything. The same models under SP are the control, of which it must find something. What is
+flawed (`zoo_checks.FLAWED`) must be found too. Two seeds are the fewest that the check accepts.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from tests.proxies.zoo_inputs import FORWARDS
 
 from mutransfer.analysis.verdict.coordcheck import Check, judge
 from mutransfer.proxies.checks import coordcheck, invariants
+from mutransfer.words import Arm
 
 BASE, WIDTHS, STEPS = zoo_checks.BASE, (32, 64, 128, 256), 4
 FIRST_SEED, SEEDS_APART = 1000, 20  # seeds that no test has
@@ -34,10 +35,10 @@ def lr_of(start: coordcheck.StartRun) -> float:
     return coordcheck.choose_lr(start, base_width=BASE, steps=STEPS, log2_lrs=range(-3, -15, -1))
 
 
-def checked(start: coordcheck.StartRun, lr: float, seeds: range) -> Check:
+def checked(start: coordcheck.StartRun, lr: float, seeds: range, arm: Arm = "mup") -> Check:
     """The coordinate check of one repeat."""
-    rows = coordcheck.measure(start, widths=WIDTHS, seeds=seeds, steps=STEPS, lr=lr)
-    return judge(pd.DataFrame(map(vars, rows)))
+    rows = coordcheck.measure(start, widths=WIDTHS, seeds=seeds, steps=STEPS, lr=lr, arm=arm)
+    return judge(pd.DataFrame(map(vars, rows)), arm=arm)
 
 
 def alarms(
@@ -59,7 +60,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     started, n_alarms, n_right = time.monotonic(), 0, 0
-    print("| member | LR | slope that is detected | alarms |\n|---|---|---|---|")
+    print(
+        "| member | LR | slope that is detected | SP | alarms |\n|---|---|---|---|---|", flush=True
+    )
     for name in args.members:
         start = MEMBERS[name]
         lr, found, detectable = lr_of(start), [], 0.0
@@ -69,10 +72,13 @@ def main() -> None:
             n_right += not is_flawed
             n_alarms += bool(texts) != is_flawed
             found += texts
+        in_sp = checked(start, lr, range(args.seeds), "sp").findings
+        n_alarms += not in_sp
         words = f"{len(found)}: {found[0]}" if found else "0"
         if name in zoo_checks.FLAWED:
             words = f"must be refused ({zoo_checks.FLAWED[name]}): {words}"
-        print(f"| {name} | {lr:g} | {detectable:.2f} | {words} |", flush=True)
+        sp = f"{len(in_sp)} found" if in_sp else "NOT SEEN"
+        print(f"| {name} | {lr:g} | {detectable:.2f} | {sp} | {words} |", flush=True)
     print(
         f"\n{n_alarms} wrong; {n_right} repeats of correct models; "
         f"{time.monotonic() - started:.0f} s, "

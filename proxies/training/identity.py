@@ -7,7 +7,7 @@ from typing import Any
 
 from mutransfer.proxies import data, user_code
 from mutransfer.proxies.config.trial import TrialConfig, references
-from mutransfer.proxies.mup.plan import DESCRIPTIVE, Row
+from mutransfer.proxies.mup.rows import DESCRIPTIVE, Row
 from mutransfer.proxies.training.trial import betas, plan
 
 # Raise this whenever a change of the code changes what a trial computes.
