@@ -173,7 +173,7 @@ def _is_ambiguous(pair: WidthPair, name: str) -> bool:
     """Return whether shapes do not decide if a tensor with one growing dimension is a readout.
 
     True of a matrix in a module whose input and output both grow, or that is never called itself,
-    and of one that the whole model uses by itself, unless it can do nothing but broadcast.
+    and of one that the whole model multiplies with by itself.
     """
     tensor = pair.wide.tensors[name]
     if pair.n_growing(name) != 1 or len(tensor.shape) < 2:
@@ -181,7 +181,7 @@ def _is_ambiguous(pair: WidthPair, name: str) -> bool:
     if not pair.was_called(tensor.module):
         return True
     if tensor.module == MODEL:
-        return tensor.shape[0] > 1
+        return pair.wide.trace.was_multiplied(pair.wide.parameters[name])
     return pair.reads(tensor.module)
 
 
