@@ -120,10 +120,7 @@ class HPs:
 
     def outside_plan(self) -> dict[str, float | int | None]:
         """Return the HPs that act in the optimizer and the schedule."""
-        values = {k: v for k, v in dataclasses.asdict(self).items() if k not in PLAN_HPS}
-        if self.adamw_lr is None:  # trials without it keep the identity from before it was an HP
-            del values["adamw_lr"]
-        return values
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in PLAN_HPS}
 
 
 PLAN_HPS = ("init_std", "init_std_hidden", "init_std_input", "init_std_vector", "output_mult")
