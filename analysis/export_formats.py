@@ -93,8 +93,8 @@ def param_groups(best: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _values(best: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """The values of one tensor, by its row of the plan."""
-    algorithm, hps = row.get("algorithm", "adamw"), best["hps"]
-    lr, decay = hps["lr"], hps.get("weight_decay") or 0.0
+    algorithm = row.get("algorithm", "adamw")
+    lr, decay = base_values(best["hps"], best["plan"], best["optimizer"], algorithm)
     eps = _option(best, "eps")
     is_drawn, own = row["init_std"] is not None, row.get("own_std")
     known = row["init_std"] / own if is_drawn and own else None
@@ -112,10 +112,34 @@ def _values(best: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def base_values(
+    hps: Mapping[str, Any], plan: Mapping[str, Any], optimizer: Any, algorithm: str
+) -> tuple[float, float]:
+    """Return the base LR and base weight decay of what trains with an algorithm.
+
+    As `mup.param_groups`: under `muon` AdamW's part may have its own, and independent decay is over
+    the base LR.
+
+    Args:
+        hps: Base HPs.
+        plan: The plan, whose optimizer has the rule.
+        optimizer: What is known of the optimizer: `optimizer` of best.yaml.
+        algorithm: Of the tensor's row.
+    """
+    rule = plan.get("optimizer") or {}
+    lr, decay = hps["lr"], hps.get("weight_decay") or 0.0
+    if rule.get("name") == "muon" and algorithm == "adamw":
+        known = optimizer if isinstance(optimizer, Mapping) else {}
+        own_lr, own_decay = known.get("adamw_lr"), known.get("adamw_weight_decay")
+        lr = next(x for x in (hps.get("adamw_lr"), own_lr, lr) if x is not None)
+        decay = decay if own_decay is None else own_decay
+    return lr, decay / lr if rule.get("decay") == "independent" else decay
+
+
 def _option(best: Mapping[str, Any], name: str) -> Any:
-    """An entry of `optimizer`; None where it is unknown."""
-    optimizer = best["optimizer"]
-    return optimizer.get(name) if isinstance(optimizer, Mapping) else None
+    """An entry of `optimizer`, or of its rule in the plan; None where it is unknown."""
+    optimizer = best["optimizer"] if isinstance(best["optimizer"], Mapping) else {}
+    return optimizer.get(name, (best["plan"].get("optimizer") or {}).get(name))
 
 
 def _hydra_nodes(
@@ -126,7 +150,7 @@ def _hydra_nodes(
         algorithm: {
             "_target_": TORCH_CLASSES[algorithm],
             "_partial_": True,
-            "lr": best["hps"]["lr"],
+            "lr": base_values(best["hps"], best["plan"], best["optimizer"], algorithm)[0],
             **_arguments(best, algorithm),
         }
         for algorithm in dict.fromkeys(group["algorithm"] for group in groups)

@@ -13,6 +13,7 @@ HP_LABELS: Mapping[str, str] = {
     "warmup_steps": "warmup steps",
     "grad_clip": "gradient clip norm",
     "repa_weight": "weight of REPA's alignment",
+    "adamw_lr": "learning rate of AdamW's part",
 }
 ARM_LABELS: Mapping[str, str] = {
     "mup": "μP",

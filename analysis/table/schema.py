@@ -37,6 +37,7 @@ HPS: Mapping[str, str] = {
     "warmup_steps": "steps of linear warmup",
     "grad_clip": "global gradient norm limit, null: no clipping",
     "repa_weight": "weight of REPA's alignment, null: no projector",
+    "adamw_lr": "under Muon, peak learning rate of AdamW's part at the base width, null: lr",
 }
 
 

@@ -17,6 +17,8 @@ _BATCHED = {"bmm": 0, "baddbmm": 1}  # position of the first factor among the ar
 # Products with a weight: a factor on their input is not followed any further.
 _PLAIN = ("mm", "addmm", "linear", "convolution")
 _SOFTMAX = ("_softmax", "_safe_softmax")
+_PRODUCTS = (*_BATCHED, *_PLAIN, "mv", "addmv", "dot")
+_COPIES = ("_to_copy", "clone")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class _Origin:
 
 
 class SoftmaxMode(TorchDispatchMode):
-    """A context that reports every softmax and fused attention.
+    """A context that reports every softmax and fused attention, and notes what is multiplied.
 
     Args:
         report: Called with each of them, before it runs.
@@ -55,6 +57,8 @@ class SoftmaxMode(TorchDispatchMode):
         # Keyed by storage, which all views of a tensor share. Every new tensor passes through this
         # mode, so the entry of a freed tensor is overwritten when its address is reused.
         self._origins: dict[int, _Origin] = {}
+        self._multiplied: set[int] = set()
+        self._copied: dict[int, int] = {}  # what a copy is of, by storage too
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -67,12 +71,25 @@ class SoftmaxMode(TorchDispatchMode):
         elif name in _SOFTMAX:
             origin = self._origin(args[0])
             self._report(Softmax(lambda: args[0], origin.head_dim, origin.scale))
+        if name in _PRODUCTS:
+            self._multiplied |= {self._source(a) for a in args if isinstance(a, Tensor)}
         origin = self._next_origin(name, args, kwargs)
         out = func(*args, **kwargs)
         for tensor in out if isinstance(out, tuple | list) else (out,):
             if isinstance(tensor, Tensor) and not _is_view(tensor, name, args):
                 self._origins[_key(tensor)] = origin
+                self._copied.pop(_key(tensor), None)
+                if name in _COPIES:
+                    self._copied[_key(tensor)] = self._source(args[0])
         return out
+
+    def was_multiplied(self, tensor: Tensor) -> bool:
+        """Return whether a tensor, a view or a copy of it was a factor of a matrix product."""
+        return _key(tensor) in self._multiplied
+
+    def _source(self, tensor: Tensor) -> int:
+        """Return the key of what a tensor is a copy of, else its own."""
+        return self._copied.get(_key(tensor), _key(tensor))
 
     def _of_fused(self, query: Tensor, key: Tensor, scale: float | None) -> Softmax:
         factor: float = scale or query.shape[-1] ** -0.5

@@ -20,7 +20,8 @@ from mutransfer.proxies.checks.forward import MODEL, feeds, trace
 from mutransfer.proxies.config.trial import TrialConfig
 from mutransfer.proxies.mup.optimizers import ADAMW, OptimizerRule
 from mutransfer.proxies.mup.parameters import owners, plain_name
-from mutransfer.proxies.mup.plan import Plan, Row
+from mutransfer.proxies.mup.plan import Plan
+from mutransfer.proxies.mup.rows import Row
 from mutransfer.proxies.rng import generator
 from mutransfer.proxies.training.train import Training
 from mutransfer.words import Arm

@@ -45,6 +45,7 @@ class ForwardTrace:
         self.attentions: list[AttentionScale] = []
         self._with_graph = with_graph
         self._running: list[str] = []
+        self._mode = SoftmaxMode(self._note_softmax)
 
     @contextmanager
     def recording(self, model: nn.Module) -> Iterator[None]:
@@ -56,8 +57,12 @@ class ForwardTrace:
                 )
                 stack.enter_context(module.register_forward_pre_hook(enter))
                 stack.enter_context(module.register_forward_hook(leave, with_kwargs=True))
-            stack.enter_context(SoftmaxMode(self._note_softmax))
+            stack.enter_context(self._mode)
             yield
+
+    def was_multiplied(self, parameter: nn.Parameter) -> bool:
+        """Return whether a parameter was a factor of a matrix product, not only added."""
+        return self._mode.was_multiplied(parameter)
 
     def _enter(self, name: str, module: nn.Module, inputs: object) -> None:
         self._running.append(name)

@@ -29,6 +29,7 @@ class InitTensor:
         others: Paths of further modules that share it.
         shape: As in torch.
         rms: Root mean square of its entries.
+        zero_share: Share of its entries that are zero.
         lr: Learning rate of its group in the optimizer; None if it is in no group.
         base_lr: Base LR of its group; None if the group does not say.
         weight_decay: Weight decay of its group; 0 if it is in no group.
@@ -41,6 +42,7 @@ class InitTensor:
     others: tuple[str, ...]
     shape: tuple[int, ...]
     rms: float
+    zero_share: float
     lr: float | None
     base_lr: float | None
     weight_decay: float
@@ -87,6 +89,7 @@ def init_state(run: CheckRun, width: int, *, like: InitState | None = None) -> I
             others=tuple(paths[id(u)] for u in owner.users if u is not owner.module),
             shape=shape,
             rms=owner.parameter.detach().double().square().mean().sqrt().item(),
+            zero_share=(owner.parameter.detach() == 0).double().mean().item(),
             lr=group.get("lr"),
             base_lr=group.get("base_lr"),
             weight_decay=group.get("weight_decay", 0.0),

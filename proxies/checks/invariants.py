@@ -15,11 +15,13 @@ from mutransfer.proxies.checks.forward import MODEL
 from mutransfer.proxies.checks.init_state import init_state
 from mutransfer.proxies.checks.width_pair import EXACT, ROUGH, WidthPair
 
-RULES = 4  # version of these laws, in the key of stored results; raise it if results may change
+RULES = 5  # version of these laws, in the key of stored results; raise it if results may change
 # A law counts as broken if it is with each of this many seeds: the response of a head in front of a
 # random network, such as REPA's, scatters by a quarter of an exponent from seed to seed.
 SEEDS = 3
 NOISE = 4.0  # tolerance on a measured size, in its standard deviations
+# A larger share of zeros is no accident: torch's uniform draws are zero once in 2^24.
+FEW_ZEROS = 1e-5
 MAX_EPS = 1e-10  # of Adam, where ε does not fall with width
 REMEDY = "compare it in `mutransfer roles`; declare it under `model.roles`, or correct the module"
 
@@ -170,14 +172,17 @@ def _readout_rate(pair: WidthPair, name: str, module: str | None = None) -> Iter
 def _is_ambiguous(pair: WidthPair, name: str) -> bool:
     """Return whether shapes do not decide if a tensor with one growing dimension is a readout.
 
-    True of a matrix in a module whose input and output both grow, or that is never called itself.
+    True of a matrix in a module whose input and output both grow, or that is never called itself,
+    and of one that the whole model multiplies with by itself.
     """
     tensor = pair.wide.tensors[name]
     if pair.n_growing(name) != 1 or len(tensor.shape) < 2:
         return False
     if not pair.was_called(tensor.module):
         return True
-    return tensor.module != MODEL and pair.reads(tensor.module)
+    if tensor.module == MODEL:
+        return pair.wide.trace.was_multiplied(pair.wide.parameters[name])
+    return pair.reads(tensor.module)
 
 
 def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
@@ -208,6 +213,19 @@ def _size(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
         )
         text = f"its initial size scales as width^{exponent:+.2f}, not width^{_digits(wanted[0])}"
         yield BrokenLaw(name=name, found=text, cause=cause)
+
+
+def _structure(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
+    """What is zero among drawn entries is so at both widths: padding rows, gates, an identity."""
+    narrow, wide = pair.both(name)
+    narrow_has, wide_has = (FEW_ZEROS < t.zero_share < 1 for t in (narrow, wide))
+    if narrow_has != wide_has and narrow.rms and wide.rms:
+        yield BrokenLaw(
+            name=name,
+            found=f"a part of it is zero only in the {'narrow' if narrow_has else 'wide'} model",
+            cause="an init that draws anew and loses a padding row, zero gates or an identity",
+            remedy="scale what the module drew, as `mup.init_` does",
+        )
 
 
 def _readout_size(pair: WidthPair, name: str, exponent: float) -> Iterator[BrokenLaw]:
@@ -265,7 +283,7 @@ def _eps(pair: WidthPair, name: str, lr: float) -> Iterator[BrokenLaw]:
 
 
 Law = Callable[[WidthPair, str, float], Iterator[BrokenLaw]]
-LAWS: tuple[Law, ...] = (_learning_rate, _size, _decay, _eps)
+LAWS: tuple[Law, ...] = (_learning_rate, _size, _structure, _decay, _eps)
 
 
 def _attention(pair: WidthPair) -> Iterator[BrokenLaw]:

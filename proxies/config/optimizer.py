@@ -16,7 +16,8 @@ class OptimizerConfig(OptimizerRule):
     Attributes:
         momentum: Of SGD (None: 0.9) and Muon (None: 0.95).
         nesterov: Of SGD (None: false) and Muon (None: true).
-        adamw_lr: Under `muon`, the base LR of what trains with AdamW, held fixed; None: `lr`.
+        adamw_lr: Under `muon`, the base LR of what trains with AdamW, held fixed; None: `lr`. To
+            search it, give it among the HPs instead.
         adamw_weight_decay: Its base weight decay; None: `weight_decay`.
     """
 

@@ -89,7 +89,8 @@ class HPs:
 
     They are rounded here so that the value that runs and the value that is hashed into an identity
     are equal. `repa_weight` multiplies the loss of REPA; None becomes `REPA_WEIGHT` in a
-    `TrialConfig` whose model has a projector.
+    `TrialConfig` whose model has a projector. `adamw_lr`: under `muon`, of what trains with AdamW;
+    None: the optimizer's option of this name, else `lr`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -104,6 +105,7 @@ class HPs:
     warmup_steps: Annotated[int, Ge(0)] = 0
     grad_clip: Positive | None = None
     repa_weight: NonNegative | None = None
+    adamw_lr: Positive | None = None
 
     def __post_init__(self) -> None:
         """Round every real value."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from mutransfer.proxies.mup.modules import ResidualBlock
 from mutransfer.proxies.mup.optimizers import HAS_EPS, Algorithm, OptimizerRule, rule_of
 from mutransfer.proxies.mup.parameters import PlanError, owners, plain_name
-from mutransfer.proxies.mup.plan import Plan, Row, for_optimizer
+from mutransfer.proxies.mup.plan import Plan, for_optimizer
+from mutransfer.proxies.mup.rows import Row
 from mutransfer.proxies.mup.rules import Role
 
 

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mutransfer.proxies.mup.parameters import (
+    Declared,
     Owner,
     PlanError,
+    declarations,
     fan_in,
     fan_out,
     matrix_axes,
     plain_shape,
 )
-from mutransfer.proxies.mup.patterns import Declared, declarations
 from mutransfer.proxies.mup.rules import MATRIX_ROLES, Role
 
 
@@ -54,12 +55,12 @@ def roles_of(
         base: The tensors of a model of base width.
         double: Of twice that.
         model: Of the width of the plan.
-        declared: Roles by pattern of names; see `patterns.declarations`.
+        declared: Roles by pattern of names; see `parameters.declarations`.
 
     Raises:
         PlanError: roles that cannot be known, with all of them as a `roles:` block; or declared
             ones that do not fit their tensors.
-        ConfigError: as `patterns.declarations`.
+        ConfigError: as `parameters.declarations`.
     """
     of_patterns = declarations(declared, model)
     roles: dict[str, Declared] = {}

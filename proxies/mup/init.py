@@ -7,7 +7,8 @@ from torch import nn
 
 from mutransfer.proxies.mup.modules import ResidualBlock
 from mutransfer.proxies.mup.parameters import Owner, PlanError, owners
-from mutransfer.proxies.mup.plan import Plan, Row
+from mutransfer.proxies.mup.plan import Plan
+from mutransfer.proxies.mup.rows import Row
 
 DIGITS = 6  # of a measured factor, so that devices and sums in another order agree on it
 

@@ -1,14 +1,17 @@
-"""The trainable parameters of a model: their names, modules, and matrix axes."""
+"""The trainable parameters of a model: names, modules, matrix axes, and roles declared by name."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
+from mutransfer.proxies.errors import ConfigError
 from mutransfer.proxies.mup.modules import Readout, ResidualBlock
-from mutransfer.proxies.mup.patterns import is_declared
+from mutransfer.proxies.mup.rules import ROLES, Role
 
 # Names that wrappers put into the path of a parameter: DDP, torch.compile, FSDP1, checkpointing.
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
@@ -31,6 +34,10 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 # Weights that nn.MultiheadAttention holds itself; (out, in) like a Linear's.
 ATTENTION_WEIGHTS = frozenset({"in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"})
+
+
+# After a declared role: the module's own init is right at every width.
+OWN_INIT = "own init"
 
 
 class PlanError(ValueError):
@@ -198,3 +205,61 @@ def layer_fan_in(owner: Owner) -> int:
 def plain_shape(owner: Owner) -> list[int]:
     """Return the shape of a tensor as a list."""
     return list(owner.parameter.shape)
+
+
+class Declared(NamedTuple):
+    """A role, the axis that is summed over, and whether the module's own init is kept."""
+
+    role: Role
+    axis: int | None = None
+    keeps_init: bool = False
+
+
+def declarations(declared: Mapping[str, str], names: Iterable[str]) -> dict[str, Declared]:
+    """Return what is declared of each name that a pattern matches; the last match counts.
+
+    Args:
+        declared: Maps shell-style patterns (`*`, `?`, `[…]`) to `role` or `role@axis`, where the
+            axis is the one that is summed over, and `, own init` may follow.
+        names: Names of parameters.
+
+    Raises:
+        ConfigError: patterns that match no name, or unknown roles; the text names all of them.
+    """
+    names = list(names)
+    roles: dict[str, Declared] = {}
+    faults = []
+    for pattern, text in declared.items():
+        matches = [name for name in names if fnmatchcase(name, pattern)]
+        found = _parsed(str(text))
+        if found is None:
+            faults.append(
+                f"roles: {pattern}: one of {', '.join(ROLES)}, with @ and the fan-in axis where it "
+                f"is no Linear, and `, {OWN_INIT}` where its init is right at every width; got "
+                f"{text}; write for example `hidden@1`"
+            )
+        elif not matches:
+            faults.append(
+                f"roles: {pattern}: a pattern matches some parameter; got none; parameters are "
+                f"{', '.join(names[:5])} …"
+            )
+        else:
+            roles.update(dict.fromkeys(matches, found))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return roles
+
+
+def _parsed(text: str) -> Declared | None:
+    """Return what `role`, `role@axis` or either with `, own init` says; None: nothing known."""
+    rule, _, option = (part.strip() for part in text.partition(","))
+    name, at, axis = rule.partition("@")
+    role = next((role for role in ROLES if role == name), None)
+    if role is None or option not in ("", OWN_INIT) or bool(at) != axis.isdigit():
+        return None
+    return Declared(role, int(axis) if axis else None, option == OWN_INIT)
+
+
+def is_declared(declared: Mapping[str, str], *names: str) -> bool:
+    """Return whether a pattern matches one of the names."""
+    return any(fnmatchcase(name, pattern) for pattern in declared for name in names)

@@ -14,13 +14,13 @@ from mutransfer.proxies.mup.inference import roles_of
 from mutransfer.proxies.mup.modules import Readout
 from mutransfer.proxies.mup.own_init import Build, OwnInit, Sizes, law_ratio, own_inits
 from mutransfer.proxies.mup.parameters import (
+    Declared,
     Owner,
     PlanError,
     fan_in,
     layer_fan_in,
     owners,
 )
-from mutransfer.proxies.mup.patterns import Declared
 from mutransfer.proxies.mup.rules import MATRIX_ROLES, Role
 
 DECLARED = "declared"  # the law of a tensor whose module says its std at every width

@@ -7,7 +7,7 @@ from typing import Any
 
 from mutransfer.proxies import data, user_code
 from mutransfer.proxies.config.trial import TrialConfig, references
-from mutransfer.proxies.mup.plan import DESCRIPTIVE, Row
+from mutransfer.proxies.mup.rows import DESCRIPTIVE, Row
 from mutransfer.proxies.training.trial import betas, plan
 
 # Raise this whenever a change of the code changes what a trial computes.
@@ -28,7 +28,9 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
         del train["optimizer"][name]
     train["betas"] = list(betas(config))
     planned = plan(config)
-    residual = planned["residual_mult"]
+    residual, hps = planned["residual_mult"], config.hps.outside_plan()
+    if hps["adamw_lr"] is None:  # trials without it keep the identity from before it was an HP
+        del hps["adamw_lr"]
     return {
         "result_schema": RESULT_SCHEMA,
         "params": {name: _acting(row) for name, row in planned["params"].items()},
@@ -39,7 +41,7 @@ def resolve(config: TrialConfig) -> dict[str, Any]:
         **_code(config),
         "data": data.identity(config.data, config.recorded),
         "train": train,
-        "hps": config.hps.outside_plan(),
+        "hps": hps,
         "seed": config.seed,
         "device": config.device,
         "threads": config.threads,

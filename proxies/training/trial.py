@@ -70,6 +70,8 @@ def optimizer(config: TrialConfig) -> dict[str, Any]:
         for name in ("momentum", "nesterov", "adamw_lr", "adamw_weight_decay")
         if getattr(options, name) is not None
     }
+    if config.hps.adamw_lr is not None:
+        own["adamw_lr"] = config.hps.adamw_lr
     has_adam = options.name in ("adamw", "adam", "muon")
     return {
         "name": options.name,

@@ -30,6 +30,7 @@ HPName = Literal[
     "warmup_steps",
     "grad_clip",
     "repa_weight",
+    "adamw_lr",
 ]
 HP_NAMES: tuple[HPName, ...] = get_args(HPName)
 

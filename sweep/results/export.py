@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mutransfer.analysis.export import best_yaml
+from mutransfer.analysis.export_formats import base_values
 from mutransfer.proxies import training
 from mutransfer.proxies.config.constraints import depth_faults, width_faults
 from mutransfer.proxies.config.trial import TrialConfig
@@ -60,6 +61,7 @@ def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> d
     plan = training.plan(config)
     reported = None if study.trial is None else reported_settings(analysis.table)
     eps = _eps(config, reported)
+    optimizer = training.optimizer(config) if reported is None else reported.get("optimizer")
     return best_yaml(
         verdict=analysis.verdict,
         question=analysis.question,
@@ -68,8 +70,8 @@ def export(analysis: Analysis, study: Study, store: Store, axis_value: int) -> d
         width=config.width,
         axis_value=axis_value,
         fits=analysis.fits,
-        optimizer=training.optimizer(config) if reported is None else reported.get("optimizer"),
-        roles=roles(plan, complete(hps), eps),
+        optimizer=optimizer,
+        roles=roles(plan, complete(hps), eps, optimizer),
         plan=plan,
         valid_for=valid_for(config, reported),
         provenance=_provenance(study, store),
@@ -126,12 +128,19 @@ def _eps(config: TrialConfig, reported: Mapping[str, Any] | None) -> float | Non
     return float(eps) if isinstance(eps, int | float) else None
 
 
-def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float | None) -> dict[str, Any]:
+def roles(
+    plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float | None, optimizer: Any = None
+) -> dict[str, Any]:
     """The effective HPs of each role at the plan's width, for readers; the plan itself is exact.
 
     ``sigma`` is init std × √fan_in, for tensors that are drawn at random. ``eps`` is absent where
-    it is not known.
+    it is not known. ``optimizer``: what is known of it.
     """
+
+    def values(row: Mapping[str, Any]) -> tuple[float, float]:
+        lr, decay = base_values(hps, plan, optimizer, row.get("algorithm", "adamw"))
+        return lr * row["lr_mult"], decay * row["wd_mult"] if row["decay"] else 0.0
+
     by_role: dict[str, Any] = {}
     for role in ("input", "hidden", "output", "vector", "scalar"):
         rows = [row for row in plan["params"].values() if row["role"] == role]
@@ -140,10 +149,8 @@ def roles(plan: Mapping[str, Any], hps: Mapping[str, Any], eps: float | None) ->
         drawn = [row for row in rows if row["init_std"] is not None]
         by_role[role] = {
             "tensors": len(rows),
-            "lr": _shared(hps["lr"] * row["lr_mult"] for row in rows),
-            "weight_decay": _shared(
-                hps["weight_decay"] * row["wd_mult"] if row["decay"] else 0.0 for row in rows
-            ),
+            "lr": _shared(values(row)[0] for row in rows),
+            "weight_decay": _shared(values(row)[1] for row in rows),
             **({} if eps is None else {"eps": _shared(eps * row["eps_mult"] for row in rows)}),
             "multiplier": _shared(row["input_mult"] for row in rows),
             "sigma": _shared(row["init_std"] * row["fan_in"] ** 0.5 for row in drawn),

@@ -48,6 +48,22 @@ def adam_has_no_weight_decay(
         yield Fault(("parameters", "weight_decay"), rule, "adam", "take adamw, or remove it")
 
 
+def adamw_lr_is_given_once(
+    train: TrainConfig, parameters: Mapping[str, Distribution]
+) -> Iterator[Fault]:
+    """The base LR of AdamW's part is an HP or an option of `muon`, and there is such a part."""
+    if "adamw_lr" not in parameters:
+        return
+    path, options = ("parameters", "adamw_lr"), train.optimizer
+    if options.name != "muon":
+        rule = "`adamw_lr` is the base LR of what trains with AdamW under muon"
+        yield Fault(path, rule, f"the optimizer {options.name}", "remove it; its LR is `lr`")
+    elif options.adamw_lr is not None:
+        rule = "`adamw_lr` is an HP or an option of the optimizer, not both"
+        remedy = "remove it under train.optimizer to search it, or here to hold it fixed"
+        yield Fault(path, rule, f"train.optimizer.adamw_lr {options.adamw_lr:g} too", remedy)
+
+
 def scaling_is_for_adam(train: TrainConfig, transfer: Transfer) -> Iterator[Fault]:
     """The rules for batch size, steps and depth are those of Adam and AdamW."""
     name = train.optimizer.name

@@ -143,6 +143,7 @@ RULES: tuple[Rule, ...] = (
     optimizer_rules.options_are_the_optimizers,
     optimizer_rules.optimizer_is_installed,
     optimizer_rules.adam_has_no_weight_decay,
+    optimizer_rules.adamw_lr_is_given_once,
     optimizer_rules.scaling_is_for_adam,
     convergence_is_measurable,
     loggers_are_installed,

@@ -19,6 +19,7 @@ POSITIVE_HPS: frozenset[HPName] = frozenset(
         "init_std_vector",
         "output_mult",
         "grad_clip",
+        "adamw_lr",
     )
 )
 NO_CLIP = 1e9  # a norm of the gradient that no run reaches before it has diverged

@@ -63,6 +63,36 @@ def test_json_is_a_list_of_groups_with_the_values_of_param_groups(builder):
     assert found == values
 
 
+MUON = {
+    "one base LR": ({"name": "muon"}, {}),
+    "an LR of its own": ({"name": "muon", "adjust_lr_fn": "original"}, {"adamw_lr": 2**-9}),
+    "a decay of its own": ({"name": "muon"}, {"adamw_weight_decay": 0.0}),
+    "independent decay": ({"name": "muon", "decay": "independent"}, {"adamw_lr": 2**-9}),
+    "AdamW, independent decay": ({"name": "adamw", "decay": "independent"}, {}),
+}
+
+
+@pytest.mark.parametrize(("rule", "bases"), MUON.values(), ids=MUON)
+def test_the_values_of_two_algorithms_are_those_of_param_groups(rule, bases):
+    optimizer = {"name": rule["name"], "betas": [0.9, 0.95], "eps": 1e-10, **bases}
+    best = best_of(build, optimizer=optimizer, plan=plan(64, build, optimizer=rule))
+    model, values = expected(build, best, **bases)
+    for group in export_formats.param_groups(best):
+        names = [n for n, _ in model.named_parameters() if re.fullmatch(group["pattern"], n)]
+        assert names
+        for name in names:
+            assert [group["lr"], group["weight_decay"], group.get("eps")] == values[name], name
+
+
+def test_muons_adjustment_is_that_of_the_plan():
+    """torch's default is another one, under which the LRs of the groups would be wrong."""
+    rule = {"name": "muon", "adjust_lr_fn": "match_rms_adamw"}
+    best = best_of(build, optimizer={"name": "muon"}, plan=plan(64, build, optimizer=rule))
+    groups = json.loads(export_formats.text(best, "torchtitan"))["param_groups"]
+    adjusted = {g["optimizer_name"]: g["optimizer_kwargs"].get("adjust_lr_fn") for g in groups}
+    assert adjusted == {"Muon": "match_rms_adamw", "AdamW": None}
+
+
 def torchtitans_groups(model, groups):
     """How torchtitan reads them: `search` on the full name, the first match counts."""
     claimed: dict[str, dict] = {}

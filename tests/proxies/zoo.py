@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mutransfer.proxies import mup
 from tests.proxies.modules import HEAD_DIM, timm
@@ -20,23 +19,18 @@ with warnings.catch_warnings():
     import diffusers
     import transformers
 
-Inputs = dict[str, Tensor]
-
 
 @dataclass(frozen=True)
 class Member:
-    """A module of the zoo; `forward` runs it where the gate is tried on it.
-
-    `refusal` is the reason for which it has no plan at the widths of the tests.
-    """
+    """A module of the zoo; `refusal`: why it has no plan at the widths of the tests."""
 
     build: Callable[[int], nn.Module]
     roles: Mapping[str, str] = field(default_factory=dict)
-    forward: Callable[[nn.Module], Tensor] | None = None
     refusal: str | None = None
 
 
 TABLE = {"*scale_shift_table": "vector"}
+BASE_WIDTH = 32
 HEADS: dict[str, Any] = {"attention_head_dim": HEAD_DIM}
 
 
@@ -185,14 +179,6 @@ GQA: dict[str, Any] = {"num_key_value_heads": lambda w: max(heads(w) // 2, 1), "
 IMAGE: dict[str, Any] = {"image_size": 8, "patch_size": 2}
 
 
-def tokens() -> Tensor:
-    return torch.arange(24).reshape(2, 12) % 50
-
-
-def logits(model: nn.Module) -> Tensor:
-    return model(tokens()).logits
-
-
 def tied_llama(width: int) -> nn.Module:
     """Llama with tied embeddings, whose head is ours: the multiplier acts on its input."""
     model = of_transformers("LlamaForCausalLM", "LlamaConfig", **COMMON, **WORDS, **GQA)(width)
@@ -201,23 +187,33 @@ def tied_llama(width: int) -> nn.Module:
     return model
 
 
+GEMMA = of_transformers("GemmaForCausalLM", "GemmaConfig", **COMMON, **WORDS, **GQA)
+
+
+def gemma_of_constant_scale(width: int) -> nn.Module:
+    """Gemma, whose embeddings are multiplied by one number at every width, not by its root."""
+    model = GEMMA(width)
+    model.model.embed_tokens.embed_scale.fill_(BASE_WIDTH**0.5)
+    return model
+
+
 TRANSFORMERS = {
     "Llama": Member(
-        of_transformers("LlamaForCausalLM", "LlamaConfig", **COMMON, **WORDS, **GQA), forward=logits
+        of_transformers("LlamaForCausalLM", "LlamaConfig", **COMMON, **WORDS, **GQA)
     ),
-    "Llama, tied": Member(tied_llama, forward=logits),
+    "Llama, tied": Member(tied_llama),
     "Llama, two kv heads": Member(
         of_transformers(
             "LlamaForCausalLM", "LlamaConfig", **COMMON, **WORDS,
             **GQA | {"num_key_value_heads": 2},
         ),
-        forward=logits,
     ),
     "Mistral": Member(
         of_transformers("MistralForCausalLM", "MistralConfig", **COMMON, **WORDS, **GQA)
     ),
     "Qwen2": Member(of_transformers("Qwen2ForCausalLM", "Qwen2Config", **COMMON, **WORDS, **GQA)),
-    "Gemma": Member(of_transformers("GemmaForCausalLM", "GemmaConfig", **COMMON, **WORDS, **GQA)),
+    "Gemma": Member(GEMMA),
+    "Gemma, constant scale": Member(gemma_of_constant_scale),
     "Mixtral": Member(
         of_transformers(
             "MixtralForCausalLM", "MixtralConfig", **COMMON, **WORDS, **GQA, num_local_experts=4
@@ -269,7 +265,6 @@ TIMM = {
             timm.models.vision_transformer.VisionTransformer, img_size=8, patch_size=2,
             num_classes=7, embed_dim=same, depth=2, num_heads=heads,
         ),
-        forward=lambda model: model(torch.linspace(-1, 1, 768).sin().reshape(4, 3, 8, 8)),
     ),
     "timm EVA": Member(
         of_timm(

@@ -37,6 +37,21 @@ def test_what_fades_slowly_passes_as_it_does_in_correct_narrow_models(kind):
     assert coordcheck.judge(rows).verdict == "PASS"
 
 
+@pytest.mark.parametrize("kind", ["update", "change"])
+def test_what_falls_and_levels_off_passes_and_what_falls_on_as_fast_does_not(kind):
+    """As in Llama with two key-value heads, octave by octave: -0.5, -0.4, -0.15, in all -0.36."""
+    octaves = {32: 0.0, 64: -0.5, 128: -0.9, 256: -1.05}
+    rows = planted(kind=kind, role="hidden", noise=0.02)
+    is_odd = rows["name"] == "blocks.7"
+    rows.loc[is_odd, "size"] *= 2 ** rows.loc[is_odd, "width"].map(octaves)
+    check = coordcheck.judge(with_control(rows))
+    assert check.verdict == "PASS", check.findings
+    (last,) = [t for t in check.trends if (t.name, t.step, t.arm) == ("blocks.7", 4, "mup")]
+    assert last.high < -0.25 < last.last_slope
+    straight = planted(-0.36, kind=kind, role="hidden", noise=0.02)
+    assert coordcheck.judge(with_control(straight)).verdict == "FAIL"
+
+
 def test_an_output_may_vanish_but_not_grow():
     for slope, verdict in ((-0.5, "PASS"), (0.5, "FAIL")):
         rows = with_control(planted(slope, kind="output"))

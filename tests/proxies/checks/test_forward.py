@@ -62,3 +62,24 @@ def test_a_trace_with_graph_keeps_complete_outputs_that_can_be_differentiated():
     assert complete.outputs["0"][0].shape == (400, 400) and complete.outputs["0"][0].requires_grad
     (output,) = sampled.outputs["0"]
     assert output.numel() <= KEPT < 400 * 400 and not output.requires_grad
+
+
+class Raw(nn.Module):
+    """Parameters that the model uses by itself: one is added, the others are multiplied with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added, self.read, self.cast, self.stacked = (
+            nn.Parameter(torch.randn(3, 3)) for _ in range(4)
+        )
+
+    def forward(self, x):
+        x = F.linear(x + self.added, self.read) @ self.cast.to(torch.bfloat16).float()
+        return torch.einsum("bi,oi->bo", x, self.stacked)
+
+
+def test_what_is_multiplied_is_told_from_what_is_added():
+    model = Raw()
+    recorded = trace(model, lambda: model(torch.randn(3, 3)), with_graph=True)
+    multiplied = {n for n, p in model.named_parameters() if recorded.was_multiplied(p)}
+    assert multiplied == {"read", "cast", "stacked"}

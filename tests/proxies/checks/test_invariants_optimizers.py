@@ -7,6 +7,7 @@ from mutransfer.analysis.verdict.coordcheck import judge
 from mutransfer.proxies import mup
 from mutransfer.proxies.checks import coordcheck, invariants
 from mutransfer.proxies.config.optimizer import OptimizerConfig
+from mutransfer.proxies.mup.optimizers import ALGORITHMS
 
 BASE, WIDTHS = 32, (32, 64, 128, 256)
 MODEL = {"head_dim": 16, "base_width": BASE, "patch_size": 4, "depth": 1}
@@ -93,27 +94,38 @@ def test_an_optimizer_with_the_groups_of_another_breaks_them(trial_of, options, 
 
 
 def checked(start, lr, arms=("mup", "sp"), seeds=2):
+    """The check of the first arm."""
     shape = {"widths": WIDTHS, "steps": 4, "lr": lr}
     rows = [
         vars(size)
         for arm in arms
         for size in coordcheck.measure(start, seeds=range(seeds), arm=arm, **shape)
     ]
-    return judge(pd.DataFrame(rows))
+    return judge(pd.DataFrame(rows), arm=arms[0])
 
 
 def findings(check):
     return [str(finding) for finding in check.findings]
 
 
+OF_THE_TABLE = ("adamw", "adam", "lion", "sgd", "muon", "muon, original")
+
+
+def test_every_optimizer_of_the_table_is_checked():
+    assert {RULES[name]["name"] for name in OF_THE_TABLE} == set(ALGORITHMS)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["adamw", "lion", "sgd", "muon", "muon, original"])
-def test_the_coordinate_check_passes_for_every_optimizer(trial_of, name):
-    start, options = start_of(trial_of, RULES[name]), RULES[name]
+@pytest.mark.parametrize("name", OF_THE_TABLE)
+def test_the_coordinate_check_passes_for_every_optimizer_and_sp_fails_it(trial_of, name):
+    start = start_of(trial_of, RULES[name])
     lr = coordcheck.choose_lr(start, base_width=BASE, steps=4, log2_lrs=range(4, -15, -1))
     check = checked(start, lr)
     assert check.verdict == "PASS", (lr, findings(check))
-    assert options["name"] != "adamw" or check.control_grows
+    assert check.control_grows
+    in_sp = checked(start, lr, arms=("sp",))
+    assert in_sp.verdict == "FAIL"
+    assert any(finding.trend.kind == "update" for finding in in_sp.findings), findings(in_sp)
 
 
 @pytest.mark.slow

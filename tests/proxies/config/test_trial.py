@@ -104,7 +104,7 @@ def test_hps_are_those_of_the_plan_and_the_others():
         "__pydantic_config__"
     }
     assert not hps.of_plan().keys() & hps.outside_plan().keys()
-    outside = {"lr", "weight_decay", "warmup_steps", "grad_clip", "repa_weight"}
+    outside = {"lr", "weight_decay", "warmup_steps", "grad_clip", "repa_weight", "adamw_lr"}
     assert set(hps.outside_plan()) == outside
 
 

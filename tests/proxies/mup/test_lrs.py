@@ -92,9 +92,16 @@ def test_in_training_the_check_finds_it_too(make, step):
             scheduler.step(*([1.0] if isinstance(scheduler, torch_lr.ReduceLROnPlateau) else []))
 
 
-def test_at_base_width_all_lrs_are_equal_and_any_scheduler_is_right():
-    for make, _ in BREAK.values():
-        mup.check_scheduler(make, optimizer_at(16), steps=STEPS)
+@pytest.mark.parametrize(("make", "_"), BREAK.values(), ids=BREAK)
+def test_at_base_width_all_lrs_are_equal_and_any_scheduler_is_right(make, _):
+    optimizer = optimizer_at(16)
+    mup.check_scheduler(make, optimizer, steps=STEPS)
+    scheduler = make(optimizer)
+    for _ in range(STEPS):
+        assert len({group["lr"] for group in optimizer.param_groups}) == 1
+        mup.check_lrs(optimizer)
+        optimizer.step()
+        scheduler.step(*([1.0] if isinstance(scheduler, torch_lr.ReduceLROnPlateau) else []))
 
 
 def test_a_loop_that_writes_one_lr_is_found_and_one_that_multiplies_is_not():
@@ -144,9 +151,23 @@ def test_a_state_of_another_width_is_found_by_the_plan():
     mup.check_lrs(optimizer_at(128), plan(128))
 
 
+def first_update(make, gradient):
+    """The change of a number in the first step, whose gradient is given."""
+    number = torch.nn.Parameter(torch.zeros(1))
+    number.grad = torch.full((1,), gradient)
+    make([number], lr=BASE_LR).step()
+    return number.item()
+
+
 @pytest.mark.parametrize("make", [torch.optim.AdamW, torch.optim.NAdam, torch.optim.RMSprop])
 def test_optimizers_with_updates_of_size_one_may_have_the_groups_of_adamw(make):
-    mup.check_lrs(optimizer_at(make=make))
+    optimizer = optimizer_at(make=make)
+    mup.check_lrs(optimizer, plan(128))
+    assert {group["algorithm"] for group in optimizer.param_groups} == {"adamw"}
+    # Why they may: an update does not depend on the size of the gradient, as that of SGD does.
+    assert first_update(make, 1.0) == pytest.approx(first_update(make, 1000.0), rel=1e-4)
+    of_sgd = first_update(torch.optim.SGD, 1000.0) / first_update(torch.optim.SGD, 1.0)
+    assert of_sgd == pytest.approx(1000)
 
 
 REFUSED = {

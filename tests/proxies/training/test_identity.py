@@ -6,6 +6,7 @@ import time
 import pytest
 
 from mutransfer.proxies import training
+from mutransfer.proxies.config.optimizer import OptimizerConfig
 
 
 def test_identity_is_sixteen_hex_digits_of_plain_data(trial_of):
@@ -93,3 +94,10 @@ def test_an_identity_costs_about_a_millisecond(trial_of):
     for k in range(50):
         training.identity(trial_of(lr=2.0**-k))
     assert (time.process_time() - started) / 50 < 0.01
+
+
+def test_adamws_own_lr_is_part_of_it_where_it_is_given(trial_of):
+    muon = {"optimizer": OptimizerConfig(name="muon")}
+    assert "adamw_lr" not in training.resolve(trial_of(**muon))["hps"]
+    own = training.identity(trial_of(**muon, adamw_lr=2**-9))
+    assert own != training.identity(trial_of(**muon))

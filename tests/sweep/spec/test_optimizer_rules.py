@@ -18,6 +18,8 @@ CASES = [
      "train.optimizer.adamw_lr", "remove it"),
     ("no momentum", with_optimizer("{name: lion, momentum: 0.9}"),
      "train.optimizer.momentum", "remove it"),
+    ("an LR of no part", ("init_std: {value: 1}", "adamw_lr: {value: 0.1}"),
+     "parameters.adamw_lr", "remove it"),
     ("unknown", with_optimizer("{name: sgd, beta: 0.9}"), "train.optimizer.beta", "remove it"),
 ]  # fmt: skip
 
@@ -40,3 +42,11 @@ def test_adam_with_weight_decay_is_a_fault():
     study_of(changed(decay))
     with pytest.raises(Exception, match="take adamw"):
         study_of(changed(with_optimizer("adam"), decay))
+
+
+def test_the_base_lr_of_adamws_part_is_given_once():
+    searched = ("init_std: {value: 1}", "adamw_lr: {log2: [-9, -5]}")
+    assert "adamw_lr" in study_of(changed(with_optimizer("muon"), searched)).parameters
+    assert study_of(changed(with_optimizer("{name: muon, adamw_lr: 0.1}")))
+    with pytest.raises(Exception, match="not both"):
+        study_of(changed(with_optimizer("{name: muon, adamw_lr: 0.1}"), searched))

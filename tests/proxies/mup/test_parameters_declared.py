@@ -6,7 +6,7 @@ from torch import nn
 
 from mutransfer.proxies import mup
 from mutransfer.proxies.errors import ConfigError
-from mutransfer.proxies.mup.patterns import declarations
+from mutransfer.proxies.mup.parameters import declarations
 
 NAMES = ("mixer", "head.weight", "head.bias")
 
