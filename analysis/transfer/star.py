@@ -38,6 +38,8 @@ ERROR_OF_LOOKS = (0.01, 0.01, 0.025)
 ERROR_OF_MORE = 0.0025
 # Curves that no bound after more looks reaches are left out.
 MOST_LOOKS = 4
+# Where a bound crosses its limit, misfits up to so many times as far are known too.
+BEYOND_REACH = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +79,18 @@ class Star:
     @cached_property
     def least_misfit(self) -> float:
         """The misfit of the best curves, that of the ladder with their shapes included."""
-        by_centre = [nodes.least_by_centre(self.runs) for nodes in self._all_nodes.values()]
-        return float((np.sum(by_centre, axis=0) - (len(by_centre) - 1) * CENTRES**2).min())
+        by_centre = [nodes.least_by_centre for nodes in self._all_nodes.values()]
+        return float((np.sum(by_centre, axis=0) + CENTRES**2).min())
 
     @cached_property
     def _nodes(self) -> dict[str, Nodes]:
         """Those that a bound may reach."""
-        excess = min(self.room(error_of_look(MOST_LOOKS)), MAX_EXCESS)
-        return {hp: nodes.within(self.runs, excess) for hp, nodes in self._all_nodes.items()}
+        return {hp: nodes.within(self._reach) for hp, nodes in self._all_nodes.items()}
+
+    @property
+    def _reach(self) -> float:
+        """The misfit beyond the least one up to which a bound may be asked for."""
+        return min(self.room(error_of_look(MOST_LOOKS)), MAX_EXCESS)
 
     @cached_property
     def _at_least(self) -> dict[str, np.ndarray]:
@@ -96,8 +102,13 @@ class Star:
 
     def _least(self, *, at_most: bool) -> dict[str, np.ndarray]:
         """By HP the least misfit by mean of the set's own runs and regret, (C, R)."""
-        centres = CENTRES * self.runs.error
-        return {hp: nodes.least(centres, at_most=at_most) for hp, nodes in self._nodes.items()}
+        by_centre = {hp: nodes.least_by_centre for hp, nodes in self._nodes.items()}
+        limit = self.least_misfit + BEYOND_REACH * self._reach - CENTRES**2
+        every = np.sum(list(by_centre.values()), axis=0)
+        return {
+            hp: nodes.least(limit - every + by_centre[hp], at_most=at_most)
+            for hp, nodes in self._nodes.items()
+        }
 
     def _profile(self, of_hps: Mapping[str, np.ndarray], hp: str | None) -> np.ndarray:
         """The least misfit by the regret of the set or of one HP, (R,)."""

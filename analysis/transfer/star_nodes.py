@@ -89,21 +89,19 @@ class Nodes:
     """The nodes of one HP; those that do not fit are left out.
 
     Attributes:
-        excess: (J,) mean losses of the values minus that of the transferred one.
-        precision: (J, J) inverse covariance of these.
         at_centre: (N,) loss of each curve at the transferred value, per size.
-        rise: (N, J) its loss at the values minus that.
         low, high: (N,) bounds of the size, loss.
-        misfit: (N,) misfit of the ladder.
+        square: (N,) weighted square of its rise to the values.
+        best: (C, N) size that fits best by mean of the set's own runs, `CENTRES`, loss.
+        misfit: (C, N) misfit of that size, with that of the ladder but not of the bounds.
         tolerance_loss: The accepted regret, loss.
     """
 
-    excess: np.ndarray
-    precision: np.ndarray
     at_centre: np.ndarray
-    rise: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    square: np.ndarray
+    best: np.ndarray
     misfit: np.ndarray
     tolerance_loss: float
 
@@ -122,79 +120,78 @@ class Nodes:
             np.repeat(of[kept], location.size)
             for of in (ladder.size_low, ladder.size_high, ladder.misfit)
         )
+        rise, precision = loss[:, :-1] - loss[:, -1:], values.precision(runs)
+        weighted = rise @ precision
+        square = np.maximum(np.einsum("nj,nj->n", weighted, rise), 1e-300)
+        # A higher mean of the set's own runs lowers every excess over it.
+        off = values.excess - CENTRES[:, None] * runs.error
+        best = off @ weighted.T / square
         every = cls(
-            excess=values.excess,
-            precision=values.precision(runs),
             at_centre=loss[:, -1],
-            rise=loss[:, :-1] - loss[:, -1:],
             low=low * runs.tolerance_loss,
             high=high * runs.tolerance_loss,
-            misfit=misfit,
+            square=square,
+            best=best,
+            misfit=np.einsum("cj,jk,ck->c", off, precision, off)[:, None]
+            + misfit
+            - square * best**2,
             tolerance_loss=runs.tolerance_loss,
         )
-        return every.within(runs, MAX_EXCESS)
+        return every.within(MAX_EXCESS)
 
-    def within(self, runs: SetRuns, excess: float) -> "Nodes":
+    def within(self, excess: float) -> "Nodes":
         """Return the nodes whose misfit is at most ``excess`` above the least."""
-        cost = self._best_costs(runs).min(axis=0)
+        cost = (self._cost + (CENTRES**2)[:, None]).min(axis=0)
         kept = cost <= cost.min() + excess
         return replace(
             self,
             at_centre=self.at_centre[kept],
-            rise=self.rise[kept],
             low=self.low[kept],
             high=self.high[kept],
-            misfit=self.misfit[kept],
+            square=self.square[kept],
+            best=self.best[:, kept],
+            misfit=self.misfit[:, kept],
         )
 
-    def least_by_centre(self, runs: SetRuns) -> np.ndarray:
-        """Return the least misfit by mean of the set's own runs, its misfit included, (C,)."""
-        return self._best_costs(runs).min(axis=1)
-
-    def _best_costs(self, runs: SetRuns) -> np.ndarray:
-        misfits = [self._least(self._all, c, self.low, self.high) for c in CENTRES * runs.error]
-        return np.array(misfits) + (CENTRES**2)[:, None]
-
-    @property
-    def _all(self) -> np.ndarray:
-        return np.arange(self.misfit.size)
+    @cached_property
+    def _cost(self) -> np.ndarray:
+        """(C, N) misfit of the size that fits best within its bounds."""
+        return self.misfit + self.square * _beyond(self.best, self.low, self.high) ** 2
 
     @cached_property
-    def _weighted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(N, J) weighted rises; (N,) their squares, products with the excess and sums."""
-        weighted = self.rise @ self.precision
-        square = np.maximum(np.einsum("nj,nj->n", weighted, self.rise), 1e-300)
-        return weighted, square, weighted @ self.excess, weighted.sum(axis=1)
+    def least_by_centre(self) -> np.ndarray:
+        """The least misfit by mean of the set's own runs, (C,)."""
+        return self._cost.min(axis=1)
 
-    def _least(
-        self, nodes: np.ndarray, centre: float, low: np.ndarray, high: np.ndarray
-    ) -> np.ndarray:
-        """The least misfit of nodes whose size lies within bounds, low ≤ high."""
-        _, square, slope, shift = self._weighted
-        off = self.excess - centre
-        best = (slope[nodes] - centre * shift[nodes]) / square[nodes]
-        missed = np.maximum(low - best, 0.0) + np.maximum(best - high, 0.0)
-        least = self.misfit[nodes] + square[nodes] * (missed**2 - best**2)
-        return off @ self.precision @ off + least
-
-    def least(self, centres: np.ndarray, *, at_most: bool) -> np.ndarray:
+    def least(self, allowed: np.ndarray, *, at_most: bool) -> np.ndarray:
         """Return the least misfit by mean of the set's own runs and by regret, (C, R).
 
         Args:
-            centres: Means of the set's own runs minus the one that was seen, loss, (C,).
+            allowed: (C,) misfit beyond which none is asked for.
             at_most: The regret is at most, not at least, each of `REGRETS`.
         """
-        out = np.full((centres.size, REGRETS.size), IMPOSSIBLE)
-        for r, regret in enumerate(REGRETS * self.tolerance_loss):
-            # At the minimum itself no size gives a regret.
-            limit = np.full(self.at_centre.size, np.inf)
-            np.divide(regret, self.at_centre, out=limit, where=self.at_centre > 0)
-            low, high = self.low, self.high
-            if at_most:
-                high = np.minimum(high, limit)
-            elif regret > 0:
-                low = np.maximum(low, limit)
-            nodes = np.flatnonzero(low <= high)
-            for c, centre in enumerate(centres if nodes.size else ()):
-                out[c, r] = self._least(nodes, float(centre), low[nodes], high[nodes]).min()
+        out = np.full((CENTRES.size, REGRETS.size), IMPOSSIBLE)
+        for c, cost in enumerate(self._cost):
+            kept = np.flatnonzero(cost <= allowed[c])
+            at_centre, best, square, misfit = (
+                of[kept] for of in (self.at_centre, self.best[c], self.square, self.misfit[c])
+            )
+            for r, regret in enumerate(REGRETS * self.tolerance_loss):
+                low, high = self.low[kept], self.high[kept]
+                # At the minimum itself no size gives a regret.
+                limit = np.full(kept.size, np.inf)
+                np.divide(regret, at_centre, out=limit, where=at_centre > 0)
+                if at_most:
+                    high = np.minimum(high, limit)
+                elif regret > 0:
+                    low = np.maximum(low, limit)
+                of = low <= high
+                if of.any():
+                    missed = _beyond(best[of], low[of], high[of])
+                    out[c, r] = (misfit[of] + square[of] * missed**2).min()
         return out
+
+
+def _beyond(size: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """How far sizes lie beyond bounds, low ≤ high."""
+    return np.maximum(low - size, 0.0) + np.maximum(size - high, 0.0)
