@@ -6,13 +6,13 @@ import pandas as pd
 from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.fit.optimum import lowest_point
 from mutransfer.analysis.power.assumption import Assumption
-from mutransfer.analysis.power.design import Design
+from mutransfer.analysis.power.design import Design, SliceDesign
 from mutransfer.analysis.power.power import Power, power
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.transfer.prediction import MIN_AXIS_VALUES
 from mutransfer.sweep.plan import slices
 from mutransfer.sweep.plan.decisions import CENTRE, Decisions, gives_transferred
-from mutransfer.sweep.spec.sections import Assume
+from mutransfer.sweep.spec.sections import Assume, SliceSize
 from mutransfer.sweep.spec.study import Study
 
 # A design that passes less often than this when all is well is not worth its cost.
@@ -58,7 +58,13 @@ def _design(study: Study, tolerance_rel: float) -> Design:
         tolerance_rel=tolerance_rel,
         check=target.check,
         max_looks=target.max_looks or 0,
+        at={value: _slice_design(transfer.size_at(value)) for value in transfer.at or {}},
     )
+
+
+def _slice_design(size: SliceSize) -> SliceDesign:
+    assert None not in (size.points, size.spacing_log2, size.seeds), "complete by `size_at`"
+    return SliceDesign(size.points or 0, size.spacing_log2 or 0.0, size.seeds or 0)
 
 
 def _fits_at_search(study: Study, decisions: Decisions, table: pd.DataFrame) -> list[Fit]:

@@ -15,10 +15,17 @@ MAX_TOLERANCE = 0.5  # a PASS needs a value that is worse by more than the toler
 
 def seeds_are_enough(study: Study) -> Iterator[Fault]:
     """Noise is what seeds differ by."""
-    for section, seeds in (("transfer", study.transfer.seeds), ("target", study.target.seeds)):
+    transfer, single = study.transfer, study.transfer.at or {}
+    usual = [(("transfer", "seeds"), transfer.seeds)] if set(transfer.axis_values) - {*single} else []
+    at = [
+        (("transfer", "at", value, "seeds"), transfer.size_at(value).seeds)
+        for value in single
+        if value == study.search_at or study.target.check == "slices"
+    ]
+    for path, seeds in (*usual, *at, (("target", "seeds"), study.target.seeds)):
         if seeds is not None and seeds < MIN_SEEDS:
             rule = f"a verdict is PASS or FAIL with {MIN_SEEDS} seeds or more"
-            yield Fault((section, "seeds"), rule, seeds, "ask for 2 or 3")
+            yield Fault(path, rule, seeds, "ask for 2 or 3")
 
 
 def target_has_values(study: Study) -> Iterator[Fault]:
