@@ -1,5 +1,6 @@
 """Tables as text: title, columns, cells, and how a number is written in a cell."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -35,6 +36,13 @@ def number(value: float | None, digits: int = 4) -> str:
     return "–" if value is None else f"{value:.{digits}g}"
 
 
+def bound_text(upper: float | None, digits: int = 4) -> str:
+    """Return an upper bound as text: "open" where nothing bounds it, "unknown" for None."""
+    if upper is None:
+        return "unknown"
+    return f"{upper:.{digits}g}" if math.isfinite(upper) else "open"
+
+
 def flops_text(flops: float) -> str:
     """Return a number of FLOPs with its prefix, such as 3.21 TFLOP."""
     scales = (("Z", 1e21), ("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
@@ -55,5 +63,5 @@ def signed(value: float) -> str:
 
 
 def cell(value: float | None) -> str:
-    """Return a number with 6 significant digits; empty for None and NaN."""
-    return "" if value is None or np.isnan(value) else f"{value:.6g}"
+    """Return a number with 6 significant digits; empty for None and NaN, "open" if infinite."""
+    return "" if value is None or np.isnan(value) else bound_text(value, 6)

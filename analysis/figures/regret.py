@@ -13,7 +13,7 @@ from mutransfer.analysis.figures.canvas import Panel, Plot, points
 from mutransfer.analysis.figures.walls import KINDS
 from mutransfer.analysis.labels import hp_label
 from mutransfer.analysis.table.axis import axis_value_text
-from mutransfer.analysis.text_table import TextTable, cell, text_table
+from mutransfer.analysis.text_table import TextTable, bound_text, cell, text_table
 from mutransfer.analysis.verdict.alternatives import Alternative
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.analysis.verdict.question import TransferQuestion
@@ -92,7 +92,7 @@ def _percent_text(line: RegretLine) -> str:
     if line.percent is None:
         return line.note or "unknown"
     estimate, low, high = line.percent
-    return f"{estimate:.2g} % ({low:.2g} … {high:.2g})"
+    return f"{estimate:.2g} % ({low:.2g} … {bound_text(high, 2)})"
 
 
 def _draw(ax: Axes, *, info: RegretInfo) -> None:

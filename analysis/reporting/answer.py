@@ -1,12 +1,13 @@
 """The answer of a study: one sentence, a few key figures and a short table."""
 
+import math
 from typing import NamedTuple
 
 from mutransfer.analysis.labels import DRIFT_UNIT, SHORT_ARMS
 from mutransfer.analysis.reporting.contents import ReportInputs
 from mutransfer.analysis.reporting.cost import amount_text
 from mutransfer.analysis.table.axis import axis_value_text
-from mutransfer.analysis.text_table import TextTable, number, percent_text, signed
+from mutransfer.analysis.text_table import TextTable, bound_text, number, percent_text, signed
 from mutransfer.analysis.transfer.drift import Drift
 from mutransfer.analysis.verdict.hp import HPVerdict
 from mutransfer.analysis.verdict.judge import Verdict
@@ -53,7 +54,7 @@ def _regret(verdict: Verdict) -> Fact:
     accepted = f"accepted: {verdict.tolerance.text}"
     if percents and tolerance is not None and verdict.tolerance.kind != "rel_loss":
         accepted += f" = {percents * tolerance:.2g} %"
-    if upper is None:
+    if upper is None or not math.isfinite(upper):
         return Fact(label, "no bound", accepted)
     if verdict.verdict == "PREDICTED":
         figure = f"at most {upper:.3g} in {verdict.tolerance.of}"
@@ -126,9 +127,9 @@ def answer_table(verdict: Verdict) -> TextTable:
 def _regret_cells(entry: HPVerdict, scale: float | None) -> tuple[str, str]:
     """The regret with its bound, and the accepted one, by a factor to their unit."""
     r, accepted = entry.regret, entry.tolerance_loss
-    regret = (
-        "–" if r is None or not scale else f"{r.estimate * scale:.2g} (≤ {r.upper * scale:.2g})"
-    )
+    regret = "–"
+    if r is not None and scale:
+        regret = f"{r.estimate * scale:.2g} (≤ {bound_text(r.upper * scale, 2)})"
     return regret, number(accepted * scale if accepted is not None and scale else None, 2)
 
 

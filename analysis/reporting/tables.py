@@ -7,7 +7,7 @@ from mutransfer.analysis.labels import FLAG_TEXTS, arm_label
 from mutransfer.analysis.reporting.cost import cost_table
 from mutransfer.analysis.reporting.prediction import laws_table, prediction_table
 from mutransfer.analysis.table.axis import AXIS_LABELS
-from mutransfer.analysis.text_table import TextTable, number, select_columns
+from mutransfer.analysis.text_table import TextTable, bound_text, number, select_columns
 from mutransfer.analysis.transfer.drift import Drift, FiniteWidth
 from mutransfer.analysis.transfer.scaling_law import Exponent, degradation
 from mutransfer.analysis.verdict.judge import Verdict
@@ -207,7 +207,7 @@ def _bounded(bounds: tuple[float, float, float] | None) -> str:
     if bounds is None:
         return "–"
     estimate, lower, upper = bounds
-    return f"{estimate:.3g} ({lower:.3g} … {upper:.3g})"
+    return f"{estimate:.3g} ({lower:.3g} … {bound_text(upper, 3)})"
 
 
 def scaling_table(verdict: Verdict) -> TextTable:

@@ -1,10 +1,12 @@
 """Why an HP is no PASS: codes, sentences with figures, remedies."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mutransfer.analysis.fit.optimum import Optimum, has_worse_sides
 from mutransfer.analysis.table.slice import bracket
+from mutransfer.analysis.transfer.regret import Regret
 from mutransfer.analysis.verdict.hp_figures import (
     MIN_TARGET_VALUES,
     OCTAVES_TO_DIVERGENCE,
@@ -179,11 +181,17 @@ def _regret(figures: HPFigures, target: str) -> Iterator[Cause]:
             misfit = f" The curve at the target fits no shape{of_ladder} well."
         yield Cause(
             code="regret_uncertain",
-            text=f"The regret of {hp} at {target} is between {regret.lower:.4g} and "
-            f"{regret.upper:.4g}; the tolerance is {tolerance:.4g}.{misfit}",
+            text=f"The regret of {hp} at {target} {_between(regret)}; the tolerance is "
+            f"{tolerance:.4g}.{misfit}",
             remedy=f"{hp} at half and quarter octaves about its optimum at {target}, or more "
             "seeds there.",
         )
+
+
+def _between(regret: Regret) -> str:
+    if math.isfinite(regret.upper):
+        return f"is between {regret.lower:.4g} and {regret.upper:.4g}"
+    return f"is at least {regret.lower:.4g}, and no run bounds it from above"
 
 
 def _insensitive(figures: HPFigures, target: str) -> Iterator[Cause]:

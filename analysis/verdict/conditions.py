@@ -8,6 +8,7 @@ are enough seeds and values at the target.
 
 from dataclasses import dataclass
 
+from mutransfer.analysis.text_table import bound_text
 from mutransfer.analysis.verdict.hp_figures import MIN_TARGET_VALUES, HPFigures
 
 
@@ -33,7 +34,7 @@ def conditions_of(figures: HPFigures) -> tuple[Condition, ...]:
 
 def _regret_is_tolerated(figures: HPFigures) -> Condition:
     tolerance, regret = figures.tolerance_loss, figures.regret
-    upper = "unknown" if regret is None else f"{regret.upper:.4g}"
+    upper = bound_text(None if regret is None else regret.upper)
     confidence = "" if regret is None else f" ({100 * regret.confidence:.6g} %)"
     return Condition(
         name="a",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mutransfer.analysis.table.axis import AXIS_LABELS
 from mutransfer.analysis.table.slice import log2_of
+from mutransfer.analysis.text_table import bound_text
 from mutransfer.analysis.transfer.prediction import Prediction
 from mutransfer.analysis.transfer.regret import Regret, regret
 from mutransfer.analysis.verdict.causes import FAILURES, Cause
@@ -151,7 +152,7 @@ def _unpredicted(
             causes.append(Cause(code="not_predicted", text=f"{hp}: {text}", remedy=remedy))
     is_under = upper is not None and tolerance is not None and upper < tolerance
     if not causes and not is_under:
-        bound = "unknown" if upper is None else f"{upper:.4g}"
+        bound = bound_text(upper)
         limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
         text = f"The regret predicted at {where} is at most {bound}; the tolerance is {limit}."
         remedy = f"More {plural}, less noise, or runs at {where}."
@@ -235,7 +236,7 @@ def _unbounded_sum(
 ) -> list[Cause]:
     if upper is not None and tolerance is not None and upper < tolerance:
         return []
-    bound = "unknown" if upper is None else f"{upper:.4g}"
+    bound = bound_text(upper)
     limit = "unknown" if tolerance is None else f"{tolerance:.4g}"
     return [
         Cause(

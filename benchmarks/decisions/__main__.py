@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.calibration.held_out import HELD_OUT
 from benchmarks.calibration.report import markdown
 from benchmarks.calibration.shapes import PLANTED, Shape, power
+from benchmarks.decisions.ceiling import ceiling
 from benchmarks.decisions.study import LADDER, Outcome, outcome
 
 OUT = Path(__file__).parents[1] / "results" / "decisions.md"
@@ -83,6 +84,14 @@ def _cells() -> list[Cell]:
     return cells
 
 
+def _ceiling(cell: Cell) -> float | None:
+    """That of one HP whose shape carries over, at regret 0."""
+    if cell.regret or len(cell.shapes) > 1 or cell.shapes != cell.of_target:
+        return None
+    shape = next(shape for shape in (*PLANTED, *HELD_OUT) if shape.name == cell.shapes[0])
+    return ceiling(shape, cell.noise)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decisions")
     parser.add_argument("--draws", type=int, default=100, help="a cell (default: %(default)s)")
@@ -99,11 +108,16 @@ def main() -> None:
             found[cell] = outcomes
             spent = (time.monotonic() - started) / 60
             print(f"{len(found)}/{len(cells)} cells, {spent:.1f} min", file=sys.stderr, flush=True)
-    args.out.write_text(_report(found, args), encoding="utf-8")
+        ceilings = dict(zip(cells, pool.map(_ceiling, cells), strict=True))
+    args.out.write_text(_report(found, ceilings, args), encoding="utf-8")
     print(f"wrote {args.out}")
 
 
-def _report(found: dict[Cell, list[Outcome]], args: argparse.Namespace) -> str:
+def _report(
+    found: dict[Cell, list[Outcome]],
+    ceilings: dict[Cell, float | None],
+    args: argparse.Namespace,
+) -> str:
     rungs = "; ".join(
         f"width {w}: {n} values {step:g} octaves apart × {s} seeds" for w, n, step, s in LADDER
     )
@@ -114,12 +128,22 @@ def _report(found: dict[Cell, list[Outcome]], args: argparse.Namespace) -> str:
         "target: a star of at most 10 runs for one HP, 18 for two, in three looks. PASS in percent "
         "of studies, in brackets the mean number of target runs; at a regret of one tolerance "
         f"every PASS is wrong, and the target is up to {STEEPNESS:g} times as steep or as flat as "
-        "the ladder. A cell has no entry where the shape has no place of that regret.\n"
+        "the ladder. A cell has no entry where the shape has no place of that regret. After ≤ the "
+        "ceiling: no honest test passes more often after all looks, whatever the ladder shows "
+        "(`benchmarks.decisions.ceiling`).\n"
     )
     same = [cell for cell in found if cell.shapes == cell.of_target and cell.noise_at_target == 1]
     other = [cell for cell in found if cell not in same]
     rows = [
-        [" + ".join(names), *(_entry(found, names, n, r) for n in NOISES for r in REGRETS)]
+        [
+            " + ".join(names),
+            *(
+                _entry(found[cell], ceilings[cell])
+                for n in NOISES
+                for r in REGRETS
+                for cell in (Cell(names, names, n, r),)
+            ),
+        ]
         for names in dict.fromkeys(cell.shapes for cell in same)
     ]
     titles = ["shape", *(f"noise {n:g}, regret {r:g}" for n in NOISES for r in REGRETS)]
@@ -166,18 +190,15 @@ def _totals(cells: Sequence[Cell], found: dict[Cell, list[Outcome]]) -> str:
     return markdown("All shapes but the dip narrower than a step", columns, rows)
 
 
-def _entry(
-    found: dict[Cell, list[Outcome]], names: tuple[str, ...], noise: float, regret: float
-) -> str:
-    outcomes = found[Cell(names, names, noise, regret)]
+def _entry(outcomes: Sequence[Outcome], limit: float | None) -> str:
     if not outcomes:
         return "–"
     text = f"{_share(outcomes, 'PASS'):.0f}"
-    if regret:
-        return text
-    text += f" [{np.mean([o.n_runs for o in outcomes]):.1f}]"
-    failed = _share(outcomes, "FAIL")
-    return f"{text}, FAIL {failed:.0f}" if failed else text
+    if limit is not None:
+        text += f" ≤ {100 * limit:.0f}"
+    if failed := _share(outcomes, "FAIL"):
+        text += f", FAIL {failed:.0f}"
+    return f"{text} [{np.mean([o.n_runs for o in outcomes]):.1f}]"
 
 
 def _share(outcomes: Sequence[Outcome], word: str) -> float:

@@ -28,10 +28,15 @@ class Outcome:
     n_runs: int
 
 
-def ladder(curve: Curve, noise: float, rng: np.random.Generator) -> list[Fit]:
+def ladder(
+    curve: Curve,
+    noise: float,
+    rng: np.random.Generator,
+    rungs: Sequence[tuple[int, int, float, int]] = LADDER,
+) -> list[Fit]:
     """Return the fits of a ladder of one HP, its optimum at random between the values."""
     slices = []
-    for width, n, step, seeds in LADDER:
+    for width, n, step, seeds in rungs:
         optimum, effects = rng.uniform(-0.5, 0.5) * step, noise * rng.normal(size=seeds)
 
         def losses(x: np.ndarray, at: float = optimum, e: np.ndarray = effects) -> np.ndarray:

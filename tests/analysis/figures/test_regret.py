@@ -1,5 +1,7 @@
 """The regret of the transferred and other values against the tolerance."""
 
+import math
+
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -38,3 +40,15 @@ def test_a_value_that_failed_is_named_by_how_it_failed(study: pd.DataFrame) -> N
         ax = Figure().subplots()
         regret_plot(info).panels[0].draw(ax)
         assert f"next value {kind}" in [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.parametrize("upper", [0.8, math.inf])
+def test_a_value_is_drawn_whatever_bounds_it(verdict: Verdict, upper: float) -> None:
+    """Runs that say nothing against any regret bound it by nothing: the axis ends all the same."""
+    info = regret_info(verdict.of_hp("lr"), planted.question())
+    first = info.lines[0]._replace(percent=(0.3, 0.0, upper))
+    info = info._replace(lines=(first, *info.lines[1:]))
+    ax = Figure().subplots()
+    regret_plot(info).panels[0].draw(ax)
+    assert 0.3 < ax.get_xlim()[1] < 100
+    assert regret_table(info).rows[0][4] == ("open" if upper > 1 else "0.8")

@@ -1,0 +1,53 @@
+"""How often any honest test can pass a star: its ceiling, by Neyman and Pearson.
+
+Known are the noise and, within the dilation and the factor of the size, the shape. No test that
+passes each curve of a regret of one tolerance in at most 5 % passes the true curve more often than
+Φ(d − 1.645), d being the distance in standard deviations from its means to the nearest of these.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from benchmarks.calibration.shapes import Shape
+from benchmarks.decisions.study import BEST, ladder, slice_of_values
+from scipy import special
+
+from mutransfer.analysis.fit.curve import fit_slices
+from mutransfer.analysis.transfer.star import star_of
+from mutransfer.analysis.transfer.star_design import star_looks, star_offsets
+from mutransfer.analysis.transfer.star_nodes import REGRETS, Nodes
+
+# The ladder of which the shape is known: hardly any noise, close values, tolerances and octaves.
+LADDER_NOISE, FINE_LADDER = 0.02, ((32, 33, 0.25, 4), (64, 33, 0.25, 4), (128, 33, 0.25, 4))
+ERROR = 0.05
+
+
+def ceiling(shape: Shape, noise: float, *, n_looks: int = 3) -> float | None:
+    """Return the highest chance of a PASS at regret 0 after so many looks; None without a star.
+
+    Args:
+        shape: The curve, tolerances.
+        noise: Standard deviation of one run, tolerances.
+        n_looks: Looks at the star that are taken.
+    """
+    fits = ladder(shape, LADDER_NOISE, np.random.default_rng(0), FINE_LADDER)
+    offsets = star_offsets(fits)
+    if offsets is None:
+        return None
+    looks = star_looks([replace(fit, noise_var=noise**2) for fit in fits])[:n_looks]
+    runs = [share for look in looks for share in look.shares]
+    shares, counts = np.unique(runs, return_counts=True)
+    at = np.where(shares < 0, offsets[0], offsets[1]) * shares
+    target = fit_slices(
+        [slice_of_values("0", 256, at, BEST + shape(at)[:, None])], tolerance_loss=1.0
+    )[0]
+    star = star_of({"0": target}, {"0": fits}, {"0": 0.0})
+    if star is None:
+        return None
+    of_set = counts[shares == 0]
+    n_of = counts[np.isin(np.round(at, 5), np.round(star.values["0"].log2_x, 5)) & (shares != 0)]
+    nodes = Nodes.of(star.runs._replace(noise_var=noise**2), star.values["0"])
+    covariance = noise**2 * (np.diag(1 / n_of) + 1 / of_set)
+    known = replace(nodes, precision=np.linalg.inv(covariance), misfit=np.zeros(nodes.misfit.size))
+    distance = known.least(np.zeros(1), at_most=False)[0, np.flatnonzero(REGRETS == 1.0)[0]]
+    return float(special.ndtr(np.sqrt(distance) - special.ndtri(1 - ERROR)))
