@@ -58,9 +58,7 @@ class _Study:
 
     def ladder(self, k: int) -> list[Slice]:
         """Return the slices of HP ``k`` along the ladder."""
-        return [
-            self.slice(k, at, self.design.slice_at(at), 0.0) for at in self.design.axis_values
-        ]
+        return [self.slice(k, at, self.design.slice_at(at), 0.0) for at in self.design.axis_values]
 
     def slice(self, k: int, at: int, size: SliceDesign, others: float) -> Slice:
         """Return a slice of HP ``k``, extended and refined as `sweep.plan.slices` does.

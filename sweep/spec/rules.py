@@ -58,7 +58,9 @@ def trials_are_countable(
         ("search", "trials"): search.trials,
         ("transfer",): n_hps
         * n_arms
-        * sum((s.points or 0) * (s.seeds or 0) for s in map(transfer.size_at, transfer.axis_values)),
+        * sum(
+            (s.points or 0) * (s.seeds or 0) for s in map(transfer.size_at, transfer.axis_values)
+        ),
         ("target",): _n_at_target(target, n_hps),
     }
     if convergence is not None:

@@ -23,7 +23,8 @@ studies:
       lr: {distribution: log_uniform_values, min: 2^-9, max: 2^-5}
       init_std: {value: 1}
     search: {width: 16, trials: 4, generation: 2}
-    transfer: {parameters: [lr], widths: [8, 16], points: 3, refine: false, seeds: 2, max_extend: 1, control: sp}
+    transfer: {parameters: [lr], widths: [8, 16], points: 3, refine: false, seeds: 2, max_extend: 1,
+      control: sp}
     target: {width: 32, check: slices, points: 3, seeds: 2, tolerance: {rel_loss: 0.02}}
     coordcheck: {gate: skip}
 """
