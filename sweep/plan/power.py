@@ -38,10 +38,11 @@ def power_of(
     if tolerance is None:
         return None
     assumption = _assumption(study, fits, tolerance)
-    return power(_design(study, tolerance), assumption, n_draws=n_draws)
+    return power(design_of(study, tolerance), assumption, n_draws=n_draws)
 
 
-def _design(study: Study, tolerance_rel: float) -> Design:
+def design_of(study: Study, tolerance_rel: float) -> Design:
+    """What a study runs for its verdict, at a tolerance that is a share of the best loss."""
     transfer, target = study.transfer, study.target
     return Design(
         n_hps=len(transfer.parameters),
