@@ -8,6 +8,7 @@ import pytest
 from mutransfer.analysis.verdict.judge import judge
 from mutransfer.sweep.plan import next_trials, slices
 from mutransfer.sweep.plan.question import study_question
+from mutransfer.sweep.spec import reader
 from tests.sweep.conftest import STAR, TINY, study_of
 from tests.sweep.planted import play
 
@@ -103,3 +104,10 @@ def test_a_ladder_of_sizes_is_judged_with_all_its_seeds():
     assert judge(table, question).verdict == "PASS"
     lone = dataclasses.replace(question, seeds_at={})  # the control: no noise is known
     assert judge(table, lone).verdict != "PASS"
+
+
+def test_a_run_directory_keeps_the_sizes_of_single_axis_values():
+    study = study_of(LADDER_OF_SIZES)
+    stored = reader.from_resolved(study.resolved())
+    assert stored.transfer == study.transfer and stored.transfer.size_at(8).points == 9
+    assert next_trials.nominal(stored) == next_trials.nominal(study)
