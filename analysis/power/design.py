@@ -1,9 +1,18 @@
 """What a study runs for its verdict, as numbers."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 Check = Literal["slices", "star"]
+
+
+class SliceDesign(NamedTuple):
+    """The values of a slice before it is extended, their distance in octaves, and their seeds."""
+
+    points: int
+    spacing_log2: float
+    seeds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +34,7 @@ class Design:
         check: How the target is checked: by slices, or by a star, which has no ``target_points``
             and ``target_seeds``.
         max_looks: Most batches of a star.
+        at: Slices of the ladder of another size, by axis value.
     """
 
     n_hps: int
@@ -41,3 +51,9 @@ class Design:
     tolerance_rel: float
     check: Check = "slices"
     max_looks: int = 0
+    at: Mapping[int, SliceDesign] = field(default_factory=dict)
+
+    def slice_at(self, axis_value: int) -> SliceDesign:
+        """Return the slices of the ladder at an axis value."""
+        usual = SliceDesign(self.points, self.spacing_log2, self.seeds)
+        return self.at.get(axis_value, usual)

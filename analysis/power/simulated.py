@@ -9,7 +9,7 @@ import numpy as np
 
 from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.power.assumption import Assumption, Curve, place
-from mutransfer.analysis.power.design import Design
+from mutransfer.analysis.power.design import Design, SliceDesign
 from mutransfer.analysis.table.slice import LOG2_DECIMALS, Slice, bracket
 from mutransfer.analysis.transfer.star_design import star_looks, star_offsets
 from mutransfer.analysis.verdict.evidence import Fits, with_star
@@ -58,20 +58,18 @@ class _Study:
 
     def ladder(self, k: int) -> list[Slice]:
         """Return the slices of HP ``k`` along the ladder."""
-        design = self.design
-        return [self.slice(k, at, design.points, design.seeds, 0.0) for at in design.axis_values]
+        return [self.slice(k, at, self.design.slice_at(at), 0.0) for at in self.design.axis_values]
 
-    def slice(self, k: int, at: int, points: int, seeds: int, others: float) -> Slice:
+    def slice(self, k: int, at: int, size: SliceDesign, others: float) -> Slice:
         """Return a slice of HP ``k``, extended and refined as `sweep.plan.slices` does.
 
         Args:
             k: Number of the HP.
             at: Axis value.
-            points: Values before it is extended.
-            seeds: Seeds of each.
+            size: Its values before it is extended.
             others: What the other HPs cost.
         """
-        design, step = self.design, self.design.spacing_log2
+        design, (points, step, seeds) = self.design, size
         first, last = -((points - 1) // 2), points // 2
         least, most = first - design.max_extend, last + design.max_extend
         slice_ = self._with_values(
@@ -160,9 +158,8 @@ def simulated(
     fits = {}
     for k, value in enumerate(study.values):
         ladder = study.ladder(k)
-        target = study.slice(
-            k, design.target_at, design.target_points, design.target_seeds, study.others
-        )
+        size = SliceDesign(design.target_points, design.spacing_log2, design.target_seeds)
+        target = study.slice(k, design.target_at, size, study.others)
         target = joined(target, float(value), study.means(k, value, study.others) + own)
         fits[hp_name(k)] = _fits(k, _fitted(design, [*ladder, target]))
     return fits, _question(design, study.values, design.target_seeds)

@@ -253,9 +253,11 @@ def basis_section(inputs: ReportInputs) -> Section:
         return Section("basis", "What the verdict rests on")
     counts = ", ".join(f"{n} {status}" for status, n in verdict.counts.items())
     names = ", ".join(hp_label(hp) for hp in question.parameters)
+    n_seeds = sorted({len(question.ladder_seeds(at)) for at in question.axis_values})
     text = (
         f"Trials: {counts}. Sliced HPs: {names}, at {inputs.axis_name} "
-        f"{', '.join(map(str, question.axis_values))} with {len(question.seeds)} seed(s), and at "
+        f"{', '.join(map(str, question.axis_values))} with "
+        f"{' to '.join(map(str, dict.fromkeys((n_seeds[0], n_seeds[-1]))))} seed(s), and at "
         f"the target, {verdict.target_at}, with {len(question.target_seeds)}. Accepted regret, "
         f"fixed in advance: {verdict.tolerance.text}.",
         "Conditions of a PASS: (a) the upper bound of the regret is below the tolerance; (b) the "

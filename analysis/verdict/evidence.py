@@ -80,7 +80,7 @@ def fits_of(df: pd.DataFrame, question: TransferQuestion, hp: str) -> Fits:
     if question.control is not None and hp in question.control_parameters:
         arms.append(question.control)
     slices = {
-        (arm, at): question.slice(df, hp, question.center, at, arm, question.seeds)
+        (arm, at): question.slice(df, hp, question.center, at, arm, question.ladder_seeds(at))
         for arm in arms
         for at in sorted({*question.axis_values, question.search_at})
     }

@@ -242,7 +242,7 @@ def _proposal(
 ) -> Proposal:
     hp, axis_value = fit.slice.hp, fit.slice.axis_value
     if seeds is None:
-        seeds = question.target_seeds if at_target else question.seeds
+        seeds = question.target_seeds if at_target else question.ladder_seeds(axis_value)
     flops = df[(df[question.axis] == axis_value) & (df["status"] == "done")]["flops"].mean()
     n_trials = len(log2_x) * len(seeds)
     return Proposal(

@@ -94,6 +94,7 @@ class TransferQuestion:
         target_at: Axis value of the check.
         base_width: Width at which base HPs are defined.
         seeds: Seeds of the ladder slices.
+        seeds_at: Seeds of those at single axis values, in place of ``seeds``.
         target_seeds: Seeds of the target slices and of the transferred set there.
         spacing_log2: Lattice step, octaves.
         tolerance: Accepted regret.
@@ -146,6 +147,7 @@ class TransferQuestion:
     check: Literal["slices", "star"] = "slices"
     arm: Literal["mup", "sp", "unscaled"] = "mup"
     production_at: int | None = None
+    seeds_at: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def axis_name(self) -> str:
@@ -160,6 +162,10 @@ class TransferQuestion:
     def is_scaled(self) -> bool:
         """Whether base HPs are to carry over along the axis: by μP, or by a rule."""
         return self.arm == "mup" and (self.axis in ("width", "params") or self.rule is not None)
+
+    def ladder_seeds(self, axis_value: int) -> tuple[int, ...]:
+        """Return the seeds of the ladder's slices at an axis value."""
+        return self.seeds_at.get(axis_value, self.seeds)
 
     def transferred_value(self, hp: str) -> float | None:
         """Return the transferred value of an HP; None without one on the log scale (above 0)."""

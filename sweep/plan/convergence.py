@@ -111,6 +111,7 @@ def _slice(study: Study, transferred: HPSet) -> slices.SlicePlan:
         axis_value=study.target_at,
         centre={**transferred, "lr": space.rounded("lr", transferred["lr"] / multiplier)},
         points=study.convergence.points,
+        spacing_log2=study.transfer.spacing_log2,
         seeds=tuple(range(1, study.convergence.seeds + 1)),
         stage=STAGE,
     )

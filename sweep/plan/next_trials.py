@@ -109,7 +109,8 @@ def set_requests(study: Study, transferred: HPSet) -> list[TrialRequest]:
     Those at the target that belong to a star are requested by its looks.
     """
     n_at_target = study.target.seeds or 0
-    n_seeds_at = ((study.target_at, n_at_target), (study.search_at, study.transfer.seeds))
+    n_at_search = study.transfer.size_at(study.search_at).seeds or 0
+    n_seeds_at = ((study.target_at, n_at_target), (study.search_at, n_at_search))
     return [
         TrialRequest(
             config=trial(study, axis_value=axis_value, arm="mup", hps=transferred, seed=seed),

@@ -6,13 +6,13 @@ import pandas as pd
 from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.fit.optimum import lowest_point
 from mutransfer.analysis.power.assumption import Assumption
-from mutransfer.analysis.power.design import Design
+from mutransfer.analysis.power.design import Design, SliceDesign
 from mutransfer.analysis.power.power import Power, power
 from mutransfer.analysis.table.axis import AXIS_LABELS, axis_value_text
 from mutransfer.analysis.transfer.prediction import MIN_AXIS_VALUES
 from mutransfer.sweep.plan import slices
 from mutransfer.sweep.plan.decisions import CENTRE, Decisions, gives_transferred
-from mutransfer.sweep.spec.sections import Assume
+from mutransfer.sweep.spec.sections import Assume, SliceSize
 from mutransfer.sweep.spec.study import Study
 
 # A design that passes less often than this when all is well is not worth its cost.
@@ -38,10 +38,11 @@ def power_of(
     if tolerance is None:
         return None
     assumption = _assumption(study, fits, tolerance)
-    return power(_design(study, tolerance), assumption, n_draws=n_draws)
+    return power(design_of(study, tolerance), assumption, n_draws=n_draws)
 
 
-def _design(study: Study, tolerance_rel: float) -> Design:
+def design_of(study: Study, tolerance_rel: float) -> Design:
+    """What a study runs for its verdict, at a tolerance that is a share of the best loss."""
     transfer, target = study.transfer, study.target
     return Design(
         n_hps=len(transfer.parameters),
@@ -58,7 +59,13 @@ def _design(study: Study, tolerance_rel: float) -> Design:
         tolerance_rel=tolerance_rel,
         check=target.check,
         max_looks=target.max_looks or 0,
+        at={value: _slice_design(transfer.size_at(value)) for value in transfer.at or {}},
     )
+
+
+def _slice_design(size: SliceSize) -> SliceDesign:
+    assert None not in (size.points, size.spacing_log2, size.seeds), "complete by `size_at`"
+    return SliceDesign(size.points or 0, size.spacing_log2 or 0.0, size.seeds or 0)
 
 
 def _fits_at_search(study: Study, decisions: Decisions, table: pd.DataFrame) -> list[Fit]:

@@ -29,6 +29,10 @@ def study_question(study: Study, decisions: Decisions) -> TransferQuestion | Non
         center=complete(centre["centre"]),
         transferred=complete(transferred["transferred"]) if transferred else None,
         transferred_flags=transferred["flags"] if transferred else {},
+        seeds_at={
+            at: tuple(range(1, (study.transfer.size_at(at).seeds or 0) + 1))
+            for at in study.transfer.at or {}
+        },
         search_best=complete(centre["search_best"]),
         defaults={"lr": study.convergence.default_lr} if study.convergence else {},
         axis=study.axis,

@@ -1,6 +1,7 @@
 """Slices as trials: which values of one HP are trained, at one axis value, in one arm.
 
-Values lie on the lattice log2(x) = k · spacing, the same for all axis values and arms. A slice
+Values lie on the lattice log2(x) = k · spacing, the same for all arms; the spacing of an axis value
+is that of the study, or half or twice it and so on (`transfer: {at: …}`). A slice
 starts with `points` values around the centre, is extended outwards until its best has two worse
 values or a diverged one on each side, and is then refined by half a spacing on both sides of it.
 """
@@ -9,12 +10,14 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from mutransfer.analysis.table.slice import Slice, bracket, slice_of
 from mutransfer.sweep.plan import lattice
 from mutransfer.sweep.plan.request import HPSet, TrialRequest, complete, trial
+from mutransfer.sweep.spec.sections import SliceSize
 from mutransfer.sweep.spec.study import Study
 from mutransfer.words import Arm, Stage
 
@@ -28,6 +31,7 @@ class SlicePlan:
     axis_value: int
     centre: HPSet
     points: int
+    spacing_log2: float
     seeds: tuple[int, ...]
     stage: Stage
 
@@ -49,7 +53,6 @@ class SlicePlan:
 def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
     """The slices of stage `slices`; the largest axis value first, for it takes longest."""
     transfer = study.transfer
-    seeds = tuple(range(1, transfer.seeds + 1))
     arms: tuple[tuple[Arm, tuple[str, ...]], ...] = (
         ("mup", transfer.parameters),
         ("unscaled" if transfer.control == "unscaled" else "sp", study.control_parameters),
@@ -60,14 +63,19 @@ def ladder(study: Study, centre: HPSet) -> list[SlicePlan]:
             arm=arm,
             axis_value=axis_value,
             centre=centre,
-            points=transfer.points,
-            seeds=seeds,
             stage="slices",
+            **_size(transfer.size_at(axis_value)),
         )
         for axis_value in sorted(transfer.axis_values, reverse=True)
         for arm, hps in arms
         for hp in hps
     ]
+
+
+def _size(size: SliceSize) -> dict[str, Any]:
+    """The fields of a plan that follow from the size of a slice, of which none is None."""
+    seeds = tuple(range(1, (size.seeds or 0) + 1))
+    return {"points": size.points, "spacing_log2": size.spacing_log2, "seeds": seeds}
 
 
 def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
@@ -85,6 +93,7 @@ def target(study: Study, transferred: HPSet) -> list[SlicePlan]:
             axis_value=study.target_at,
             centre=transferred,
             points=study.target.points,
+            spacing_log2=study.transfer.spacing_log2,
             seeds=seeds,
             stage="target",
         )
@@ -122,10 +131,10 @@ def requested_trials(
 
 def _lattice(study: Study, plan: SlicePlan, left: int, right: int) -> list[float]:
     return lattice.values(
-        lattice.nearest(math.log2(plan.centre[plan.hp]), study.transfer.spacing_log2),
+        lattice.nearest(math.log2(plan.centre[plan.hp]), plan.spacing_log2),
         low=-left,
         high=right,
-        spacing_log2=study.transfer.spacing_log2,
+        spacing_log2=plan.spacing_log2,
         limits=study.limits_log2(plan.hp),
     )
 
@@ -149,7 +158,7 @@ def _refinement(
     best = bracket(results).best
     if best is None:
         return []
-    spacing = study.transfer.spacing_log2
+    spacing = plan.spacing_log2
     at = lattice.nearest(float(results.log2_x[best]), spacing)
     between = (at - spacing / 2, at + spacing / 2)
     return _requests_at(study, plan, [x for x in between if min(values) < x < max(values)])

@@ -24,6 +24,8 @@ SEARCH_PATHS: dict[StudyAxis, YamlPath] = {
     "steps": ("train", "steps"),
     "depth": ("model", "depth"),
 }
+# Of a spacing at a single axis value over the study's: a quarter is the finest part of the lattice.
+SPACING_RATIOS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def keys_match_axis(transfer: Transfer, target: Target) -> Iterator[Fault]:
@@ -79,6 +81,22 @@ def ladder_ascends(
     if target_at <= max(search_value, axis_values[0]):
         rule = f"the target is {larger} than the search {axis}"
         yield Fault(("target", axis), rule, target_at, f"raise target.{axis}")
+
+
+def single_sizes_fit_ladder(transfer: Transfer) -> Iterator[Fault]:
+    """Sizes are of slices on the ladder, and their values on the parts of the lattice."""
+    for value, size in (transfer.at or {}).items():
+        path: YamlPath = ("transfer", "at", value)
+        if value not in transfer.axis_values:
+            rule = f"`at` gives single values of `{LADDERS[transfer.axis]}` another size"
+            got = f"{value}, not one of {list(transfer.axis_values)}"
+            yield Fault(path, rule, got, "add it to the ladder, or remove it")
+        if size.spacing_log2 is not None:
+            ratio = size.spacing_log2 / transfer.spacing_log2
+            if ratio not in SPACING_RATIOS:
+                ratios = ", ".join(f"{r * transfer.spacing_log2:g}" for r in SPACING_RATIOS)
+                rule = f"slices share a lattice: here the spacing is one of {ratios}"
+                yield Fault((*path, "spacing_log2"), rule, size.spacing_log2, "choose one of them")
 
 
 def depths_can_be_built(

@@ -7,6 +7,7 @@ from mutransfer.proxies.errors import Fault
 from mutransfer.sweep.spec.sections import LADDERS
 from mutransfer.sweep.spec.space import n_points
 from mutransfer.sweep.spec.study import Study
+from mutransfer.sweep.spec.yaml_file import YamlPath
 
 MIN_SEEDS = 2  # the noise between seeds cannot be told from one: the verdict is never PASS or FAIL
 MIN_TARGET_POINTS = 5  # as a verdict on too few values asks for (`analysis.verdict.causes`)
@@ -14,11 +15,17 @@ MAX_TOLERANCE = 0.5  # a PASS needs a value that is worse by more than the toler
 
 
 def seeds_are_enough(study: Study) -> Iterator[Fault]:
-    """Noise is what seeds differ by."""
-    for section, seeds in (("transfer", study.transfer.seeds), ("target", study.target.seeds)):
+    """Noise is what seeds differ by; that of a star is measured at the search."""
+    transfer = study.transfer
+    is_single = study.search_at in (transfer.at or {})
+    path: YamlPath = ("transfer", "at", study.search_at) if is_single else ("transfer",)
+    for of, seeds in (
+        ((*path, "seeds"), transfer.size_at(study.search_at).seeds),
+        (("target", "seeds"), study.target.seeds),
+    ):
         if seeds is not None and seeds < MIN_SEEDS:
             rule = f"a verdict is PASS or FAIL with {MIN_SEEDS} seeds or more"
-            yield Fault((section, "seeds"), rule, seeds, "ask for 2 or 3")
+            yield Fault(of, rule, seeds, "ask for 2 or 3")
 
 
 def target_has_values(study: Study) -> Iterator[Fault]:

@@ -58,9 +58,9 @@ def trials_are_countable(
         ("search", "trials"): search.trials,
         ("transfer",): n_hps
         * n_arms
-        * len(transfer.axis_values)
-        * transfer.points
-        * transfer.seeds,
+        * sum(
+            (s.points or 0) * (s.seeds or 0) for s in map(transfer.size_at, transfer.axis_values)
+        ),
         ("target",): _n_at_target(target, n_hps),
     }
     if convergence is not None:
@@ -129,6 +129,7 @@ RULES: tuple[Rule, ...] = (
     axis_rules.control_fits_axis,
     convergence_is_along_width,
     axis_rules.ladder_ascends,
+    axis_rules.single_sizes_fit_ladder,
     axis_rules.depths_can_be_built,
     axis_rules.scaling_fits_axis,
     one_tolerance_is_given,

@@ -3,7 +3,8 @@
 Defaults of models, data, objectives and training are in ``proxies.config``.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le
@@ -65,13 +66,27 @@ Control = Literal["sp", "unscaled", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class SliceSize:
+    """The first values of a slice, `points` of them `spacing_log2` octaves apart, and its seeds.
+
+    Under `at` of `transfer`, what is None is that of `transfer`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    points: Points | None = None
+    spacing_log2: Positive | None = None
+    seeds: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transfer:
     """Stage `slices`: each HP of ``parameters`` varied on the lattice at each value of the axis.
 
     The axis values are given under the axis's key: `widths`, `batch_sizes`, `steps` or `depths`. A
     slice starts with `points` values, `spacing_log2` octaves apart, and gains at most `max_extend`
-    on each side. `rule` scales base HPs along an axis other than width. `control` defaults to SP
-    along width and to none along another axis, where `unscaled` is the ladder without the rule.
+    on each side; `at` gives the slices of single axis values another size. `rule` scales base HPs
+    along an axis other than width. `control`, off unless given, is SP along width; along another
+    axis `unscaled` is the ladder without the rule.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -87,18 +102,20 @@ class Transfer:
     refine: bool = True
     max_extend: Annotated[int, Ge(0), Le(MAX_COUNT)] = 4
     seeds: Count = 3
-    control: Control | None = None
+    at: Mapping[int, SliceSize] | None = None
+    control: Control = "none"
     control_parameters: tuple[HPName, ...] | None = None
-
-    def __post_init__(self) -> None:
-        """Give the control its default."""
-        if self.control is None:
-            object.__setattr__(self, "control", "sp" if self.axis == "width" else "none")
 
     @property
     def axis_values(self) -> AxisValues:
         """The ladder; empty where it is not given."""
         return getattr(self, LADDERS[self.axis]) or ()
+
+    def size_at(self, axis_value: int) -> SliceSize:
+        """The size of the slices at an axis value; none of its fields is None."""
+        usual = SliceSize(points=self.points, spacing_log2=self.spacing_log2, seeds=self.seeds)
+        own = (self.at or {}).get(axis_value, SliceSize())
+        return replace(usual, **{k: v for k, v in vars(own).items() if v is not None})
 
 
 def search_at(axis: StudyAxis, *, model: ModelConfig, train: TrainConfig, search: Search) -> int:

@@ -30,7 +30,7 @@ def text_of(axis: str, *, rule: bool = False, seeds: int = 3, **changes: str) ->
         "transfer: {parameters: [lr], widths: [8, 16], points: 3": (
             f"transfer: {{axis: {axis}, parameters: [lr], {ladder}{scaling}, points: 7"
         ),
-        "seeds: 2, max_extend: 1}": f"seeds: {seeds}, max_extend: 2}}",
+        "seeds: 2, max_extend: 1,\n      control: sp}": f"seeds: {seeds}, max_extend: 2}}",
         "target: {width: 32,": f"target: {{{target},",
         "check: slices, points: 3, seeds: 2": f"check: slices, points: 7, seeds: {seeds}",
         "min: 2^-9, max: 2^-5": "min: 2^-10, max: 2^-4",

@@ -23,13 +23,14 @@ studies:
       lr: {distribution: log_uniform_values, min: 2^-9, max: 2^-5}
       init_std: {value: 1}
     search: {width: 16, trials: 4, generation: 2}
-    transfer: {parameters: [lr], widths: [8, 16], points: 3, refine: false, seeds: 2, max_extend: 1}
+    transfer: {parameters: [lr], widths: [8, 16], points: 3, refine: false, seeds: 2, max_extend: 1,
+      control: sp}
     target: {width: 32, check: slices, points: 3, seeds: 2, tolerance: {rel_loss: 0.02}}
     coordcheck: {gate: skip}
 """
 # The same study, its target checked by a star, and without a control.
 STAR = TINY.replace("check: slices, points: 3, seeds: 2, ", "").replace(
-    "max_extend: 1}", "max_extend: 1, control: none}"
+    "control: sp}", "control: none}"
 )
 assert "slices" not in STAR and "control" in STAR
 

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mutransfer.analysis.power.assumption import CURVES, Assumption
+from mutransfer.analysis.power.simulated import outcome
 from mutransfer.analysis.verdict.judge import judge
-from mutransfer.sweep.plan.power import can_predict, power_of, prediction_sentence
+from mutransfer.sweep import spec
+from mutransfer.sweep.plan.power import can_predict, design_of, power_of, prediction_sentence
 from mutransfer.sweep.plan.question import study_question
 from tests.sweep.conftest import TINY, study_of
 from tests.sweep.planted import play
@@ -69,3 +72,28 @@ def test_three_axis_values_are_said_to_promise_nothing_beyond_the_target():
     few, enough = study_of(TINY), study_of(four)
     assert not can_predict(few) and "three promise nothing" in prediction_sentence(few)
     assert can_predict(enough) and "promise nothing" not in prediction_sentence(enough)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["paper-dit", "paper-mmdit"])
+def test_the_papers_studies_have_the_power_that_they_were_chosen_for(request, name):
+    study = spec.read(request.config.rootpath / "sweeps.yaml", (name,))[name]
+    design = design_of(study, study.target.tolerance.value)
+
+    def share_of_passes(noise_rel: float, n: int) -> float:
+        assumption = Assumption(noise_rel=noise_rel, gain_rel=0.05, source="")
+        words = [
+            outcome(design, assumption, CURVES[i % len(CURVES)], np.random.default_rng((0, i)), 0.0)
+            for i in range(n)
+        ]
+        return sum(found.word == "PASS" for found in words) / n
+
+    assert study.assume.noise_rel == 0.002
+    assert share_of_passes(0.002, 30) >= 0.8
+    assert share_of_passes(0.02, 3) < 0.8  # the control
+
+
+def test_studies_of_one_design_have_one_power(request):
+    studies = spec.read(request.config.rootpath / "sweeps.yaml", ("paper-dit", "paper-pixart"))
+    one, other = (design_of(study, 0.005) for study in studies.values())
+    assert one == other

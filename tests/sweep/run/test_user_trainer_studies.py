@@ -51,7 +51,8 @@ studies:
     parameters:
       lr: {{log2: [-8, -2]}}
     search: {{width: 16, trials: 6, generation: 3}}
-    transfer: {{parameters: [lr], widths: [16, 32], points: 5, refine: false, seeds: 2}}
+    transfer: {{parameters: [lr], widths: [16, 32], points: 5, refine: false, seeds: 2,
+      control: sp}}
     target: {{width: 64, check: slices, points: 5, seeds: 2, tolerance: {{rel_loss: 0.01}}}}
     coordcheck: {{gate: skip}}
 """
@@ -102,7 +103,7 @@ def test_a_study_whose_optimum_lies_beside_a_lattice_value_ends(tmp_path, stored
     """It is the lattice value; one that an older run directory stored beside it is kept."""
     beside = TRAINER.replace("+ 5\n", "+ 5 - 3e-6\n").replace(NOISE, "1e-4 * trial['seed']")
     folder = write_study(tmp_path, trainer=beside)
-    few = SPEC.replace("points: 5", "points: 3").replace("seeds: 2}", "seeds: 2, control: none}", 1)
+    few = SPEC.replace("points: 5", "points: 3").replace(",\n      control: sp", "")
     (folder / "sweeps.yaml").write_text(few.replace("trials: 6", "trials: 3"))
     store = Store(str(folder / "runs/own"))
     if stored is not None:

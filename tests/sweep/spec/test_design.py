@@ -16,6 +16,11 @@ SEEDS_OF_TARGET = "points: 5, seeds: 2, tolerance"
     ("old", "new", "path"),
     [
         ("seeds: 2, max_extend", "seeds: 1, max_extend", "transfer.seeds"),
+        (
+            "seeds: 2, max_extend",
+            "at: {16: {seeds: 1}}, seeds: 2, max_extend",
+            "transfer.at.16.seeds",
+        ),
         (SEEDS_OF_TARGET, "points: 5, seeds: 1, tolerance", "target.seeds"),
         (SEEDS_OF_TARGET, "points: 4, seeds: 2, tolerance", "target.points"),
         ("widths: [8, 16, 24]", "widths: [8, 16]", "transfer.widths"),
@@ -30,7 +35,7 @@ SEEDS_OF_TARGET = "points: 5, seeds: 2, tolerance"
 def test_a_design_that_cannot_pass_is_warned_of_by_its_key(old: str, new: str, path: str):
     assert old in GOOD and design.warnings(study_of(GOOD)) == []
     (warning,) = design.warnings(study_of(GOOD.replace(old, new)))
-    assert ".".join(warning.path) == path and warning.rule and warning.remedy
+    assert ".".join(map(str, warning.path)) == path and warning.rule and warning.remedy
 
 
 def test_a_star_has_neither_values_nor_seeds_that_are_too_few():

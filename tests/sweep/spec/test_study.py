@@ -26,7 +26,7 @@ def test_along_another_axis_the_search_is_where_model_and_training_are(axis, exp
 
 def test_the_control_slices_what_mup_slices_unless_there_is_none(tiny):
     assert tiny.transfer.control == "sp" and tiny.control_parameters == ("lr",)
-    without = study_of(TINY.replace("seeds: 2, max", "seeds: 2, control: none, max"))
+    without = study_of(TINY.replace(",\n      control: sp", ""))  # the default
     assert without.control_parameters == ()
     assert study_of(text_of("depth")).transfer.control == "none"  # the default off the width
 

@@ -106,7 +106,7 @@ def test_a_run_directory_older_than_the_stars_goes_on_with_slices(tiny, tmp_path
     assert next_trials.nominal(study) == next_trials.nominal(dataclasses.replace(
         tiny, recorded=study.recorded))  # fmt: skip
     assert rundir.claim(store, tiny) == []
-    star = study_of(STAR.replace(", control: none", ""))
+    star = study_of(STAR.replace("control: none", "control: sp"))
     with pytest.raises(UserError, match=r'target\.check: "slices" there, "star" in the spec'):
         rundir.claim(store, star)
     newer = Store(str(tmp_path / "star"))  # the control
