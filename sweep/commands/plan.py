@@ -175,10 +175,17 @@ def _production_note(study: Study) -> str:
             "The spec names no production run, so no share of one is given; with `production: "
             "{width: …, steps: …, batch_size: …}` it is."
         )
-    return (
+    text = (
         "Counted as in arXiv 2505.15270, parameters × batch × steps, the search alone costs "
         f"{percent_text(estimate.paper_share(study))} of the production run."
     )
+    tuning = estimate.tuning_share_at_production(study)
+    if tuning is not None:
+        text += (
+            f" Its {study.search.trials} HP sets trained at width {study.production.width} "
+            f"instead, for as long as a trial here, cost {percent_text(tuning)}."
+        )
+    return text
 
 
 def _plan_notes(study: Study, source: str | None) -> str:

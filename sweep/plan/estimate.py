@@ -101,6 +101,19 @@ def paper_share(study: Study) -> float:
     return search / (n_production * production.batch_size * production.steps)
 
 
+def tuning_share_at_production(study: Study) -> float | None:
+    """The cost of the search's HP sets at the production width over that of the production run.
+
+    Each is trained once, for as long as a trial of the study; None where the target has that width
+    or no production run is named.
+    """
+    production, train = study.production, study.train
+    if production is None or production.width == typical(study, study.target_at).width:
+        return None
+    samples = train.steps * train.batch_size
+    return study.search.trials * samples / (production.steps * production.batch_size)
+
+
 def stages(
     study: Study, step_s: Mapping[StepSize, float], looks: Sequence[Look] = FIVE_FIRST
 ) -> list[StagePlan]:

@@ -99,3 +99,14 @@ def test_the_cost_is_given_by_axis_value_and_grows_in_proportion_to_steps():
     per_trial = costs["target"].flops / costs["target"].n_trials
     assert per_trial == pytest.approx(8 * costs["search"].flops / costs["search"].n_trials)
     assert not gate.is_due(study)
+
+
+def test_tuning_at_the_production_width_is_told_where_the_target_is_narrower(tiny):
+    production = Production(width=64, steps=60, batch_size=16)
+    study = dataclasses.replace(tiny, production=production)
+    # 4 sets of 6 steps against one run of 60, at one batch size.
+    assert estimate.tuning_share_at_production(study) == pytest.approx(0.4)
+    at_target = dataclasses.replace(production, width=32)
+    for other in (at_target, None):
+        same = dataclasses.replace(tiny, production=other)
+        assert estimate.tuning_share_at_production(same) is None
