@@ -260,4 +260,5 @@ def _question(
         transferred=transferred,
         n_interim=n_interim,
         check=design.check,
+        max_looks=design.max_looks or 3,
     )

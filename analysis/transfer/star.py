@@ -29,12 +29,16 @@ from mutransfer.analysis.transfer.star_nodes import (
     StarValues,
 )
 
-# Error of a bound at the first look, the second and the third; the next has `ERROR_OF_MORE` and
-# each further one half of the one before, so that all together err in at most 5 %. What shows
-# itself early needs little error, so most is left to the last look: with (1.5, 1.5, 1 %) a V at
-# noise 0.4 passed in 54 instead of 66 %, log-cosh at noise 1 in 20 instead of 54 %, and round
-# curves with 0.1-0.6 runs less (24 draws each, the ladder of benchmarks/decisions).
-ERROR_OF_LOOKS = (0.01, 0.01, 0.025)
+# Error of a bound at each look, by the most looks that may be taken; the next analysis has
+# `ERROR_OF_MORE` and each further one half of the one before, so that all together err in at most
+# 5 %. What shows itself early needs little error, so most is left to the last look: with (1.5, 1.5,
+# 1 %) a V at noise 0.4 passed in 54 instead of 66 %, log-cosh at noise 1 in 20 instead of 54 %, and
+# round curves with 0.1-0.6 runs less (24 draws each, the ladder of benchmarks/decisions).
+ERRORS_OF_LOOKS: Mapping[int, tuple[float, ...]] = {
+    1: (0.045,),
+    2: (0.015, 0.03),
+    3: (0.01, 0.01, 0.025),
+}
 ERROR_OF_MORE = 0.0025
 # Curves that no bound after more looks reaches are left out.
 MOST_LOOKS = 4
@@ -158,11 +162,12 @@ class Star:
         )
 
 
-def error_of_look(n_interim: int) -> float:
-    """Return the one-sided error of a bound after so many earlier looks."""
-    if n_interim < len(ERROR_OF_LOOKS):
-        return ERROR_OF_LOOKS[n_interim]
-    return ERROR_OF_MORE / 2.0 ** (n_interim - len(ERROR_OF_LOOKS))
+def error_of_look(n_interim: int, max_looks: int = 3) -> float:
+    """Return the one-sided error of a bound after so many looks, of at most ``max_looks``."""
+    errors = ERRORS_OF_LOOKS[max_looks]
+    if n_interim < len(errors):
+        return errors[n_interim]
+    return ERROR_OF_MORE / 2.0 ** (n_interim - len(errors))
 
 
 def regret_of_star(bound: StarBound, log2_x: float, confidence: float) -> Regret:

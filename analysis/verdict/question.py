@@ -119,7 +119,7 @@ class TransferQuestion:
         n_interim: Interim analyses before this one: how often trials were added after a verdict
             could have been seen (``--settle``, or more seeds or axis values in the spec).
         check: How the target is checked: by slices of its own, or by the set and a few neighbours,
-            whose curve has the ladder's shape (`transfer.star`).
+            whose curve has the ladder's shape (`transfer.star`), in at most ``max_looks`` batches.
     """
 
     parameters: tuple[str, ...]
@@ -145,6 +145,7 @@ class TransferQuestion:
     paired: bool = True
     n_interim: int = 0
     check: Literal["slices", "star"] = "slices"
+    max_looks: int = 3
     arm: Literal["mup", "sp", "unscaled"] = "mup"
     production_at: int | None = None
     seeds_at: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
@@ -203,12 +204,12 @@ class TransferQuestion:
     def confidence(self) -> float:
         """Confidence level of a bound: 1 − 0.05/2^k after k interim analyses, so 0.95 at first.
 
-        A star has its own for each look (`transfer.star.ERROR_OF_LOOKS`).
+        A star has its own for each look (`transfer.star.ERRORS_OF_LOOKS`).
 
         A bound at this level is a t bound of (1 + level)/2 on one side (`transfer.regret`): it is
         wrong in 2.5 % of the first analyses, in 1.25 % of the second ones and so on, together in
         at most 5 %, however often trials are added.
         """
         if self.check == "star":
-            return 1 - error_of_look(self.n_interim)
+            return 1 - error_of_look(self.n_interim, self.max_looks)
         return 1 - (1 - CONFIDENCE) / 2**self.n_interim

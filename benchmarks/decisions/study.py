@@ -8,7 +8,7 @@ from benchmarks.calibration.shapes import Shape
 
 from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.table.slice import Slice, bracket
-from mutransfer.analysis.transfer.star import ERROR_OF_LOOKS, star_of
+from mutransfer.analysis.transfer.star import ERRORS_OF_LOOKS, star_of
 from mutransfer.analysis.transfer.star_design import star_looks, star_offsets
 
 Curve = Callable[[np.ndarray], np.ndarray]
@@ -146,7 +146,7 @@ def outcome(
     )
     offsets = [star_offsets(fit) or (1.0, 1.0) for fit in fits]
     looks = star_looks([fit for of_hp in fits for fit in of_hp])
-    for look, error in zip(looks, ERROR_OF_LOOKS, strict=True):
+    for look, error in zip(looks, ERRORS_OF_LOOKS[len(looks)], strict=True):
         for hp, (below, above) in enumerate(offsets):
             for share in look.shares:
                 target.run(hp, share * (below if share < 0 else above), look.seed)

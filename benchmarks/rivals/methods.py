@@ -10,7 +10,7 @@ from benchmarks.rivals.worlds import BEST, HIGH, LOW, REL_TOLERANCE, Case, Plant
 from mutransfer.analysis.fit.curve import Fit, fit_slices
 from mutransfer.analysis.fit.optimum import lowest_point
 from mutransfer.analysis.table.slice import Slice, bracket
-from mutransfer.analysis.transfer.star import ERROR_OF_LOOKS, star_of
+from mutransfer.analysis.transfer.star import ERRORS_OF_LOOKS, star_of
 from mutransfer.analysis.transfer.star_design import star_looks, star_offsets
 
 # Values, octaves between them and seeds: at the proxy, and at each further width of the ladder.
@@ -155,7 +155,8 @@ def _star(
     """The word after at most three looks, and the runs."""
     runs: dict[float, dict[int, float]] = {}
     word = "INCONCLUSIVE"
-    for look, error in zip(star_looks(fits), ERROR_OF_LOOKS, strict=True):
+    looks = star_looks(fits)
+    for look, error in zip(looks, ERRORS_OF_LOOKS[len(looks)], strict=True):
         for share in look.shares:
             at = log2_lr + share * offsets[0 if share < 0 else 1]
             runs.setdefault(at, {})[look.seed] = case.run(target, at, look.seed)

@@ -4,7 +4,7 @@ from mutransfer.analysis.verdict.question import Tolerance, TransferQuestion
 from mutransfer.sweep.plan import settle, star
 from mutransfer.sweep.plan.decisions import Decisions
 from mutransfer.sweep.plan.request import complete
-from mutransfer.sweep.spec.sections import Check
+from mutransfer.sweep.spec.sections import MAX_LOOKS, Check
 from mutransfer.sweep.spec.study import Study
 
 
@@ -40,6 +40,7 @@ def study_question(study: Study, decisions: Decisions) -> TransferQuestion | Non
         production_at=_production_at(study),
         n_interim=star.n_interim(decisions) + len(settle.names(decisions)),
         check=_check(study, decisions),
+        max_looks=study.target.max_looks or MAX_LOOKS,
     )
 
 

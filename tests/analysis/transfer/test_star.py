@@ -9,7 +9,13 @@ import pytest
 from mutransfer.analysis.fit.curve import fit_slices
 from mutransfer.analysis.fit.ladder_shape import ladder_shape
 from mutransfer.analysis.transfer import star as star_module
-from mutransfer.analysis.transfer.star import ERROR_OF_LOOKS, Star, StarBound, star_of
+from mutransfer.analysis.transfer.star import (
+    ERRORS_OF_LOOKS,
+    Star,
+    StarBound,
+    error_of_look,
+    star_of,
+)
 from mutransfer.analysis.transfer.star_design import star_offsets
 from tests.analysis.transfer.planted_stars import (
     BEST,
@@ -24,7 +30,7 @@ from tests.analysis.transfer.planted_stars import (
     vee,
 )
 
-ERROR = ERROR_OF_LOOKS[0]
+ERROR = ERRORS_OF_LOOKS[3][0]
 
 
 @pytest.mark.parametrize("curve", [valley, skewed, vee])
@@ -184,3 +190,10 @@ def test_no_star_without_a_side_or_a_ladder() -> None:
     assert star_of({"lr": whole}, {"lr": fits}, {"lr": 0.0}) is not None
     assert star_of({"lr": whole}, {"lr": []}, {"lr": 0.0}) is None
     assert star_of({"lr": whole}, {"lr": fits}, {"lr": 0.1}) is None
+
+
+@pytest.mark.parametrize("max_looks", ERRORS_OF_LOOKS)
+def test_all_looks_and_further_analyses_err_in_at_most_5_percent(max_looks: int):
+    errors = [error_of_look(n, max_looks) for n in range(60)]
+    assert sum(errors) == pytest.approx(0.05)
+    assert errors[max_looks - 1] == max(errors)  # most is left to the last look

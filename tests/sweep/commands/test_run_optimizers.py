@@ -16,7 +16,8 @@ def run(folder, second, name, optimizer="adamw"):
     """Run a study that slices the LR and a second HP; return its table and best.yaml."""
     text = TINY.replace("init_std: {value: 1}", second)
     text = text.replace("parameters: [lr]", f"parameters: [lr, {name}]")
-    text = text.replace("max_extend: 1", "max_extend: 0, control: none")
+    text = text.replace("max_extend: 1", "max_extend: 0").replace("control: sp", "control: none")
+    assert "max_extend: 0" in text and "control: none" in text
     assert LR in text and second in text and name in text
     write_spec(folder, text.replace("train: {", f"train: {{optimizer: {optimizer}, "))
     done = call(folder, "run", "tiny", "--inline")
