@@ -90,6 +90,7 @@ def reading(config: LatentsConfig) -> dict[str, Any]:
     options = {
         "scale": transform(config),
         "first_label": config.first_label or None,
+        "validation": None if config.validation == "random" else config.validation,
         "keys": dict(config.keys) or None,
     }
     return {name: value for name, value in options.items() if value is not None}
@@ -116,11 +117,15 @@ def load(config: LatentsConfig) -> Feed:
     shards = read_shards(config)
     n, n_validation = config.n_samples, config.n_validation
     split = ("split", "latents")
+    train: Permutation | Tensor = Permutation(n, *split, skip=n_validation)
+    validation = Permutation(n, *split)[torch.arange(n_validation)]
+    if config.validation == "last":
+        train, validation = torch.arange(n).split([n - n_validation, n_validation])
     return Feed(
         config,
         take=_Shards(shards, config).take,
-        train=Permutation(n, *split, skip=n_validation),
-        validation=Permutation(n, *split)[torch.arange(n_validation)],
+        train=train,
+        validation=validation,
         info=declared,
         fingerprint=fingerprint(config),
     )
