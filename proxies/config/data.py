@@ -117,6 +117,7 @@ class LatentsConfig(_FeedOptions):
 
     Attributes:
         path: The folder of the shards. A spec takes it relative to its own folder.
+        format: How they are written; see `proxies.files.formats`.
         n_samples: Samples in all shards together.
         n_validation: How many of them are for validation; the same ones in all trials.
         validation: Which: `random` ones, or the `last` of the last shards.
@@ -139,6 +140,7 @@ class LatentsConfig(_FeedOptions):
 
     source: Literal["latents"] = "latents"
     path: str
+    format: Literal["safetensors", "webdataset", "mds", "hf", "npy"] = "safetensors"
     n_samples: Count
     n_validation: Count
     validation: Literal["random", "last"] = "random"

@@ -59,8 +59,9 @@ def test_a_study_of_what_is_encoded_runs_to_its_verdict(encoded):
     folder, _ = encoded
     path = folder / "sweeps.yaml"
     study = yaml.safe_load(path.read_text())
-    study["studies"]["mine"]["train"]["steps"] = 20
+    study["studies"]["mine"]["train"]["steps"] = 10
     study["studies"]["mine"]["search"]["trials"] = 6
+    study["studies"]["mine"]["transfer"] |= {"points": 3, "seeds": 1}
     study["studies"]["mine"]["model"]["patch_size"] = 8
     path.write_text(yaml.safe_dump(study))
     done = call(folder, "run", "mine", "--inline")
