@@ -9,6 +9,7 @@ from mutransfer.proxies import data
 from mutransfer.proxies.config.data import LatentsConfig
 from mutransfer.proxies.data.latents_look import measured_scale
 from mutransfer.proxies.errors import DataError, Fault
+from mutransfer.proxies.files import formats
 from mutransfer.proxies.files.shards import shard_paths, unreadable
 from mutransfer.sweep.drafts.draft import Draft, patch_size
 
@@ -80,6 +81,8 @@ def _shapes(folder: Path) -> tuple[dict[str, list[int]], int]:
     paths = shard_paths(str(folder))
     if not paths:
         rule, remedy = "a folder with safetensors shards", "correct the path"
+        if others := formats.found(str(folder)):
+            remedy = f"write the section yourself, with `format: {others[0]}` (docs/data.md)"
         raise DataError([Fault(_AT, rule, str(folder), remedy)])
     shapes, n = [], 0
     for path in paths:

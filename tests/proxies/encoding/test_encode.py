@@ -17,6 +17,7 @@ from safetensors import safe_open
 from mutransfer.proxies import data
 from mutransfer.proxies.config.data import ImagesConfig
 from mutransfer.proxies.encoding import Options, encode
+from mutransfer.proxies.encoding.pretrained import located
 from mutransfer.proxies.errors import DataError
 from tests.proxies.encoding.small_encoders import (
     AutoencoderKL,
@@ -104,6 +105,8 @@ def test_what_is_written_is_read_as_latents(tmp_path, vae, t5):
     config = encoded.config
     assert (config.n_samples, config.shape, config.caption) == (12, (4, 8, 8), (12, 16))
     assert "2 of 2 classes occur" in " ".join(data.look(config).lines)
+    sums = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    assert subprocess.run(sums, cwd=tmp_path / "out", capture_output=True).returncode == 0
     batch = data.load(config).batch(0, 0, 4)
     assert batch["image"].shape == (4, 4, 8, 8) and batch["caption_mask"].any(dim=1).all()
 
@@ -191,6 +194,22 @@ def test_another_recipe_or_a_folder_of_other_files_is_refused(tmp_path, vae):
 def test_what_cannot_be_used_is_named(tmp_path, vae, t5, change, message):
     with pytest.raises(DataError, match=message):
         encode(options(tmp_path, **({"vae": vae, "text_encoder": str(t5)} | change)))
+
+
+def test_a_package_that_is_absent_or_broken_is_named(tmp_path, vae, monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(DataError, match=r"diffusers can be imported.*mutransfer\[encode\]"):
+        encode(options(tmp_path, vae))
+
+
+def test_a_name_on_the_hub_may_have_a_subfolder(tmp_path):
+    name = "pretrained_model_name_or_path"
+    assert located("--vae", str(tmp_path)) == {name: str(tmp_path)}
+    assert located("--vae", "org/model") == {name: "org/model"}
+    assert located("--vae", "org/model/vae") == {name: "org/model", "subfolder": "vae"}
+    for path in ("./model", "~/model", "/org/model", "org//model", "org\\model"):
+        with pytest.raises(DataError, match="no such folder"):
+            located("--vae", path)
 
 
 def test_a_size_that_does_not_fit_is_refused(tmp_path, vae):
