@@ -9,7 +9,6 @@ SHA256SUMS                             for `sha256sum -c`
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,8 @@ class Output:
         text = {"mutransfer": json.dumps(metadata, ensure_ascii=False, sort_keys=True)}
         temporary = self._folder / f"{_TMP}{os.getpid()}-{name}"
         save_file(parts, temporary, metadata=text)
+        # safetensors lets the owner alone read what it writes; the recipe has the umask's mode.
+        temporary.chmod((self._folder / RECIPE).stat().st_mode & 0o777)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         sha = _sha256(temporary)
@@ -83,11 +84,12 @@ class Output:
         return {name: sha for sha, _, name in (line.partition("  ") for line in lines)}
 
     def _write(self, name: str, content: bytes) -> None:
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=_TMP, delete=False) as file:
+        temporary = self._folder / f"{_TMP}{os.getpid()}-{name}"
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(file.name).replace(self._folder / name)
+        temporary.replace(self._folder / name)
 
 
 def _compare(path: Path, recipe: Mapping[str, Any]) -> None:

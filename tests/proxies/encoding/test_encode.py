@@ -122,6 +122,16 @@ def test_the_split_of_the_folder_is_that_of_the_shards(tmp_path, vae):
     assert data.identity(chance) != data.identity(config)
 
 
+def test_others_may_read_what_is_written(tmp_path, vae):
+    before = os.umask(0o022)
+    try:
+        encode(options(tmp_path, vae))
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()}
+    assert set(modes.values()) == {0o644}, modes
+
+
 def test_a_second_run_encodes_nothing_and_a_torn_shard_again(tmp_path, vae, t5):
     asked = options(tmp_path, vae, text_encoder=str(t5))
     encode(asked)
