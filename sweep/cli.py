@@ -22,7 +22,7 @@ from mutransfer.sweep.commands.options import err
 from mutransfer.sweep.commands.plan import plan
 from mutransfer.sweep.commands.run import run
 from mutransfer.sweep.commands.status import status
-from mutransfer.sweep.drafts import init
+from mutransfer.sweep.drafts import encode, init
 from mutransfer.sweep.errors import Stopped
 
 app = typer.Typer(
@@ -77,6 +77,7 @@ def _options(
 
 # In the order of the help text.
 for _command in (
+    encode,
     init,
     check,
     plan,

@@ -11,6 +11,10 @@ import pandas as pd
 from mutransfer.words import FINISHED
 
 # A run that ends less than this share of its start below it, or as little above it, stayed flat.
+# Measured: dit, width 32, 200 steps, nine learning rates of 2^-18 to 2^-2, one seed. The best of
+# them gains 57 % on digits, 95 % on a constant image, 50 to 95 % on digits × 0.03 to 10 with labels
+# at random, and the least, 21 %, on white noise: data alone are hardly ever unlearnable. On digits
+# 2^-18 gains 0.3 % and 2^-16 1.9 %: a range that is far too low can look the same.
 LEARNED, ABOVE = 0.01, 0.05
 # So many octaves of learning rates are flat; fewer may lie between too low and too high ones.
 MIN_OCTAVES = 2.0
@@ -37,6 +41,6 @@ def unlearnable(df: pd.DataFrame) -> str:
         f"{100 * LEARNED:g} % below its start, and {flat.size}, at learning rates of "
         f"2^{flat.min():.1f} to 2^{flat.max():.1f}, stayed there. This is no divergence, so lower "
         "learning rates do not help: look at the data (do labels and captions belong to their "
-        "images, are latents scaled), at the loss, at whether the parameters are trained, and at "
-        "the number of steps"
+        "images, are latents scaled), at the loss, at whether the parameters are trained, at the "
+        "number of steps, and whether all of these learning rates are far too low"
     )

@@ -9,6 +9,7 @@ from annotated_types import Ge, Lt
 from mutransfer.proxies.fields import STRICT, Count, Frozen
 
 Dropout = Annotated[float, Ge(0), Lt(1)]
+Aspect = Literal["crop", "pad", "refuse"]
 RANDOM_CONV = "random_conv"
 
 
@@ -100,7 +101,7 @@ class ImagesConfig(_CaptionOptions):
     size: Count
     channels: Literal[1, 3] = 3
     resize: bool = False
-    aspect: Literal["crop", "pad", "refuse"] = "crop"
+    aspect: Aspect = "crop"
     skip_unreadable: bool = False
     splits: Literal["auto", "none"] = "auto"
     captions: Literal["auto", "none"] = "auto"
@@ -116,8 +117,10 @@ class LatentsConfig(_FeedOptions):
 
     Attributes:
         path: The folder of the shards. A spec takes it relative to its own folder.
+        format: How they are written; see `proxies.files.formats`.
         n_samples: Samples in all shards together.
         n_validation: How many of them are for validation; the same ones in all trials.
+        validation: Which: `random` ones, or the `last` of the last shards.
         shape: (C, S, S) of a latent.
         n_classes: Number of labels.
         caption: (L, E) of the captions' embeddings; None where there are none.
@@ -137,8 +140,10 @@ class LatentsConfig(_FeedOptions):
 
     source: Literal["latents"] = "latents"
     path: str
+    format: Literal["safetensors", "webdataset", "mds", "hf", "npy"] = "safetensors"
     n_samples: Count
     n_validation: Count
+    validation: Literal["random", "last"] = "random"
     shape: tuple[Count, Count, Count]
     n_classes: Count
     caption: tuple[Count, Count] | None = None

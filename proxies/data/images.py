@@ -26,16 +26,11 @@ def load(config: ImagesConfig) -> Feed:
     Raises:
         DataError: all faults of the folder, with examples.
     """
-    root = Path(config.path)
-    files = listing(root)
-    found = split(files.images, is_asked=config.splits == "auto")
-    captions = Captions()
-    if config.captions == "auto":
-        captions = read_captions(root, files.images, files.others, config.caption_key)
-    pixels = read_pixels(root, found.names, config)
+    files, found, captions = read_folder(config)
+    pixels = read_pixels(Path(config.path), found.names, config)
     kept = _kept(found, [name not in pixels.unreadable for name in found.names])
-    faults = captions.faults + captions.missing(found.names)
-    faults += _pixel_faults(pixels, len(found.names), config) + _class_faults(kept)
+    faults = captions.faults + captions.missing(found.names) + pixel_faults(pixels, config)
+    faults += loose_faults(kept) + _class_faults(kept)
     if faults:
         raise DataError(faults)
     classes = sorted(set(kept.classes))
@@ -52,6 +47,20 @@ def load(config: ImagesConfig) -> Feed:
     )
 
 
+def read_folder(config: ImagesConfig) -> tuple[Listing, Split, Captions]:
+    """Return the files of a folder, its images with class and split, and their captions.
+
+    Raises:
+        DataError: no image, or sub-folders that may be splits or classes.
+    """
+    root = Path(config.path)
+    files = listing(root)
+    found = split(files.images, is_asked=config.splits == "auto")
+    if config.captions == "none":
+        return files, found, Captions()
+    return files, found, read_captions(root, files.images, files.others, config.caption_key)
+
+
 def _kept(found: Split, is_kept: Sequence[bool]) -> Split:
     """Return the images that can be decoded."""
     rows = [row for row, kept in enumerate(is_kept) if kept]
@@ -64,16 +73,21 @@ def _kept(found: Split, is_kept: Sequence[bool]) -> Split:
     )
 
 
+def loose_faults(found: Split) -> list[Fault]:
+    """Return a fault where some images have a class and others have none."""
+    loose = [name for name, label in zip(found.names, found.classes, strict=True) if not label]
+    if not 0 < len(loose) < len(found.names):
+        return []
+    rule = "all images lie in sub-folders, their classes, or none does"
+    got = f"{len(loose)} of {len(found.names)} do not: {first_few(loose)}"
+    return [Fault(_AT, rule, got, "move them into a sub-folder")]
+
+
 def _class_faults(kept: Split) -> list[Fault]:
     faults = []
-    loose = [name for name, label in zip(kept.names, kept.classes, strict=True) if not label]
-    if 0 < len(loose) < len(kept.names):
-        rule = "all images lie in sub-folders, their classes, or none does"
-        got = f"{len(loose)} of {len(kept.names)} do not: {first_few(loose)}"
-        faults.append(Fault(_AT, rule, got, "move them into a sub-folder"))
     if not kept.names:
         rule = "a class has two images or more, one of them for validation"
-        return [*faults, Fault(_AT, rule, "no readable image at all", "add images")]
+        return [Fault(_AT, rule, "no readable image at all", "add images")]
     single = [label or "the folder itself" for label, n in Counter(kept.classes).items() if n == 1]
     if single and kept.is_validation is None:
         rule = "a class has two images or more, one of them for validation"
@@ -82,8 +96,9 @@ def _class_faults(kept: Split) -> list[Fault]:
     return faults
 
 
-def _pixel_faults(pixels: Pixels, n: int, config: ImagesConfig) -> list[Fault]:
-    faults = []
+def pixel_faults(pixels: Pixels, config: ImagesConfig) -> list[Fault]:
+    """Return the faults of images that cannot be decoded or do not fit."""
+    n, faults = len(pixels.pixels) + len(pixels.unreadable) + len(pixels.mismatched), []
     if pixels.unreadable and not config.skip_unreadable:
         examples = first_few([f"{name} ({reason})" for name, reason in pixels.unreadable.items()])
         got = f"{len(pixels.unreadable)} of {n} cannot: {examples}"

@@ -23,9 +23,9 @@ from mutransfer.proxies.config.data import LatentsConfig
 from mutransfer.proxies.data.feed import Feed
 from mutransfer.proxies.data.permutation import Permutation
 from mutransfer.proxies.errors import DataError, Fault, first_few
-from mutransfer.proxies.files import cache
+from mutransfer.proxies.files import cache, formats
 from mutransfer.proxies.files.autoencoders import AUTOENCODERS
-from mutransfer.proxies.files.shards import Parts, open_shards, shard_paths
+from mutransfer.proxies.files.shards import Parts
 
 ABSENT = "absent"
 _BLOCK = 1 << 24
@@ -58,7 +58,7 @@ def info(config: LatentsConfig) -> DataInfo:
 
 def is_present(config: LatentsConfig) -> bool:
     """Return whether there is any shard."""
-    return bool(shard_paths(config.path))
+    return bool(formats.files(config))
 
 
 def fingerprint(config: LatentsConfig) -> str:
@@ -75,7 +75,7 @@ def fingerprint(config: LatentsConfig) -> str:
 
 def stat_key(config: LatentsConfig) -> str:
     """Return a hash of the shards' paths, sizes and modification times."""
-    paths = shard_paths(config.path)
+    paths = formats.files(config)
     stats = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     return short_hash(json.dumps(stats))
 
@@ -90,6 +90,7 @@ def reading(config: LatentsConfig) -> dict[str, Any]:
     options = {
         "scale": transform(config),
         "first_label": config.first_label or None,
+        "validation": None if config.validation == "random" else config.validation,
         "keys": dict(config.keys) or None,
     }
     return {name: value for name, value in options.items() if value is not None}
@@ -116,11 +117,15 @@ def load(config: LatentsConfig) -> Feed:
     shards = read_shards(config)
     n, n_validation = config.n_samples, config.n_validation
     split = ("split", "latents")
+    train: Permutation | Tensor = Permutation(n, *split, skip=n_validation)
+    validation = Permutation(n, *split)[torch.arange(n_validation)]
+    if config.validation == "last":
+        train, validation = torch.arange(n).split([n - n_validation, n_validation])
     return Feed(
         config,
         take=_Shards(shards, config).take,
-        train=Permutation(n, *split, skip=n_validation),
-        validation=Permutation(n, *split)[torch.arange(n_validation)],
+        train=train,
+        validation=validation,
         info=declared,
         fingerprint=fingerprint(config),
     )
@@ -132,15 +137,15 @@ def read_shards(config: LatentsConfig) -> list[Parts]:
     Raises:
         DataError: as `load`.
     """
-    paths = shard_paths(config.path)
+    paths = formats.files(config)
     if not paths:
-        rule = "a folder with safetensors shards"
+        rule = f"a folder with {formats.FORMATS[config.format].what}"
         remedy = "write the latents there (layout: docs/data.md), or correct the path"
+        if others := formats.found(config.path):
+            remedy = f"set `format: {others[0]}`, which is there, or correct the path"
         raise DataError([Fault(("data", "path"), rule, config.path, remedy)])
     expected = {name: tuple(part.shape[1:]) for name, part in info(config).zeros(1).items()}
-    shards, faults = open_shards(paths, expected, config.keys)
-    if faults:
-        raise DataError(faults)
+    shards = formats.parts(config, expected)
     if (n := sum(len(shard["label"]) for shard in shards)) != config.n_samples:
         rule = f"the shards hold n_samples = {config.n_samples} samples"
         remedy = f"declare {n}, or copy the shards that are missing"
@@ -249,7 +254,7 @@ def _transform_faults(config: LatentsConfig) -> list[Fault]:
 
 def _hash(config: LatentsConfig) -> str:
     sha = hashlib.sha256()
-    for path in shard_paths(config.path):
+    for path in formats.files(config):
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 sha.update(block)

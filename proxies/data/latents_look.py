@@ -12,12 +12,15 @@ from mutransfer.proxies.config.data import LatentsConfig
 from mutransfer.proxies.data import latents
 from mutransfer.proxies.data.findings import Findings
 from mutransfer.proxies.errors import DataError, Fault, first_few
-from mutransfer.proxies.files import cache
+from mutransfer.proxies.files import cache, formats
 from mutransfer.proxies.files.autoencoders import AUTOENCODERS
 from mutransfer.proxies.files.shard_stats import PartStats, Progress, ShardStats, stats_of
-from mutransfer.proxies.files.shards import shard_paths
 
 # The latents of the well-known autoencoders are within these, scaled as they prescribe.
+# Noise has variance 1, so of the velocity's variance latents of std s are s² / (1 + s²): at 0.5 a
+# fifth, at 2 four fifths. Measured on digits × s (dit, width 32, 200 steps, best of nine learning
+# rates, one seed): training removes 53 % of the loss at s = 1, 60 % at 0.5 and at 2, 88 % at 10
+# and 95 % at 0.03, where all but 0.1 % of the target is noise; with a mean of 1 67 %, of 4 92 %.
 STD_RANGE, MAX_MEAN = (0.5, 2.0), 1.0
 _AT = ("data", "path")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -34,7 +37,7 @@ def look(config: LatentsConfig, progress: Progress | None = None) -> Findings:
     if not latents.is_present(config) and not (folder.is_dir() and any(folder.iterdir())):
         return Findings(warnings=(f"no latents in {config.path} yet: not looked at",))
     stats = _stats(config, progress)
-    names = [path.name for path in shard_paths(config.path)]
+    names = [path.name for path in formats.files(config)]
     faults = [f for name, part in stats.parts.items() for f in _part_faults(name, part, names)]
     faults += _label_faults(config, stats) + _mask_faults(stats) + _size_faults(config, stats)
     if faults:
@@ -160,10 +163,11 @@ def _scale_remedy(config: LatentsConfig, image: PartStats) -> str:
 def _lines(config: LatentsConfig, stats: ShardStats) -> tuple[str, ...]:
     means, stds = scaled(config, stats.parts["image"])
     counts = sorted(stats.labels.values())
-    n_shards = len(shard_paths(config.path))
+    files = f"{len(formats.files(config)):,} "
+    files += "shards" if config.format == "safetensors" else "files"
     seen = "" if stats.n_seen == stats.n_samples else f", {stats.n_seen:,} of them looked at"
     lines = [
-        f"{stats.n_samples:,} latents {list(config.shape)} in {n_shards} shards{seen}: "
+        f"{stats.n_samples:,} latents {list(config.shape)} in {files}{seen}: "
         f"std {_numbers(stds)}, mean {_numbers(means)} by channel, as the model sees them",
         f"{len(stats.labels)} of {config.n_classes} classes occur, each {counts[0]:,} to "
         f"{counts[-1]:,} times",

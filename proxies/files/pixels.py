@@ -44,7 +44,15 @@ def read_pixels(root: Path, names: list[str], config: ImagesConfig) -> Pixels:
         sha.update(f"\n{name} {len(content)}\n".encode())
         sha.update(content)
     key = f"images-{sha.hexdigest()[:16]}"
-    arrays = cache.arrays(key, lambda: _decode_all(root, names, config))
+    return _as_pixels(cache.arrays(key, lambda: _decode_all(root, names, config)))
+
+
+def decode(root: Path, names: list[str], config: ImagesConfig) -> Pixels:
+    """Return what `read_pixels` does, without the cache."""
+    return _as_pixels(_decode_all(root, names, config))
+
+
+def _as_pixels(arrays: cache.Arrays) -> Pixels:
     return Pixels(
         pixels=arrays["pixels"],
         unreadable=dict(arrays["unreadable"].tolist()),

@@ -93,7 +93,7 @@ def _label_stats(shards: Sequence[Parts]) -> ShardStats:
     counts: Counter[int] = Counter()
     is_whole = True
     for shard in shards:
-        label = shard["label"].double()
+        label = shard["label"][:].double()
         is_whole &= bool((label == label.round()).all())
         values, n = label.nan_to_num(0).clamp(-(2.0**62), 2.0**62).long().unique(return_counts=True)
         counts.update(dict(zip(values.tolist(), n.tolist(), strict=True)))

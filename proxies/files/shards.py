@@ -47,7 +47,7 @@ def open_shards(
         except (OSError, SafetensorError) as error:
             faults.append(unreadable(path, error))
             continue
-        faults += _shape_faults(path, shard, expected, present)
+        faults += shape_faults(path.name, shard, expected, present)
         shards.append(shard)
     return shards, faults
 
@@ -91,13 +91,14 @@ def missing_faults(paths: Sequence[Path]) -> list[Fault]:
     return faults
 
 
-def _shape_faults(
-    path: Path, shard: Parts, expected: Mapping[str, tuple[int, ...]], present: list[str]
+def shape_faults(
+    where: str, shard: Parts, expected: Mapping[str, tuple[int, ...]], present: list[str]
 ) -> list[Fault]:
+    """Return the faults of parts whose shapes are not the expected ones."""
     n_rows = len(shard["label"]) if "label" in shard and shard["label"].ndim else "n"
     faults = []
     for name, shape in expected.items():
-        rule = f"`{name}` of {path.name} is {[n_rows, *shape]}, as declared"
+        rule = f"`{name}` of {where} is {[n_rows, *shape]}, as declared"
         if name not in shard:
             got = f"no such tensor; the file has {first_few(sorted(present), 8) or 'none'}"
             faults.append(Fault(_AT, rule, got, _key_remedy(name, present)))

@@ -173,12 +173,13 @@ def look_at_data(console: Console, study: Study) -> Findings:
     Raises:
         DataError: data that no trial can train on; names all faults.
     """
-    with _data_bar(console, f"{study.name}: reading the data") as advance:
+    with data_bar(console, f"{study.name}: reading the data") as advance:
         return data.look(study.data, advance)
 
 
 @contextmanager
-def _data_bar(console: Console, text: str) -> Iterator[Callable[[int, int], None] | None]:
+def data_bar(console: Console, text: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A function that shows how many of how many samples are done; None off a terminal."""
     if not console.is_terminal:
         yield None
         return

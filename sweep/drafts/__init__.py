@@ -1,8 +1,9 @@
-"""Drafts of a spec for the user's own data or module: what `mutransfer init` writes.
+"""The user's own data: latents of images, and drafts of a spec for data or a module.
 
-Public: `init`, the command.
+Public: `encode` and `init`, the commands.
 """
 
+from mutransfer.sweep.drafts.encode import encode
 from mutransfer.sweep.drafts.init import init
 
-__all__ = ["init"]
+__all__ = ["encode", "init"]

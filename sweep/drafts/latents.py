@@ -9,6 +9,7 @@ from mutransfer.proxies import data
 from mutransfer.proxies.config.data import LatentsConfig
 from mutransfer.proxies.data.latents_look import measured_scale
 from mutransfer.proxies.errors import DataError, Fault
+from mutransfer.proxies.files import formats
 from mutransfer.proxies.files.shards import shard_paths, unreadable
 from mutransfer.sweep.drafts.draft import Draft, patch_size
 
@@ -35,7 +36,7 @@ def latents_draft(folder: Path) -> Draft:
         rule = "a shard has latents and labels, `image` (n, C, S, S) and `label` (n)"
         raise DataError([Fault(_AT, rule, got, "write them, see docs/data.md")])
     section: dict[str, Any] = {"source": "latents", "path": str(folder), "n_samples": n}
-    section |= {"n_validation": max(1, min(4096, n // 10))}
+    section |= _validation(folder, n)
     section |= {"shape": shapes[str(names["image"])][1:]}
     labels = _labels(folder, str(names["label"]))
     first = 1 if min(labels) == 1 else 0
@@ -55,6 +56,20 @@ def latents_draft(folder: Path) -> Draft:
     return Draft(data=section, model=model, seen=(*found.lines, *found.warnings))
 
 
+def _validation(folder: Path, n: int) -> dict[str, Any]:
+    """The shards of the split validation, if their names say so and they are the last."""
+    is_last = [path.name.startswith("validation-") for path in shard_paths(str(folder))]
+    if not any(is_last) or all(is_last) or is_last != sorted(is_last):
+        return {"n_validation": max(1, min(4096, n // 10))}
+    paths = [p for p in shard_paths(str(folder)) if p.name.startswith("validation-")]
+    return {"n_validation": sum(map(_rows, paths)), "validation": "last"}
+
+
+def _rows(path: Path) -> int:
+    with safe_open(path, framework="pt") as file:
+        return max(file.get_slice(key).get_shape()[0] for key in file.keys())  # noqa: SIM118
+
+
 def _config(section: dict[str, Any]) -> LatentsConfig:
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in section.items()}
     del given["source"]
@@ -66,6 +81,8 @@ def _shapes(folder: Path) -> tuple[dict[str, list[int]], int]:
     paths = shard_paths(str(folder))
     if not paths:
         rule, remedy = "a folder with safetensors shards", "correct the path"
+        if others := formats.found(str(folder)):
+            remedy = f"write the section yourself, with `format: {others[0]}` (docs/data.md)"
         raise DataError([Fault(_AT, rule, str(folder), remedy)])
     shapes, n = [], 0
     for path in paths:
