@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.environments import ROOT
 
 PAGE = (ROOT / "docs/prediction.md").read_text(encoding="utf-8")
@@ -10,6 +12,8 @@ PAGE = (ROOT / "docs/prediction.md").read_text(encoding="utf-8")
 def test_its_code_runs():
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     exec(compile(block, "docs/prediction.md", "exec"), {})
+    with pytest.raises(AssertionError):  # the control: a wrong claim is found
+        exec(block.replace('== "PREDICTED"', '== "PASS"'), {})
 
 
 def test_what_it_links_to_exists():

@@ -70,13 +70,18 @@ OutputOpt = Annotated[
 ]
 
 
+NameArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", help="A study, a run directory, or a table (.csv or .parquet)."
+    ),
+]
+TablesOpt = Annotated[bool, typer.Option("--tables", help="Print all tables of the report.")]
+OpenOpt = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
+
+
 def analyze(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="STUDY", help="A study, a run directory, or a table (.csv or .parquet)."
-        ),
-    ],
+    name: NameArg,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
     columns: ColumnsOpt = "",
@@ -89,10 +94,8 @@ def analyze(
     sep: SepOpt = "",
     decimal: DecimalOpt = "",
     output: OutputOpt = None,
-    tables: Annotated[
-        bool, typer.Option("--tables", help="Print all tables of the report.")
-    ] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    tables: TablesOpt = False,
+    open_: OpenOpt = False,
     code_: CodeOpt = None,
     json_: JsonOpt = False,
 ) -> None:

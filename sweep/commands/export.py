@@ -25,34 +25,37 @@ from mutransfer.sweep.commands.options import (
 from mutransfer.sweep.errors import UserError
 from mutransfer.sweep.store import code, integrity, rundir
 
+WidthOpt = Annotated[
+    int | None, typer.Option("--width", min=1, max=MAX_WIDTH, help="The production width.")
+]
+AtOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--at",
+        min=1,
+        max=MAX_COUNT,
+        help="Along another axis: the production value; by default the target's.",
+    ),
+]
+FormatOpt = Annotated[
+    Format, typer.Option("--format", help="yaml with the plan, or groups for another trainer.")
+]
+OutputOpt = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="File to write; by default best.… in RUNS/STUDY."),
+]
+ForceOpt = Annotated[bool, typer.Option("--force", help="Write the file whatever the verdict is.")]
+
 
 def export(
     name: StudyArg,
-    width: Annotated[
-        int | None, typer.Option("--width", min=1, max=MAX_WIDTH, help="The production width.")
-    ] = None,
-    at: Annotated[
-        int | None,
-        typer.Option(
-            "--at",
-            min=1,
-            max=MAX_COUNT,
-            help="Along another axis: the production value; by default the target's.",
-        ),
-    ] = None,
+    width: WidthOpt = None,
+    at: AtOpt = None,
     spec_path: SpecOpt = SPEC,
     runs: RunsOpt = RUNS,
-    format_: Annotated[
-        Format,
-        typer.Option("--format", help="yaml with the plan, or groups for another trainer."),
-    ] = "yaml",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; by default best.… in RUNS/STUDY."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write the file whatever the verdict is.")
-    ] = False,
+    format_: FormatOpt = "yaml",
+    output: OutputOpt = None,
+    force: ForceOpt = False,
     code_: CodeOpt = None,
     json_: JsonOpt = False,
 ) -> None:
