@@ -25,13 +25,23 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 PLACE_TIMEOUT_S, PLACE_POLL_S = 20.0, 0.02
 
 
+def _unreachable(location: str, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:300]
+    return UserError(
+        f"{location}: cannot be read: {reason}; check scheme, bucket, region and credentials"
+    )
+
+
 class Files:
     """The files below one location."""
 
     def __init__(self, location: str) -> None:
         self.location = location
         if "://" in location:
-            self.fs, self.root = pafs.FileSystem.from_uri(location)
+            try:
+                self.fs, self.root = pafs.FileSystem.from_uri(location)
+            except (ValueError, OSError) as error:
+                raise _unreachable(location, error) from None
         else:
             self.fs, self.root = pafs.LocalFileSystem(), str(Path(location).absolute())
         self.local = isinstance(self.fs, pafs.LocalFileSystem)
@@ -60,7 +70,11 @@ class Files:
 
     def exists(self, *parts: str) -> bool:
         """Whether there is something at ``parts``."""
-        return self.fs.get_file_info(self.path(*parts)).type != pafs.FileType.NotFound
+        try:
+            kind = self.fs.get_file_info(self.path(*parts)).type
+        except OSError as error:
+            raise _unreachable(self.location, error) from None
+        return kind != pafs.FileType.NotFound
 
     def read_bytes(self, *parts: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, or UserError where it is no file."""

@@ -87,13 +87,16 @@ def find_run(name: str, spec: Path, runs: str) -> tuple[Study, Store]:
     Raises:
         UserError: nothing was run yet, or as ``find``.
     """
-    store = Store(f"{runs.rstrip('/')}/{name}")
-    if "/" not in name and store.exists(STUDY_FILE):
-        return _study_of(store), store
+    if "/" not in name:
+        store = Store(f"{runs.rstrip('/')}/{name}")
+        if store.exists(STUDY_FILE):
+            return _study_of(store), store
     if (named := _run_directory(name)) is not None:
         return _study_of(named), named
     require_name(spec, name)
-    raise UserError(f"{store.root}: nothing was run yet; start with `mutransfer run {name}`")
+    raise UserError(
+        f"{runs.rstrip('/')}/{name}: nothing was run yet; start with `mutransfer run {name}`"
+    )
 
 
 def _study_of(store: Store) -> Study:

@@ -59,3 +59,40 @@ def test_ctrl_c_says_stopped_in_every_command(tmp_path):
     plan.send_signal(signal.SIGINT)
     _, errors = plan.communicate(timeout=60)
     assert plan.returncode == 130 and errors.strip() == "mutransfer: stopped", errors
+
+
+IMPORTING = """
+import signal, sys
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "mutransfer.sweep.cli":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt())
+from mutransfer.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_line_is_imported_says_so_too():
+    done = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (130, "mutransfer: stopped")
+    # The control: without the entry point it is a traceback.
+    bare = IMPORTING.replace("mutransfer.__main__", "mutransfer.sweep.cli")
+    assert (
+        "Traceback"
+        in subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True).stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("foo://bucket/run", "Unrecognized filesystem type"),
+        ("file:///no/such/run", "no study.json"),
+    ],
+)
+def test_a_location_is_never_a_name_below_runs(tmp_path, name: str, told: str):
+    done = call(tmp_path, "status", name)
+    assert done.returncode == 2 and name in done.stderr and told in done.stderr
+    assert "runs/" not in done.stderr
