@@ -48,6 +48,6 @@ def ceiling(shape: Shape, noise: float, *, n_looks: int = 3) -> float | None:
     n_of = counts[np.isin(np.round(at, 5), np.round(star.values["0"].log2_x, 5)) & (shares != 0)]
     nodes = Nodes.of(star.runs._replace(noise_var=noise**2), star.values["0"])
     covariance = noise**2 * (np.diag(1 / n_of) + 1 / of_set)
-    known = replace(nodes, precision=np.linalg.inv(covariance), misfit=np.zeros(nodes.misfit.size))
-    distance = known.least(np.zeros(1), at_most=False)[0, np.flatnonzero(REGRETS == 1.0)[0]]
+    exact = replace(nodes, precision=np.linalg.inv(covariance), misfit=np.zeros(nodes.misfit.size))
+    distance = exact.least(np.zeros(1), at_most=False)[0, np.flatnonzero(REGRETS == 1.0)[0]]
     return float(special.ndtr(np.sqrt(distance) - special.ndtri(1 - ERROR)))

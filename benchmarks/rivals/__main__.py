@@ -43,15 +43,15 @@ WORLDS: tuple[World, ...] = (
 
 def cell(world: int, method: str, draws: range) -> list[tuple[Found, float]]:
     """Return what a way finds in each draw of a world, and the regret of that, %."""
-    found = []
+    results = []
     for draw in draws:
         rng = np.random.default_rng((draw, world))
         case = WORLDS[world][1](rng)
         if "ASHA" in method and case.curve(-6.0, 1) is None:
             return []
-        one = METHODS[method](case, rng)
-        found.append((one, case.regret(one.log2_lr)))
-    return found
+        choice = METHODS[method](case, rng)
+        results.append((choice, case.regret(choice.log2_lr)))
+    return results
 
 
 def main() -> None:

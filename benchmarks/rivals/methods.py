@@ -87,8 +87,8 @@ def tpe(
 def ours(case: Case, rng: np.random.Generator) -> Found:
     """Search at the proxy, slices along the ladder, a star at the target."""
     proxy, *rungs, target = case.widths
-    found = tpe(case, rng, width=proxy, n=TRIALS)
-    centre, cost = round(4 * found.log2_lr) / 4, found.cost
+    search = tpe(case, rng, width=proxy, n=TRIALS)
+    centre, cost = round(4 * search.log2_lr) / 4, search.cost
     slices = []
     for width in (proxy, *rungs):
         slice_ = _slice(case, width, centre, *(PROXY if width == proxy else RUNG))
