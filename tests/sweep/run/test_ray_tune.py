@@ -123,23 +123,27 @@ def test_a_study_killed_in_every_stage_ends_in_the_same_table(tmp_path, baseline
 
 
 class Killer(driver.NoWatcher):
-    """Kills the first worker that sends a heartbeat from the middle of a trial."""
+    """Kills the first worker whose trial is in its middle and has a checkpoint."""
 
     victim = None
 
+    def __init__(self, root: Path) -> None:
+        self.checkpoints = root / "checkpoints"
+
     def heartbeat(self, heartbeat: worker.Heartbeat) -> None:
-        if self.victim is None and heartbeat.step < heartbeat.steps:
+        is_kept = any(self.checkpoints.glob(f"{heartbeat.trial_id}*"))
+        if self.victim is None and is_kept and heartbeat.step < heartbeat.steps:
             self.victim = heartbeat.trial_id
             os.kill(heartbeat.pid, signal.SIGKILL)
 
 
 @pytest.mark.slow
 def test_a_trial_whose_worker_is_killed_resumes_elsewhere_with_the_same_result(tmp_path):
-    text = TINY.replace("steps: 6", "steps: 150, log_every: 5")
+    text = TINY.replace("steps: 6", "steps: 500, log_every: 5")
     text = text.replace("widths: [8, 16]", "widths: [16, 24]")
     every = "    resources: {checkpoint_every_s: 0.01}\n"
     study = study_of(text.rstrip("\n") + "\n" + every)
-    state = driver.State.load(study, Store(str(tmp_path / "ray")), Killer())
+    state = driver.State.load(study, Store(str(tmp_path / "ray")), Killer(tmp_path / "ray"))
     ray_tune.run(state)
     assert state.watcher.victim is not None
     row = state.store.read_row(state.watcher.victim)
