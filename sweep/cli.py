@@ -42,27 +42,34 @@ def main() -> None:
     """Run the command line; exits with one of the codes that the help text lists."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
-    with _stopped_by_ctrl_c():
+    with _stopped_by_signals():
         terminal.guarded(app, err, debug=debug)
 
 
 @contextlib.contextmanager
-def _stopped_by_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C raise `Stopped`: typer would end a command at a KeyboardInterrupt in silence."""
+def _stopped_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM raise `Stopped`.
+
+    Typer would end a command at a KeyboardInterrupt in silence. SIGTERM, as Slurm and Kubernetes
+    send it, would end it without a word; the first process of a container would not even notice.
+    """
 
     def stop(signal_number: int, frame: object) -> None:
         raise Stopped(signal_number)
 
-    before = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or before == signal.SIG_IGN:  # ignored in the background of a shell
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGINT, stop)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A shell starts what runs in its background with Ctrl-C ignored.
+    heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 @app.callback(invoke_without_command=True)

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -25,11 +26,11 @@ from mutransfer.sweep.commands.options import (
 )
 from mutransfer.sweep.errors import Stopped, UserError
 from mutransfer.sweep.plan import settle
-from mutransfer.sweep.run import gate, memory
+from mutransfer.sweep.run import events, gate, memory
 from mutransfer.sweep.run.driver import State, run_inline
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import code, integrity, repair, rundir
-from mutransfer.sweep.store.store import WORKER_LOST, Store
+from mutransfer.sweep.store.store import MOST_LOST, WORKER_LOST, Store
 from mutransfer.sweep.viewers import follow
 
 
@@ -76,19 +77,34 @@ def run(
         for change in rundir.claim(store, study):
             (warn if json_ else say)(f"extended: {change}")
         store.sweep_temporaries()
-        if n := store.forget_failed(WORKER_LOST):
-            (warn if json_ else say)(f"trials that lost their worker run again: {n}")
-        if retry_failed:
-            (warn if json_ else say)(f"failed trials to run again: {store.forget_failed()}")
-        if not no_coordcheck:
-            gate.require_pass(study, store, notify=lambda line: None if json_ else say(line))
-        if settle_:
-            _decide_to_settle(study, store)
-        with follow.following(study.name, store, study.loggers or (), notify=warn):
-            state = _run(study, store, inline, sys.stderr if json_ else sys.stdout)
+        executor = "inline" if inline else "ray"
+        with events.of_run(store, study=study.name, executor=executor) as ended:
+            _forget_failed(store, retry_failed, warn if json_ else say)
+            if not no_coordcheck:
+                gate.require_pass(study, store, notify=lambda line: None if json_ else say(line))
+            if settle_:
+                _decide_to_settle(study, store)
+            with follow.following(study.name, store, study.loggers or (), notify=warn):
+                state = _run(study, store, inline, sys.stderr if json_ else sys.stdout)
+            ended |= {"trials": dict(state.counts()), "stopped_by": state.stopped_by}
     _tell(study, store, state, json_=json_)
     if not json_:
         out.print(f"next: mutransfer analyze {name}")
+
+
+def _forget_failed(store: Store, retry_failed: bool, tell: Callable[[str], object]) -> None:
+    """Remove the rows of failed trials that run again: lost workers, or all of them."""
+    if retry_failed:
+        tell(f"failed trials to run again: {store.forget_failed()}")
+        return
+    given_up = store.lost_too_often()
+    if n := store.forget_failed(WORKER_LOST, keep=given_up):
+        tell(f"trials that lost their worker run again: {n}")
+    if given_up:
+        tell(
+            f"trials that lost their worker in {MOST_LOST} runs stay failed: {len(given_up)}; give "
+            "them more memory, then --retry-failed runs them again"
+        )
 
 
 def _tell(study: Study, store: Store, state: State, *, json_: bool) -> None:

@@ -16,7 +16,7 @@ from mutransfer.analysis.table import from_rows
 from mutransfer.proxies.training.flops import training_flops
 from mutransfer.sweep.plan.next_trials import Next, next_trials
 from mutransfer.sweep.plan.request import TrialRequest
-from mutransfer.sweep.run import limits, worker
+from mutransfer.sweep.run import events, limits, worker
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import provenance
 from mutransfer.sweep.store.store import Store
@@ -79,10 +79,32 @@ class State:
         """The rows so far, sorted by trial id: no fit depends on the order of finishing."""
         return from_rows(self.rows[trial_id] for trial_id in sorted(self.rows))
 
+    def started_trial(self, request: TrialRequest) -> None:
+        """Note that a trial runs."""
+        self.running.add(request.trial_id)
+        events.append(
+            self.store,
+            "trial_started",
+            trial_id=request.trial_id,
+            stage=request.asked_by,
+            generation=request.generation,
+            arm=request.config.arm,
+            width=request.config.width,
+            seed=request.config.seed,
+        )
+
     def finished(self, trial_id: str) -> None:
         """Read the row of a trial that has ended."""
         self.running.discard(trial_id)
-        self.rows[trial_id] = self.store.read_row(trial_id)
+        row = self.rows[trial_id] = self.store.read_row(trial_id)
+        said = ("status", "val_loss", "wall_s", "flops", "host", "error")
+        events.append(
+            self.store,
+            "trial_finished",
+            trial_id=trial_id,
+            stage=row.get("asked_by"),
+            **{name: row.get(name) for name in said},
+        )
         limits.require_few_failures(self.study.limits, self.rows.values())
 
     def may_start(self, request: TrialRequest) -> bool:
@@ -113,6 +135,7 @@ class State:
             decision = self.next.decision
             content = {**decision.content, "versions": provenance.versions()}
             self.decisions[decision.name] = self.store.decide(decision.name, content)
+            events.append(self.store, "decision", name=decision.name)
             self.next = next_trials(self.study, self.decisions, self.table)
         self.watcher.planned(self)
         return self.next
@@ -134,7 +157,7 @@ def run_inline(state: State, stop: Callable[[], None] = lambda: None) -> None:
         for request in state.next.trials:
             if not state.may_start(request):
                 return
-            state.running.add(request.trial_id)
+            state.started_trial(request)
             for heartbeat in worker.run(
                 request,
                 state.study.name,

@@ -22,7 +22,7 @@ from mutransfer.proxies.training.flops import training_flops
 from mutransfer.proxies.training.identity import identity
 from mutransfer.sweep.errors import RunError, UserError
 from mutransfer.sweep.plan.request import hps_of
-from mutransfer.sweep.run import memory
+from mutransfer.sweep.run import events, memory
 from mutransfer.sweep.spec.study import Study
 from mutransfer.sweep.store import provenance
 from mutransfer.sweep.store.store import Store
@@ -233,6 +233,7 @@ def require_pass(study: Study, store: Store, notify: Notify) -> None:
         widest = config(study, "mup", widths(study)[-1], 0, 1.0)
         memory.check(study, memory.of_this_machine(), where, [widest])
         content = write(study, store, measure(study, notify))
+    events.append(store, "gate", verdict=content["verdict"])
     text = result_text(study.name, content)
     if content["verdict"] == "PASS" or study.coordcheck.gate == "warn":
         notify(text)

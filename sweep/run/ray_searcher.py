@@ -57,7 +57,7 @@ class PlanSearcher(Searcher):
             request = None  # running trials end; then the run does
         if request is not None:
             self._running[trial_id] = request
-            self._state.running.add(request.trial_id)
+            self._state.started_trial(request)
             return self._trial_config(request)
         return None if self._running or self._at_barrier else Searcher.FINISHED
 

@@ -44,13 +44,18 @@ def run(state: State) -> None:
     if state.next.finished:
         return
     resources = state.study.resources
-    with _log_of_ray(state.store), ray_cluster.connected(state.study):
+    callback = RunCallback(state)
+    with (
+        _log_of_ray(state.store),
+        ray_cluster.connected(state.study),
+        _signals(callback.stop_soon),
+    ):
         ray_cluster.keep_actors()
         slots = state.slots = ray_cluster.slots(resources)
         memory.check(state.study, ray_cluster.slot_bytes(resources, slots), "the cluster")
         state.store.clear(start_barrier.FOLDER)
-        searcher, callback = PlanSearcher(state), RunCallback(state)
-        with _tune_directory(state.store) as directory, _signals(callback.stop_soon):
+        searcher = PlanSearcher(state)
+        with _tune_directory(state.store) as directory:
             _tuner(state, searcher, callback, slots, directory).fit()
     state.store.clear(start_barrier.FOLDER)
     if searcher.error is not None:

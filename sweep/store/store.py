@@ -6,6 +6,7 @@
       trials/           the results table, one Parquet part per trial
       curves/           training curves, one Parquet part per trial
       checkpoints/      only while a trial runs
+      events.jsonl      what happened, for people and log collectors; see `run.events`
       retried.json      failed attempts that were run again: what they cost
       set-aside/        damaged files, and what they are kept for; see `set_aside`
 
@@ -35,10 +36,23 @@ from mutransfer.words import STAGES
 
 STUDY_FILE = "study.json"
 RETRIED_FILE = "retried.json"
+EVENTS_FILE = "events.jsonl"
 # How the error of a trial begins whose worker process died: the machine's failure, not the trial's.
 WORKER_LOST = "worker lost"
+# Runs in which a trial may lose its worker. Each has `resources.max_failures` restarts of its own:
+# a trial that is lost in all of them is too large for its machine rather than unlucky.
+MOST_LOST = 3
 # What a run writes into; a link there would lead out of the run directory.
-WRITTEN = ("trials", "curves", "decisions", "checkpoints", "samples", "plots", "ray.log")
+WRITTEN = (
+    "trials",
+    "curves",
+    "decisions",
+    "checkpoints",
+    "samples",
+    "plots",
+    "ray.log",
+    EVENTS_FILE,
+)
 TRIAL_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -188,16 +202,33 @@ class Store(Files):
             raise self._damaged("curves", {trial_id: str(error)}) from None
         return points
 
-    def forget_failed(self, error: str = "") -> int:
+    def lost_too_often(self) -> set[str]:
+        """The trials that lost their worker in `MOST_LOST` runs, the last one included."""
+        earlier = self.retried()
+        ids = set()
+        for row in self._failed(WORKER_LOST).itertuples():
+            attempt = _attempt(row)  # may be among the earlier ones, as in `forget_failed`
+            lost = [a for a in earlier if a.get("lost") and a.get("trial_id") == row.trial_id]
+            if len([a for a in lost if a != attempt]) + 1 >= MOST_LOST:
+                ids.add(str(row.trial_id))
+        return ids
+
+    def _failed(self, error: str) -> pd.DataFrame:
+        """The rows of failed trials whose error begins with a text."""
+        rows = self.table().query("status == 'failed'")
+        return rows[rows["error"].fillna("").str.startswith(error)]
+
+    def forget_failed(self, error: str = "", keep: set[str] | None = None) -> int:
         """Remove the rows of failed trials, so that these run again; returns their number.
 
         Their FLOPs were spent all the same, so they are kept (`retried`).
 
         Args:
             error: Only those whose error begins with this text.
+            keep: Trials whose rows stay.
         """
-        rows = self.table().query("status == 'failed'")
-        rows = rows[rows["error"].fillna("").str.startswith(error)]
+        rows = self._failed(error)
+        rows = rows[~rows["trial_id"].isin(set() if keep is None else keep)]
         earlier = self.retried()
         # A row may be there already: `run` was killed before it was removed.
         new = [attempt for attempt in map(_attempt, rows.itertuples()) if attempt not in earlier]
@@ -210,7 +241,10 @@ class Store(Files):
         return len(failed)
 
     def retried(self) -> list[dict[str, Any]]:
-        """The failed attempts whose rows were removed: trial_id, asked_by, flops, started_at."""
+        """The failed attempts whose rows were removed.
+
+        Each with trial_id, asked_by, flops, started_at, and ``lost``: whether its worker was.
+        """
         if not self.exists(RETRIED_FILE):
             return []
         attempts: Any = self.read_json(RETRIED_FILE).get("attempts")
@@ -324,6 +358,7 @@ def _attempt(row: Any) -> dict[str, Any]:
         "asked_by": "unknown" if pd.isna(row.asked_by) else row.asked_by,
         "flops": 0.0 if pd.isna(row.flops) else row.flops,
         "started_at": None if pd.isna(row.started_at) else row.started_at,
+        "lost": str(row.error).startswith(WORKER_LOST),
     }
 
 

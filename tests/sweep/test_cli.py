@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.sweep.command_line import CLI, call
-from tests.sweep.conftest import write_spec
+from tests.sweep.conftest import TINY, write_spec
 
 
 def test_the_command_starts_as_a_process(tmp_path):
@@ -59,6 +59,23 @@ def test_ctrl_c_says_stopped_in_every_command(tmp_path):
     plan.send_signal(signal.SIGINT)
     _, errors = plan.communicate(timeout=60)
     assert plan.returncode == 130 and errors.strip() == "mutransfer: stopped", errors
+
+
+@pytest.mark.parametrize("words", [["run", "tiny", "--inline"], ["coordcheck", "tiny"]])
+def test_sigterm_says_stopped_outside_of_trials_too(tmp_path, words):
+    """As Slurm and Kubernetes send it, while the gate runs."""
+    write_spec(tmp_path, TINY.replace("gate: skip", "gate: stop, widths: [256, 512, 1024]"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", READY, *words], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.5)
+    assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "mutransfer: stopped" in errors and "Traceback" not in errors
 
 
 IMPORTING = """

@@ -75,7 +75,7 @@ def test_a_finished_study_does_not_start_ray(on_ray, monkeypatch):
 def test_no_file_of_ray_stays_in_the_run_directory(on_ray):
     names = {path.name for path in Path(on_ray.store.root).iterdir()}
     parts = {"trials", "curves", "decisions", "samples", "checkpoints"}
-    assert names <= parts | {"ray.log", ".lock"}
+    assert names <= parts | {"ray.log", ".lock", "events.jsonl"}
 
 
 def test_a_signal_stops_the_run_at_tunes_next_step(tiny, tmp_path):

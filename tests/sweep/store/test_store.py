@@ -8,7 +8,7 @@ from pyarrow import fs as pafs
 
 from mutransfer.analysis.table.table import TableError
 from mutransfer.sweep.errors import UserError
-from mutransfer.sweep.store.store import WORKER_LOST, Store
+from mutransfer.sweep.store.store import MOST_LOST, WORKER_LOST, Store
 from tests.sweep.planted import a_row
 
 
@@ -90,6 +90,27 @@ def test_trials_that_lost_their_worker_are_forgotten_alone(tiny, tmp_path):
     store.write_row(a_row(tiny, seed=2, error="OSError: no data", **failed), [])
     assert store.forget_failed(WORKER_LOST) == 1
     assert store.table()["seed"].tolist() == [2]
+
+
+def test_a_trial_that_loses_its_worker_in_every_run_is_given_up(tiny, tmp_path):
+    store = Store(str(tmp_path))
+    failed = {"status": "failed", "val_loss": None}
+    for run in range(MOST_LOST):
+        assert store.lost_too_often() == set()
+        lost = a_row(tiny, seed=1, error=f"{WORKER_LOST}: x", started_at=f"{run}", **failed)
+        other = a_row(tiny, seed=2, error="OSError: no data", started_at=f"{run}", **failed)
+        store.write_row(lost, [])
+        store.write_row(other, [])
+        if run < MOST_LOST - 1:
+            content = store.read_bytes("trials", f"{lost['trial_id']}.parquet")
+            assert store.forget_failed() == 2
+            store.write(content, "trials", f"{lost['trial_id']}.parquet")
+            assert store.lost_too_often() == set(), "killed before the removal: still one attempt"
+            assert store.forget_failed() == 1
+    # The control, the trial of seed 2, failed as often, but by itself.
+    assert store.lost_too_often() == {lost["trial_id"]}
+    assert store.forget_failed(WORKER_LOST, keep=store.lost_too_often()) == 0
+    assert store.forget_failed() == 2, "on request they run again"
 
 
 def test_what_a_forgotten_attempt_cost_is_kept_and_counted_once(tiny, tmp_path):
